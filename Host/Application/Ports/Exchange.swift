@@ -1,0 +1,271 @@
+package import Domain
+package import Kernel
+import Synchronization
+
+/// Headers that the host itself reads: found by a fixed place, not by a search.
+package enum KnownHeader: Int, Sendable, CaseIterable {
+  case authorization, apiKey, contentType, contentLength, transferEncoding, traceparent, accept, ifMatch
+  case ifNoneMatch, prefer, idempotencyKey, origin, host
+
+  /// Lower case.
+  package var name: StaticString {
+    switch self {
+    case .authorization: "authorization"
+    case .apiKey: "x-api-key"
+    case .contentType: "content-type"
+    case .contentLength: "content-length"
+    case .transferEncoding: "transfer-encoding"
+    case .traceparent: "traceparent"
+    case .accept: "accept"
+    case .ifMatch: "if-match"
+    case .ifNoneMatch: "if-none-match"
+    case .prefer: "prefer"
+    case .idempotencyKey: "idempotency-key"
+    case .origin: "origin"
+    case .host: "host"
+    }
+  }
+}
+
+/// One name and value, as places in an arena.
+package struct Field: Sendable, Equatable {
+  package var name: ByteRange
+  package var value: ByteRange
+
+  package init(name: ByteRange, value: ByteRange) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// One request and its answer on their way edge → gateway → handler → edge.
+///
+/// An exchange belongs to its connection and is reused by the requests that follow on it, so that a
+/// request allocates nothing. One thread at a time owns it: the event thread, then, for a handler that
+/// blocks, a worker, then the event thread again; each hand-over goes through a queue, which orders
+/// memory. Any thread may try to answer: ``claim(_:)`` lets exactly one of them.
+package final class Exchange: @unchecked Sendable {
+  /// The place in the edge's table, the low half of a `council_request`.
+  package let slot: UInt32
+
+  // MARK: The request, written by the edge
+
+  package var method = HTTPMethod.get
+  /// Set when the method is none of ``HTTPMethod``; such a request is answered 501 and never routed.
+  package var methodIsUnknown = false
+  /// Bytes of the request line and headers, and what the gateway derives from them.
+  package let head = Arena(capacity: 2048)
+  /// The target as received: path, and the query after the first `?`.
+  package var rawPath = ByteRange.empty
+  package var rawQuery = ByteRange.empty
+  /// Every header in order of arrival, names in lower case.
+  package var headers: [Field] = []
+  /// The first value of each ``KnownHeader``, and how often it came.
+  package var known = [ByteRange](repeating: .empty, count: KnownHeader.allCases.count)
+  package var knownCount = [UInt8](repeating: 0, count: KnownHeader.allCases.count)
+  package let body = Arena(capacity: 1024)
+  /// When the head was complete.
+  package var started = Instant(nanoseconds: 0)
+  /// The peer: 16 bytes, IPv4 mapped into IPv6 (RFC 4291).
+  package var peer: (UInt64, UInt64) = (0, 0)
+
+  // MARK: What the gateway knows, opaque to the edge
+
+  /// Places in `head` of the decoded path, its segments below the automation, and the path parameters.
+  package var path = ByteRange.empty
+  package var parameters: [ByteRange] = []
+  package var query: [Field] = []
+  package var requestID = ByteRange.empty
+  package var traceparent = ByteRange.empty
+  package var principal = ByteRange.empty
+  /// Kept by the gateway from `begin` to `finished`: the route, the generation, the caller.
+  package var attachment: AnyObject?
+  /// When the host answers in the handler's place.
+  package var deadline = Instant(nanoseconds: .max)
+
+  // MARK: The answer, written by whoever claimed it
+
+  package var status = 0
+  /// Bytes of the answer's header names and values, each ended by a NUL for the edge's C library.
+  package let answerHead = Arena(capacity: 1024)
+  package var answerHeaders: [Field] = []
+  package let answerBody = Arena(capacity: 2048)
+  /// The connection closes after this answer.
+  package var closes = false
+
+  // MARK: Who may answer, and who still looks
+
+  private let state = Atomic<UInt64>(0)
+  private let rendezvous = Atomic<UInt8>(Rendezvous.running.rawValue)
+  private let custody = Atomic<UInt8>(0)
+  /// Set by the edge: resumes the connection of a parked exchange. [any]
+  package var wake: (@Sendable (Exchange) -> Void)?
+  /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
+  package var recycle: (@Sendable (Exchange) -> Void)?
+
+  package init(slot: UInt32) { self.slot = slot }
+}
+
+// MARK: - Claiming the answer
+
+extension Exchange {
+  /// What an exchange can be in; packed with its tag into one word.
+  package enum Phase: UInt64, Sendable {
+    /// Between requests.
+    case idle
+    /// A handler may answer.
+    case open
+    /// Somebody answers, or has answered.
+    case claimed
+  }
+
+  /// A new request: a new tag, so that names of the request before are stale. [event]
+  package func open() {
+    let tag = (state.load(ordering: .relaxed) >> 8) &+ 1
+    rendezvous.store(Rendezvous.running.rawValue, ordering: .relaxed)
+    custody.store(0, ordering: .relaxed)
+    state.store((tag & 0xFFFF_FFFF) << 8 | Phase.open.rawValue, ordering: .releasing)
+  }
+
+  /// The name of this request, a `council_request`: tag above, slot below; never 0.
+  package var handle: UInt64 {
+    (state.load(ordering: .relaxed) >> 8) << 32 | UInt64(slot) + 1
+  }
+
+  /// Takes the right to answer the request that `handle` names; false when it is over or somebody else has it.
+  package func claim(_ handle: UInt64) -> Bool {
+    let tag = handle >> 32
+    return state.compareExchange(
+      expected: tag << 8 | Phase.open.rawValue, desired: tag << 8 | Phase.claimed.rawValue,
+      ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  package func isCurrent(_ handle: UInt64) -> Bool {
+    state.load(ordering: .acquiring) >> 8 == handle >> 32
+  }
+
+  package func isOpen(_ handle: UInt64) -> Bool {
+    state.load(ordering: .acquiring) == (handle >> 32) << 8 | Phase.open.rawValue
+  }
+
+  /// The request is over: nobody can answer it. [event]
+  package func close() {
+    let tag = state.load(ordering: .relaxed) >> 8
+    state.store(tag << 8 | Phase.idle.rawValue, ordering: .releasing)
+  }
+}
+
+// MARK: - Meeting the answer
+
+extension Exchange {
+  private enum Rendezvous: UInt8 {
+    /// On its event thread, or with a handler that the edge does not wait for yet.
+    case running
+    /// The edge has suspended the connection.
+    case parked
+    case answered
+  }
+
+  /// The answer is complete: wakes the connection if it waits. Once per request, by whoever claimed it. [any]
+  package func deliver() {
+    if rendezvous.exchange(Rendezvous.answered.rawValue, ordering: .acquiringAndReleasing)
+      == Rendezvous.parked.rawValue
+    {
+      wake?(self)
+    }
+  }
+
+  /// The edge has suspended the connection. False: the answer came in between, and nobody will wake it. [event]
+  package func park() -> Bool {
+    rendezvous.exchange(Rendezvous.parked.rawValue, ordering: .acquiringAndReleasing)
+      == Rendezvous.running.rawValue
+  }
+
+  private static let handlerInside: UInt8 = 1
+  private static let abandoned: UInt8 = 2
+
+  /// A handler is about to run: what it borrows must stay until ``endHandling()``.
+  package func beginHandling() { custody.store(Exchange.handlerInside, ordering: .releasing) }
+
+  /// The handler returned; an exchange that its connection could not wait for goes back to the edge. [any]
+  package func endHandling() {
+    let before = custody.bitwiseAnd(~Exchange.handlerInside, ordering: .acquiringAndReleasing).oldValue
+    if before & Exchange.abandoned != 0 { recycle?(self) }
+  }
+
+  /// Whether borrowed views may be read: a handler is inside.
+  package var isHandling: Bool { custody.load(ordering: .acquiring) & Exchange.handlerInside != 0 }
+
+  /// The connection is done with this exchange. False: a handler is still inside (the host answered in its
+  /// place), so the connection takes another exchange and this one comes back through `recycle`. [event]
+  package func relinquish() -> Bool {
+    let before = custody.bitwiseOr(Exchange.abandoned, ordering: .acquiringAndReleasing).oldValue
+    guard before & Exchange.handlerInside == 0 else { return false }
+    custody.store(0, ordering: .releasing)
+    return true
+  }
+}
+
+// MARK: - Reading and writing
+
+extension Exchange {
+  /// Where in ``head`` the first value of a header stands that the host knows; empty when it did not come.
+  package subscript(_ header: KnownHeader) -> ByteRange { known[header.rawValue] }
+
+  package func has(_ known: KnownHeader) -> Bool { knownCount[known.rawValue] > 0 }
+
+  /// Forgets the request and its answer; keeps the memory. [event]
+  package func reset() {
+    methodIsUnknown = false
+    head.removeAll()
+    rawPath = .empty
+    rawQuery = .empty
+    headers.removeAll(keepingCapacity: true)
+    for index in known.indices {
+      known[index] = .empty
+      knownCount[index] = 0
+    }
+    body.removeAll()
+    path = .empty
+    parameters.removeAll(keepingCapacity: true)
+    query.removeAll(keepingCapacity: true)
+    requestID = .empty
+    traceparent = .empty
+    principal = .empty
+    attachment = nil
+    deadline = Instant(nanoseconds: .max)
+    discardAnswer()
+  }
+
+  /// Forgets what was written of an answer, to write another.
+  package func discardAnswer() {
+    status = 0
+    answerHead.removeAll()
+    answerHeaders.removeAll(keepingCapacity: true)
+    answerBody.removeAll()
+    closes = false
+  }
+
+  /// Adds a header to the answer. The caller has checked that neither part holds a control character.
+  package func addHeader(_ name: StaticString, _ value: Span<UInt8>) {
+    let nameRange = answerHead.append(name)
+    answerHead.append(0)
+    let valueRange = answerHead.append(value)
+    answerHead.append(0)
+    answerHeaders.append(Field(name: nameRange, value: valueRange))
+  }
+
+  package func addHeader(_ name: StaticString, _ value: String) {
+    addHeader(name, value.utf8.span)
+  }
+
+  /// Adds a header from a plugin; the caller has checked both parts.
+  package func addHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+    let nameRange = answerHead.append(name)
+    answerHead.append(0)
+    let valueRange = answerHead.append(value)
+    answerHead.append(0)
+    answerHeaders.append(Field(name: nameRange, value: valueRange))
+  }
+}

@@ -1,0 +1,44 @@
+package import Kernel
+
+/// What the edge does after it showed an application the head of a request.
+package enum HeadDecision {
+  /// Read the body, at most so many bytes, into `exchange.body`; a longer one is answered 413 by the edge.
+  case readBody(maxBytes: Int)
+  /// Hand the body's bytes to the sink as they come.
+  case stream(to: any BodySink, maxBytes: Int)
+  /// The answer is in the exchange already: send it and read no body.
+  case answer
+}
+
+/// What `handle` did with a request.
+package enum Completion {
+  /// The answer is in the exchange.
+  case answered
+  /// Somebody answers later: claims the exchange, writes the answer, calls ``Exchange/deliver()``.
+  case pending
+}
+
+/// Takes a body in pieces: an upload on its way to a file. [event]
+package protocol BodySink: AnyObject {
+  func write(_ bytes: Span<UInt8>) throws(Problem)
+}
+
+/// What answers the requests of one listener. Every method is called on event threads, concurrently for
+/// different exchanges, in this order for each: begin, handle (unless begin answered), conclude, finished.
+/// A connection that dies on the way skips to finished.
+package protocol HTTPApplication: AnyObject, Sendable {
+  func begin(_ exchange: Exchange) -> HeadDecision
+  func handle(_ exchange: Exchange) -> Completion
+  /// Writes the answer to a request that the edge itself refuses: a body too long (413), a sink that threw.
+  func refuse(_ exchange: Exchange, _ problem: Problem)
+  /// An answer is in the exchange and about to be sent: adds what every answer carries, audits, measures.
+  func conclude(_ exchange: Exchange)
+  /// The answer was sent, or the connection died before. The exchange is reset afterwards.
+  func finished(_ exchange: Exchange, sent: Bool)
+}
+
+/// The exchanges that exist, by slot: how a `council_request` finds its exchange. An exchange is never
+/// freed while the host lives, so a stale name finds a live object with another tag.
+package protocol ExchangeTable: AnyObject, Sendable {
+  func exchange(slot: UInt32) -> Exchange?
+}

@@ -1,0 +1,125 @@
+package import Kernel
+
+/// The audit trail: append-only, hash-chained, committed in groups.
+package protocol AuditTrail: AnyObject, Sendable {
+  /// Whether a row of this thread will find room; waits a moment when the queue is full. False: answer 503
+  /// before anything happens, for what cannot be audited is not done. [event]
+  func admit() -> Bool
+
+  /// Appends the row of one request; it is on disk within 100 ms. After `admit`, this cannot fail. [event]
+  func record(_ row: RequestAudit, of exchange: Exchange)
+
+  /// Appends an act of administration and returns when it is on disk. [control]
+  func record(_ act: AdminAct) throws(Problem)
+
+  /// Rows with a sequence number above `after`, oldest first.
+  func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue]
+
+  /// Walks the whole chain. Throws `audit.broken` (409; members `seq`, `reason`) at the first row that does not fit.
+  func verify() throws(Problem) -> AuditVerification
+}
+
+package struct AuditVerification: Sendable, Encodable {
+  package var rows: Int64
+  package var lastHash: String
+
+  package init(rows: Int64, lastHash: String) {
+    self.rows = rows
+    self.lastHash = lastHash
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case rows
+    case lastHash = "last_hash"
+  }
+}
+
+/// What the gateway knows of a finished request, beside what stands in its exchange (method, path, peer,
+/// request id, principal).
+package struct RequestAudit {
+  package var time: Timestamp
+  package var durationMicroseconds: Int
+  package var status: Int
+  /// `"automation":"accounts","generation":3,"operation":"get_account"`: JSON members, made once per route.
+  package var labels: RouteLabels?
+  /// The key's public id, ASCII; empty when nobody was authenticated.
+  package var key: KeyLabel?
+
+  package init(
+    time: Timestamp, durationMicroseconds: Int, status: Int, labels: RouteLabels?, key: KeyLabel?
+  ) {
+    self.time = time
+    self.durationMicroseconds = durationMicroseconds
+    self.status = status
+    self.labels = labels
+    self.key = key
+  }
+}
+
+/// The constant part of a route's audit rows: JSON members without braces.
+package final class RouteLabels: Sendable {
+  package let json: [UInt8]
+
+  package init(json: [UInt8]) { self.json = json }
+}
+
+/// The constant part of a key's audit rows: JSON members without braces, `"key":"k_…","principal":"…"`.
+package final class KeyLabel: Sendable {
+  package let json: [UInt8]
+
+  package init(json: [UInt8]) { self.json = json }
+}
+
+package struct AdminAct: Sendable {
+  package var time: Timestamp
+  package var principal: String
+  package var key: String
+  /// `automation.reload`, `key.issue`.
+  package var action: String
+  package var target: String
+  package var status: Int
+  package var requestID: String
+  package var details: [String: JSONValue]
+
+  package init(
+    time: Timestamp, principal: String, key: String, action: String, target: String, status: Int,
+    requestID: String, details: [String: JSONValue] = [:]
+  ) {
+    self.time = time
+    self.principal = principal
+    self.key = key
+    self.action = action
+    self.target = target
+    self.status = status
+    self.requestID = requestID
+    self.details = details
+  }
+}
+
+/// Counts requests: a counter and a duration histogram per series and status.
+package protocol RequestMeter: AnyObject, Sendable {
+  /// The number of a series, made at load; the same labels give the same number.
+  func series(automation: String, route: String, method: String) -> Int
+
+  /// [event] Touches memory of this thread only.
+  func record(series: Int, status: Int, nanoseconds: Int64)
+
+  /// Durations of one reload's steps, by name.
+  func recordReload(automation: String, step: String, nanoseconds: Int64)
+
+  /// A value read at each scrape; `name` and `help` after the Prometheus naming rules.
+  func gauge(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample])
+
+  /// The text exposition format 0.0.4 of Prometheus.
+  func exposition() -> [UInt8]
+}
+
+package struct GaugeSample: Sendable {
+  package var labels: [(name: String, value: String)]
+  package var value: Double
+
+  package init(_ labels: [(name: String, value: String)] = [], _ value: Double) {
+    self.labels = labels
+    self.value = value
+  }
+}

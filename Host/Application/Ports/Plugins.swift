@@ -1,0 +1,87 @@
+package import Domain
+package import Kernel
+
+/// What VALIDATE learned of a file without running any of it.
+package struct PluginFileFacts: Sendable {
+  package var bytes: Int
+  /// SHA-256 of the file, lower-case hex.
+  package var sha256: String
+  /// The manifest in the ELF section `.council.manifest`; nil for an unsealed file.
+  package var sealedManifest: [UInt8]?
+  package var neededLibraries: [String]
+
+  package init(bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String]) {
+    self.bytes = bytes
+    self.sha256 = sha256
+    self.sealedManifest = sealedManifest
+    self.neededLibraries = neededLibraries
+  }
+}
+
+/// The steps VALIDATE and PROBE: what can be known before a plugin is mapped into the host.
+///
+/// Problems carry status 422 and a code `plugin.…`: `file.*`, `elf.*`, `link.*`, `abi.*`, `manifest.*`, `probe.*`
+/// (members `step`, and where a process died `signal` or `exit_code` or `timeout_ms`).
+package protocol PluginInspector: Sendable {
+  func validate(path: String) throws(Problem) -> PluginFileFacts
+  /// Maps the file in a child process, reads its manifest, creates and destroys one instance.
+  func probe(path: String, config: [UInt8]) throws(Problem) -> ProbeReport
+}
+
+package struct ProbeReport: Sendable {
+  package var manifest: [UInt8]
+  package var duration: Duration
+
+  package init(manifest: [UInt8], duration: Duration) {
+    self.manifest = manifest
+    self.duration = duration
+  }
+}
+
+/// What a plugin reaches of the host.
+package struct PluginServices: Sendable {
+  package var automation: String
+  package var generation: Int
+  /// nil when the manifest declares no collections.
+  package var records: (any RecordStore)?
+  package var log: any LogSink
+
+  package init(
+    automation: String, generation: Int, records: (any RecordStore)?, log: any LogSink
+  ) {
+    self.automation = automation
+    self.generation = generation
+    self.records = records
+    self.log = log
+  }
+}
+
+/// The step LOAD: maps a file that was validated and probed.
+package protocol PluginLoader: Sendable {
+  func load(path: String) throws(Problem) -> any LoadedPlugin
+}
+
+/// One mapped plugin. `create`, `activate`, `quiesce`, `stop` and `destroy` run under a watchdog: a call that
+/// does not return in time throws `plugin.hung` (504), the instance counts as poisoned and is never called again.
+package protocol LoadedPlugin: AnyObject, Sendable {
+  var manifest: [UInt8] { get }
+
+  func create(config: [UInt8], services: PluginServices) throws(Problem)
+  func activate() throws(Problem)
+
+  /// Runs the handler of a route on this thread, or gives it to a worker. Before it returns `.answered` or
+  /// before it calls ``Exchange/deliver()``, the answer is in the exchange; a handler that returns without one is
+  /// answered here with `plugin.no_answer` (500), a full worker queue with `plugin.overloaded` (503).
+  /// [event]
+  func handle(_ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution) -> Completion
+
+  /// Tells the handler that its answer is no longer wanted. [any]
+  func cancel(_ handle: UInt64)
+
+  /// How many `handle` calls run now.
+  var callsInside: Int { get }
+
+  func quiesce() throws(Problem)
+  func stop() throws(Problem)
+  func destroy() throws(Problem)
+}

@@ -1,0 +1,109 @@
+package import Kernel
+
+/// What a plugin states about itself: routes, records, needs. Read by ``Manifest/parse(_:)``; every name in it
+/// has been checked against the rules of PluginAPI/Contract.md, so the rest of the host trusts it.
+package struct Manifest: Sendable, Equatable {
+  /// 1 MiB: a manifest is read before anything is known about who wrote it.
+  package static let maxBytes = 1 << 20
+
+  /// `[a-z][a-z0-9-]{0,62}`: the first path segment of its routes.
+  package var id: String
+  /// Free text of at most 64 characters; semantic versions are recommended.
+  package var version: String
+  package var title: String
+  package var summary: String
+  /// Extension ids the plugin cannot live without, `council.records/1`.
+  package var requires: [String]
+  /// JSON Schema 2020-12 of the automation's configuration; nil takes the empty object only.
+  package var configSchema: JSONValue?
+  package var collections: [CollectionDeclaration]
+  package var routes: [RouteDeclaration]
+
+  package init(
+    id: String, version: String, title: String = "", summary: String = "", requires: [String] = [],
+    configSchema: JSONValue? = nil, collections: [CollectionDeclaration] = [],
+    routes: [RouteDeclaration] = []
+  ) {
+    self.id = id
+    self.version = version
+    self.title = title
+    self.summary = summary
+    self.requires = requires
+    self.configSchema = configSchema
+    self.collections = collections
+    self.routes = routes
+  }
+}
+
+/// One route as its plugin declares it.
+package struct RouteDeclaration: Sendable, Equatable {
+  /// Where the handler runs: DESIGN, section 4.
+  package enum Execution: String, Sendable {
+    /// On the event thread; the handler promises not to block.
+    case inline
+    /// On a worker thread.
+    case blocking
+  }
+
+  package var method: HTTPMethod
+  /// Below the automation's root: `/`, `/{id}`, `/{id}/entries`.
+  package var path: String
+  /// Unique in the manifest, `[a-z][a-z0-9_]{0,63}`: what documents, logs and audit rows name.
+  package var operation: String
+  package var summary: String
+  package var execution: Execution
+  /// What the caller's key must hold; nil for a public route, which needs no key.
+  package var scope: String?
+  /// JSON Schemas of an object with the path parameters, of one with the query parameters, and of the body.
+  package var pathSchema: JSONValue?
+  package var querySchema: JSONValue?
+  package var bodySchema: JSONValue?
+  package var responseSchema: JSONValue?
+  /// Overrides the caller's own limit on this route.
+  package var limit: RateLimit?
+  /// Answered with 504 after this; nil takes the host's default.
+  package var deadline: Duration?
+  package var maxBodyBytes: Int?
+
+  package init(
+    method: HTTPMethod, path: String, operation: String, summary: String = "",
+    execution: Execution = .blocking, scope: String? = nil, pathSchema: JSONValue? = nil,
+    querySchema: JSONValue? = nil, bodySchema: JSONValue? = nil, responseSchema: JSONValue? = nil,
+    limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil
+  ) {
+    self.method = method
+    self.path = path
+    self.operation = operation
+    self.summary = summary
+    self.execution = execution
+    self.scope = scope
+    self.pathSchema = pathSchema
+    self.querySchema = querySchema
+    self.bodySchema = bodySchema
+    self.responseSchema = responseSchema
+    self.limit = limit
+    self.deadline = deadline
+    self.maxBodyBytes = maxBodyBytes
+  }
+}
+
+/// `requests` per `period`, refilled evenly; a burst of all of them at once is allowed.
+package struct RateLimit: Sendable, Equatable, Hashable {
+  package var requests: Int
+  package var period: Duration
+
+  package init(requests: Int, per period: Duration) {
+    self.requests = requests
+    self.period = period
+  }
+}
+
+package enum HTTPMethod: String, Sendable, CaseIterable {
+  case get = "GET"
+  case head = "HEAD"
+  case post = "POST"
+  case put = "PUT"
+  case patch = "PATCH"
+  case delete = "DELETE"
+  case options = "OPTIONS"
+}

@@ -1,0 +1,97 @@
+/// A JSON document as a value, for cold paths: manifests, configuration, admin answers.
+package enum JSONValue: Sendable, Hashable {
+  case null
+  case bool(Bool)
+  case integer(Int64)
+  case number(Double)
+  case string(String)
+  case array([JSONValue])
+  case object([String: JSONValue])
+
+  package subscript(key: String) -> JSONValue? {
+    if case .object(let members) = self { members[key] } else { nil }
+  }
+  package var string: String? { if case .string(let text) = self { text } else { nil } }
+  package var integer: Int64? { if case .integer(let number) = self { number } else { nil } }
+  package var bool: Bool? { if case .bool(let flag) = self { flag } else { nil } }
+  package var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
+  package var object: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
+}
+
+extension JSONValue: Codable {
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .null
+    } else if let flag = try? container.decode(Bool.self) {
+      self = .bool(flag)
+    } else if let number = try? container.decode(Int64.self) {
+      self = .integer(number)
+    } else if let number = try? container.decode(Double.self) {
+      self = .number(number)
+    } else if let text = try? container.decode(String.self) {
+      self = .string(text)
+    } else if let items = try? container.decode([JSONValue].self) {
+      self = .array(items)
+    } else {
+      self = .object(try container.decode([String: JSONValue].self))
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .bool(let flag): try container.encode(flag)
+    case .integer(let number): try container.encode(number)
+    case .number(let number): try container.encode(number)
+    case .string(let text): try container.encode(text)
+    case .array(let items): try container.encode(items)
+    case .object(let members): try container.encode(members)
+    }
+  }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  package init(stringLiteral text: String) { self = .string(text) }
+  package init(integerLiteral number: Int64) { self = .integer(number) }
+  package init(booleanLiteral flag: Bool) { self = .bool(flag) }
+  package init(arrayLiteral items: JSONValue...) { self = .array(items) }
+  package init(dictionaryLiteral members: (String, JSONValue)...) {
+    self = .object(Dictionary(members) { _, last in last })
+  }
+}
+
+extension JSONValue {
+  /// The value that the bytes spell, at most `maxDepth` levels deep. Of a key that repeats, the last counts.
+  package static func parse(
+    _ bytes: Span<UInt8>, maxDepth: Int = JSONDocument.defaultMaxDepth
+  ) throws(JSONError) -> JSONValue {
+    let document = JSONDocument(maxDepth: maxDepth)
+    try document.parse(bytes)
+    return JSONValue(document.root)
+  }
+
+  package init(_ element: borrowing JSONElement) {
+    switch element.kind {
+    case .null: self = .null
+    case .bool(let flag): self = .bool(flag)
+    case .integer(let number): self = .integer(number)
+    case .unsigned(let number): self = .number(Double(number))
+    case .double(let number): self = .number(number)
+    case .string: self = .string(element.string ?? "")
+    case .array:
+      var items: [JSONValue] = []
+      var elements = element.elements
+      while elements.next() { items.append(JSONValue(elements.value)) }
+      self = .array(items)
+    case .object:
+      var all: [String: JSONValue] = [:]
+      var members = element.members
+      while members.next() { all[String(members.key)] = JSONValue(members.value) }
+      self = .object(all)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+extension Timestamp {
+  /// RFC 3339 in UTC with milliseconds, a fixed 24 bytes, so that text sorts as time does.
+  package var text: String {
+    let (days, ofDay) = microseconds.floorDivided(by: 86_400_000_000)
+    let (year, month, day) = civil(fromDays: days)
+    let milliseconds = ofDay / 1000
+    let fields: [(Int64, Int)] = [
+      (year, 4), (month, 2), (day, 2), (milliseconds / 3_600_000, 2), (milliseconds / 60_000 % 60, 2),
+      (milliseconds / 1000 % 60, 2), (milliseconds % 1000, 3),
+    ]
+    let separators: [UInt8?] = [
+      UInt8(ascii: "-"), UInt8(ascii: "-"), UInt8(ascii: "T"), UInt8(ascii: ":"), UInt8(ascii: ":"),
+      UInt8(ascii: "."), UInt8(ascii: "Z"),
+    ]
+    var text: [UInt8] = []
+    for (field, separator) in zip(fields, separators) {
+      let digits = Array(String(field.0).utf8)
+      for _ in digits.count..<max(field.1, digits.count) { text.append(UInt8(ascii: "0")) }
+      text += digits
+      if let separator { text.append(separator) }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+/// Days since 1970-01-01 to a proleptic Gregorian date (Howard Hinnant, "chrono-compatible low-level date
+/// algorithms").
+private func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  let shifted = days + 719_468
+  let (era, dayOfEra) = shifted.floorDivided(by: 146_097)
+  let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+  let shiftedMonth = (5 * dayOfYear + 2) / 153
+  let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+  let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+  return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
+}
+
+extension Int64 {
+  fileprivate func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+    let remainder = (self % divisor + divisor) % divisor
+    return ((self - remainder) / divisor, remainder)
+  }
+}

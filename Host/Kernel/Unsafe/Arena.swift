@@ -1,0 +1,174 @@
+/// A place in an ``Arena``: byte offset and count.
+package struct ByteRange: Sendable, Equatable {
+  package var offset: UInt32
+  package var count: UInt32
+
+  package static let empty = ByteRange(offset: 0, count: 0)
+
+  package init(offset: Int, count: Int) {
+    self.offset = UInt32(offset)
+    self.count = UInt32(count)
+  }
+
+  package var isEmpty: Bool { count == 0 }
+  package var start: Int { Int(offset) }
+  package var end: Int { Int(offset) + Int(count) }
+}
+
+/// Growing bytes that are reused from request to request.
+///
+/// What is appended is named by a ``ByteRange`` and read as a lent span. One thread at a time uses an
+/// arena; its owner says which. A span must not be held across an append: an arena that grows moves.
+@safe
+package final class Arena {
+  private var base: UnsafeMutablePointer<UInt8>
+  private var capacity: Int
+  package private(set) var count = 0
+
+  package init(capacity: Int = 1024) {
+    precondition(capacity > 0 && capacity <= Int(UInt32.max))
+    self.capacity = capacity
+    unsafe base = .allocate(capacity: capacity)
+  }
+
+  deinit { unsafe base.deallocate() }
+
+  package var all: ByteRange { ByteRange(offset: 0, count: count) }
+
+  /// Forgets the content; gives memory beyond `retained` bytes back, so that one large request does not
+  /// stay with its connection.
+  package func removeAll(retaining retained: Int = 64 * 1024) {
+    count = 0
+    guard capacity > retained else { return }
+    unsafe base.deallocate()
+    capacity = max(retained, 16)
+    unsafe base = .allocate(capacity: capacity)
+  }
+
+  /// Forgets what was appended after `count` was this.
+  package func truncate(to count: Int) {
+    precondition(count >= 0 && count <= self.count)
+    self.count = count
+  }
+
+  package subscript(offset: Int) -> UInt8 {
+    get {
+      precondition(offset >= 0 && offset < count)
+      // Safe: bounds checked above; the first `count` bytes are initialised.
+      return unsafe base[offset]
+    }
+    set {
+      precondition(offset >= 0 && offset < count)
+      // Safe: as above.
+      unsafe base[offset] = newValue
+    }
+  }
+
+  /// The bytes of `range`, lent until the next append or removal.
+  @_lifetime(borrow self)
+  package func span(_ range: ByteRange) -> Span<UInt8> {
+    precondition(range.end <= count)
+    // Safe: the range lies within the initialised bytes, which live as long as the arena does.
+    let span = unsafe Span(_unsafeStart: base + range.start, count: Int(range.count))
+    return unsafe _overrideLifetime(span, borrowing: self)
+  }
+
+  /// The address of `range`, for C. Valid until the next append or removal.
+  @unsafe
+  package func pointer(_ range: ByteRange) -> UnsafePointer<UInt8> {
+    precondition(range.end <= count)
+    return unsafe UnsafePointer(base + range.start)
+  }
+
+  @discardableResult
+  package func append(_ bytes: Span<UInt8>) -> ByteRange {
+    let start = count
+    reserve(bytes.count)
+    // Safe: `reserve` made room. A span of this arena's own bytes must not be passed when it may grow;
+    // `copy(_:)` is for that.
+    unsafe bytes.withUnsafeBufferPointer { source in
+      if let from = source.baseAddress { unsafe (base + start).update(from: from, count: source.count) }
+    }
+    count = start + bytes.count
+    return ByteRange(offset: start, count: bytes.count)
+  }
+
+  /// Appends `length` bytes that C lends.
+  @unsafe @discardableResult
+  package func append(_ pointer: UnsafePointer<UInt8>, count length: Int) -> ByteRange {
+    let start = count
+    reserve(length)
+    unsafe (base + start).update(from: pointer, count: length)
+    count = start + length
+    return ByteRange(offset: start, count: length)
+  }
+
+  /// Appends a copy of bytes that are in this arena already.
+  @discardableResult
+  package func copy(_ range: ByteRange) -> ByteRange {
+    precondition(range.end <= count)
+    let start = count
+    reserve(Int(range.count))
+    // Safe: source and destination lie within the allocation and do not overlap.
+    unsafe (base + start).update(from: base + range.start, count: Int(range.count))
+    count = start + Int(range.count)
+    return ByteRange(offset: start, count: Int(range.count))
+  }
+
+  package func append(_ byte: UInt8) {
+    reserve(1)
+    // Safe: `reserve` made room for one byte.
+    unsafe base[count] = byte
+    count += 1
+  }
+
+  @discardableResult
+  package func append(_ text: StaticString) -> ByteRange {
+    // Safe: a static string's bytes live forever.
+    unsafe append(text.utf8Start, count: text.utf8CodeUnitCount)
+  }
+
+  @discardableResult
+  package func append(_ text: String) -> ByteRange {
+    append(text.utf8.span)
+  }
+
+  @discardableResult
+  package func append(_ bytes: [UInt8]) -> ByteRange {
+    append(bytes.span)
+  }
+
+  /// Appends a number in decimal.
+  @discardableResult
+  package func append(decimal number: Int) -> ByteRange {
+    let start = count
+    if number < 0 { append(UInt8(ascii: "-")) }
+    let first = count
+    var rest = number.magnitude
+    repeat {
+      append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+    var low = first
+    var high = count - 1
+    while low < high {
+      (self[low], self[high]) = (self[high], self[low])
+      low += 1
+      high -= 1
+    }
+    return ByteRange(offset: start, count: count - start)
+  }
+
+  private func reserve(_ more: Int) {
+    let needed = count + more
+    guard needed > capacity else { return }
+    precondition(needed <= Int(UInt32.max), "an arena names its bytes with 32 bits")
+    let larger = max(needed, capacity * 2)
+    // Safe: the old bytes are copied before their memory is given back.
+    let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+    unsafe moved.update(from: base, count: count)
+    unsafe base.deallocate()
+    unsafe base = moved
+    capacity = larger
+  }
+}

@@ -1,0 +1,160 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Targets stand in layer order: each may depend on those above it, and the build refuses the rest
+// (`--explicit-target-dependency-import-check error`). Host/README.md is the map.
+
+let infrastructure = "Host/Infrastructure"
+let systemLibraries = "\(infrastructure)/SystemLibraries"
+
+let package = Package(
+  name: "Council",
+  products: [
+    .executable(name: "council", targets: ["council"]),
+    .library(name: "CouncilPlugin", targets: ["CouncilPlugin"]),
+    .library(name: "CouncilTesting", targets: ["CouncilTesting"]),
+    .library(name: "Accounts", type: .dynamic, targets: ["Accounts"]),
+    .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
+  ],
+  targets: [
+    // MARK: PluginAPI: the contract, and what a plugin author links
+    .target(name: "CCouncil", path: "PluginAPI/C"),
+    .target(name: "CouncilPlugin", dependencies: ["CCouncil"], path: "PluginAPI/Swift"),
+    .target(
+      name: "CouncilTesting", dependencies: ["CCouncil", "CouncilPlugin"],
+      path: "PluginAPI/FakeHost"),
+
+    // MARK: Plugins: one folder, one automation, one shared library
+    .target(
+      name: "Accounts", dependencies: ["CouncilPlugin"], path: "Plugins/Accounts",
+      linkerSettings: pluginLinking),
+    .target(
+      name: "Hello", dependencies: ["CCouncil"], path: "Plugins/Examples/Hello", publicHeadersPath: ".",
+      cSettings: [.unsafeFlags(["-fvisibility=hidden"])], linkerSettings: pluginLinking),
+
+    // MARK: Host/Kernel: bytes, JSON, time, threads, problems
+    .target(name: "CThreads", path: "Host/Kernel/CThreads"),
+    .target(
+      name: "CSimdJSON", path: "Host/Kernel/CSimdJSON",
+      linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
+    .target(
+      name: "Kernel", dependencies: ["CThreads", "CSimdJSON"], path: "Host/Kernel",
+      exclude: ["CThreads", "CSimdJSON"]),
+
+    // MARK: Host/Domain: values and rules, no I/O, no clock
+    .target(name: "Domain", dependencies: ["Kernel"], path: "Host/Domain"),
+
+    // MARK: Host/Application: use cases, and the ports that adapters fill
+    .target(name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application"),
+
+    // MARK: Host/Infrastructure: one target per technology
+    system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+    system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+    system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
+    system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    adapter("Cryptography", on: "COpenSSL"),
+    adapter("JSONSchema", on: "CPCRE2"),
+    adapter("HTTPServer", on: "CMicroHTTPD"),
+    adapter("HTTPClient", on: "CCurl"),
+    adapter("Configuration", on: "CYAML"),
+    adapter("PluginRuntime", on: "CElf", "CCouncil"),
+    adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
+    adapter("Audit"),
+    adapter("Telemetry"),
+
+    // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
+    interface("Gateway"),
+    interface("AdminAPI"),
+    interface("CommandLineInterface", path: "CommandLine"),
+
+    // MARK: Host/Executable: the composition root
+    .executableTarget(
+      name: "council",
+      dependencies: [
+        "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
+        "Configuration", "PluginRuntime", "SQLiteStore", "Audit", "Telemetry", "Gateway", "AdminAPI",
+        "CommandLineInterface",
+      ],
+      path: "Host/Executable"),
+
+    // MARK: Tests mirror the targets
+    tests("Kernel"),
+    tests("Domain"),
+    tests("Application"),
+    tests("Cryptography"),
+    tests("JSONSchema"),
+    tests("HTTPServer"),
+    tests("Configuration"),
+    tests("PluginRuntime"),
+    tests("SQLiteStore"),
+    tests("Audit"),
+    tests("Telemetry"),
+    tests("Gateway"),
+    .testTarget(
+      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting"],
+      path: "Tests/PluginAPI"),
+  ],
+  cLanguageStandard: .c11,
+  cxxLanguageStandard: .cxx17
+)
+
+/// A shared library that exports the entry symbol and nothing else, and binds to itself first: two
+/// generations of one plugin must never share a symbol.
+var pluginLinking: [LinkerSetting] {
+  [
+    .unsafeFlags([
+      "-Xlinker", "--version-script=\(Context.packageDirectory)/PluginAPI/Recipes/plugin.map",
+      "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
+    ])
+  ]
+}
+
+func system(_ name: String, pkgConfig: String, apt package: String) -> Target {
+  .systemLibrary(
+    name: name, path: "\(systemLibraries)/\(name)", pkgConfig: pkgConfig,
+    providers: [.apt([package])])
+}
+
+func adapter(_ name: String, on libraries: Target.Dependency..., path: String? = nil) -> Target {
+  .target(
+    name: name, dependencies: ["Kernel", "Domain", "Application"] + libraries,
+    path: "\(infrastructure)/\(path ?? name)")
+}
+
+func interface(_ name: String, path: String? = nil) -> Target {
+  .target(
+    name: name, dependencies: ["Kernel", "Domain", "Application"],
+    path: "Host/Interfaces/\(path ?? name)")
+}
+
+func tests(_ name: String) -> Target {
+  let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
+  return .testTarget(
+    name: "\(name)Tests", dependencies: (layers + [name]).map { .byName(name: $0) },
+    path: "Tests/\(name)")
+}
+
+/// What every Swift target is compiled with.
+let swiftSettings: [SwiftSetting] = [
+  // Data races are compile errors.
+  .swiftLanguageMode(.v6),
+  // A dynamic dispatch is visible where it happens.
+  .enableUpcomingFeature("ExistentialAny"),
+  // An import is private to its target unless it says otherwise: arrows stay readable.
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  // Lent spans instead of pointers.
+  .enableExperimentalFeature("Lifetimes"),
+  // Every unsafe use is marked, and fenced in an Unsafe folder by Scripts/check.
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+for target in package.targets {
+  switch target.type {
+  case .regular, .executable, .test: target.swiftSettings = swiftSettings + (target.swiftSettings ?? [])
+  default: break
+  }
+}

@@ -1,0 +1,249 @@
+/* council.h: the contract between the Council host and a plugin, version 1.
+ *
+ * A plugin is a shared library that exports one symbol, council_plugin_entry_v1, which returns a
+ * table of functions. What the plugin registers (routes, records, configuration) is one JSON
+ * document, its manifest, so this file does not grow when a route gains an option.
+ *
+ * Rules, for both sides:
+ *  1. A struct never changes under its name. Growth is a new extension id and a new struct name.
+ *  2. Text is UTF-8 with a length, never NUL-terminated, unless a comment says `const char *`.
+ *  3. A view is borrowed: it dies when the call that received it returns, unless the comment says
+ *     otherwise. An owned value is released once, by its receiver, on any thread. Nobody calls
+ *     free() on memory of the other side.
+ *  4. Nothing throws, panics or longjmps across this boundary.
+ *  5. Thread names in brackets say who calls: [event] an HTTP thread, [worker] a thread that may
+ *     block, [control] the thread that changes generations, [any] every thread.
+ *
+ * The life of a generation: manifest, create, activate, handle…, quiesce, stop, destroy. manifest is
+ * also called in the probe, a short-lived child process, before the host itself maps the file.
+ */
+#ifndef COUNCIL_H
+#define COUNCIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define COUNCIL_ABI_MAJOR 1u
+#define COUNCIL_ABI_MINOR 0u
+
+/* Bytes of somebody else. `ptr` may be NULL only when `len` is 0. */
+typedef struct council_view_v1 {
+  const uint8_t *ptr;
+  size_t len;
+} council_view_v1;
+
+/* Bytes that change hands. The receiver calls release(ctx) exactly once, on any thread, when it no
+ * longer reads them. A NULL release means there is nothing to release: the bytes are static, or,
+ * where a comment says so, copied before the call returns. */
+typedef struct council_owned_v1 {
+  const uint8_t *ptr;
+  size_t len;
+  void (*release)(void *ctx);
+  void *ctx;
+} council_owned_v1;
+
+/* Names one request. A request that was answered, cancelled, or belongs to a generation that is gone
+ * is stale: calls that name it return COUNCIL_STALE and do nothing else. 0 names no request. */
+typedef uint64_t council_request;
+
+/* Zero and above: it worked. Below zero: it did not, and nothing was changed. */
+typedef int32_t council_status;
+enum {
+  COUNCIL_OK = 0,
+  COUNCIL_PENDING = 1,       /* handle: the answer comes later, from any thread */
+  COUNCIL_AGAIN = 2,         /* a queue is full for the moment: call again later */
+  COUNCIL_INVALID = -1,      /* an argument is not what the comment asks for */
+  COUNCIL_STALE = -2,        /* the request or the generation is over */
+  COUNCIL_BUSY = -3,         /* a limit was reached; the caller may retry */
+  COUNCIL_DENIED = -4,       /* the manifest did not ask for this */
+  COUNCIL_UNSUPPORTED = -5,  /* this host or this store cannot do it */
+  COUNCIL_CANCELLED = -6,
+  COUNCIL_TIMEOUT = -7,
+  COUNCIL_CONFLICT = -8,     /* a unique field has this value already */
+  COUNCIL_NOT_FOUND = -9,
+  COUNCIL_INTERNAL = -10,
+  COUNCIL_PRECONDITION = -11 /* the record has another version than the one expected */
+};
+
+/* ---- The host, as a plugin sees it ------------------------------------------------------------ */
+
+/* One per generation. Valid from the start of create to the end of destroy; treat it as opaque and
+ * pass it back where a function asks for it. */
+typedef struct council_host_v1 council_host_v1;
+struct council_host_v1 {
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  /* Returns the table of an extension, or NULL when this host does not have it. `id` is
+   * NUL-terminated, "council.http/1". The table lives as long as the host.
+   * [any] */
+  const void *(*get_extension)(const council_host_v1 *host, const char *id);
+  /* Says why create or activate is about to return a negative status; the text reaches the admin.
+   * At most 1,024 bytes are kept. [control] during create and activate only. */
+  void (*fail)(const council_host_v1 *host, council_status status, council_view_v1 text);
+};
+
+/* ---- The plugin, as the host sees it ---------------------------------------------------------- */
+
+/* Frozen once returned: the host reads it without copying. Every member must be set. */
+typedef struct council_plugin_v1 {
+  uint32_t abi_major;      /* COUNCIL_ABI_MAJOR of the header this was compiled with */
+  uint32_t min_host_minor; /* the least COUNCIL_ABI_MINOR this plugin can live with */
+  /* The manifest, JSON, at most 1 MiB, the same bytes at each call, valid while the image is
+   * mapped. Pure: no I/O, no threads, no host calls. [any] */
+  council_view_v1 (*manifest)(void);
+  /* Makes one instance. `config` is the automation's configuration, JSON, already valid under the
+   * manifest's `config` schema ("{}" when there is none). On success *self is passed to every call
+   * that follows. A negative status refuses the generation; destroy is then not called.
+   * [control] */
+  council_status (*create)(const council_host_v1 *host, council_view_v1 config, void **self);
+  /* The last step before requests arrive. Only COUNCIL_OK lets them. [control] */
+  council_status (*activate)(void *self);
+  /* Handles one request; `route` is the index into the manifest's `routes`. Returns COUNCIL_OK after
+   * answering, or COUNCIL_PENDING and answers later from any thread. COUNCIL_OK without an answer, or
+   * a negative status, becomes a 500 with the reason in the log.
+   * [event] for routes whose `execution` is "inline", which promise not to block; [worker] otherwise.
+   * Concurrent, between activate and the end of the drain. */
+  council_status (*handle)(void *self, uint32_t route, council_request request);
+  /* The client left, or the deadline passed: an answer to `request` is no longer wanted, and the host
+   * has answered in its place. May arrive while handle still runs. Must not block. [any] */
+  void (*cancel)(void *self, council_request request);
+  /* No request comes after this one; those in flight go on. [control] */
+  void (*quiesce)(void *self);
+  /* Ends timers, threads and tasks of the plugin: when it returns, none of the plugin's code runs but
+   * what the host calls. [control] nothing in flight */
+  council_status (*stop)(void *self);
+  /* Frees the instance. The image stays mapped. [control] after stop */
+  void (*destroy)(void *self);
+  /* Returns the plugin's side of an extension, or NULL. `id` is NUL-terminated. [any] after create */
+  const void *(*get_extension)(void *self, const char *id);
+} council_plugin_v1;
+
+/* The one exported symbol. Returns the same pointer at each call. Pure. */
+#if defined(COUNCIL_PLUGIN)
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+const council_plugin_v1 *council_plugin_entry_v1(void);
+#endif
+
+typedef const council_plugin_v1 *(*council_plugin_entry_fn_v1)(void);
+
+/* A sealed plugin carries its manifest, byte for byte, in this ELF section, so that it can be read
+ * without running anything. `council plugin seal` writes it. */
+#define COUNCIL_MANIFEST_SECTION ".council.manifest"
+
+/* ---- council.http/1: the request and its answer ------------------------------------------------ */
+
+#define COUNCIL_HTTP_V1 "council.http/1"
+
+/* What `get` reads. `name` is ignored unless stated. */
+enum {
+  COUNCIL_HTTP_METHOD = 1,          /* "GET" */
+  COUNCIL_HTTP_PATH = 2,            /* the path below the automation's root, percent-decoded */
+  COUNCIL_HTTP_QUERY_STRING = 3,    /* as received, without '?' */
+  COUNCIL_HTTP_BODY = 4,            /* already valid under the route's body schema */
+  COUNCIL_HTTP_PATH_PARAMETER = 5,  /* by name, percent-decoded */
+  COUNCIL_HTTP_QUERY_PARAMETER = 6, /* by name, percent-decoded; the first, where it repeats */
+  COUNCIL_HTTP_HEADER = 7,          /* by name, any case; Authorization and X-API-Key are withheld */
+  COUNCIL_HTTP_PRINCIPAL = 8,       /* the caller's id, stable across key rotations; empty if public */
+  COUNCIL_HTTP_REQUEST_ID = 9,
+  COUNCIL_HTTP_TRACEPARENT = 10     /* W3C trace context of this request, to be sent onwards */
+};
+
+typedef struct council_header_v1 {
+  council_view_v1 name;
+  council_view_v1 value;
+} council_header_v1;
+
+/* An answer. Status 200 to 599. The host adds Date, Content-Length, X-Request-Id, traceparent and the
+ * rate-limit headers, and drops them here, as it does Connection and Transfer-Encoding. */
+typedef struct council_response_v1 {
+  uint32_t status;
+  council_view_v1 content_type; /* empty: application/json */
+  const council_header_v1 *headers;
+  size_t header_count; /* at most 32 */
+  council_owned_v1 body; /* a NULL release: copied before respond returns */
+} council_response_v1;
+
+typedef struct council_http_v1 {
+  /* Reads one part of a request. The view is valid until `handle` returns, also when it returns
+   * COUNCIL_PENDING: copy what is needed later. COUNCIL_NOT_FOUND: no such parameter or header.
+   * COUNCIL_STALE: handle has returned. [the thread in handle] */
+  council_status (*get)(council_request request, uint32_t field, council_view_v1 name,
+                        council_view_v1 *out);
+  /* Nanoseconds until the host answers 504 in the plugin's place. [any] */
+  council_status (*deadline)(council_request request, int64_t *remaining_ns);
+  /* Answers. The first answer counts; a second gets COUNCIL_STALE. The body is released in every case,
+   * also when the status is negative. [any] */
+  council_status (*respond)(council_request request, const council_response_v1 *response);
+  /* Answers with application/problem+json (RFC 9457). `code` is stable and made of [a-z0-9._-];
+   * `detail` is for people and models. [any] */
+  council_status (*problem)(council_request request, uint32_t status, council_view_v1 code,
+                            council_view_v1 detail);
+} council_http_v1;
+
+/* ---- council.records/1: the records that the manifest declares ---------------------------------- */
+
+#define COUNCIL_RECORDS_V1 "council.records/1"
+
+/* What `call` does: what `key` and `input` are, and what comes back. Records are JSON objects with the
+ * host's own members id, version, created_at and updated_at. */
+enum {
+  COUNCIL_RECORDS_GET = 1,       /* key: id; input: empty or {"fields":[…]}       -> the record */
+  COUNCIL_RECORDS_FIND = 2,      /* input: a query                                -> {"items":[…],"next":cursor|null} */
+  COUNCIL_RECORDS_COUNT = 3,     /* input: a query, of which `where` counts        -> {"count":n} */
+  COUNCIL_RECORDS_INSERT = 4,    /* input: a document; key: empty, or the id       -> the record */
+  COUNCIL_RECORDS_REPLACE = 5,   /* key: id; input: a document                    -> the record */
+  COUNCIL_RECORDS_PATCH = 6,     /* key: id; input: a merge patch (RFC 7396)      -> the record */
+  COUNCIL_RECORDS_DELETE = 7,    /* key: id                                       -> empty */
+  COUNCIL_RECORDS_INCREMENT = 8, /* key: id; input: {"balance":-5}                -> the record */
+  COUNCIL_RECORDS_BATCH = 9,     /* input: {"operations":[…]}, all or none        -> {"results":[…]} */
+  COUNCIL_RECORDS_QUERY = 10     /* key: a named query; input: its parameters     -> {"items":[…],"next":cursor|null} */
+};
+
+/* `json` is always to be released, also when the status is negative: it then holds a problem object
+ * {"code":…,"detail":…,"field":…} that can be passed on to the caller. */
+typedef struct council_records_result_v1 {
+  council_owned_v1 json;
+  int64_t version; /* of the one record returned; 0 where there is none */
+} council_records_result_v1;
+
+typedef struct council_records_v1 {
+  /* Finds a collection that the manifest declares. COUNCIL_DENIED: it does not. [any] after create began */
+  council_status (*collection)(const council_host_v1 *host, council_view_v1 name, uint32_t *out);
+  /* Runs one operation and waits for it; a write is durable when it returns. `request` is the request
+   * on whose behalf this is, or 0. `expected_version` above 0 makes the write conditional
+   * (COUNCIL_PRECONDITION). `out` is written in every case. [any but the probe]; from [event], reads only. */
+  council_status (*call)(const council_host_v1 *host, council_request request, uint32_t collection,
+                         uint32_t operation, council_view_v1 key, council_view_v1 input,
+                         int64_t expected_version, council_records_result_v1 *out);
+} council_records_v1;
+
+/* ---- council.log/1: one line in the host's log ------------------------------------------------- */
+
+#define COUNCIL_LOG_V1 "council.log/1"
+
+enum {
+  COUNCIL_LOG_DEBUG = 0,
+  COUNCIL_LOG_INFO = 1,
+  COUNCIL_LOG_WARNING = 2,
+  COUNCIL_LOG_ERROR = 3,
+  COUNCIL_LOG_CRITICAL = 4
+};
+
+typedef struct council_log_v1 {
+  /* Writes one line; at most 8 KiB of text are kept. `request` ties it to a request and its trace, 0 to
+   * none. Never blocks: lines that find the queue full are counted and dropped. [any] */
+  void (*write)(const council_host_v1 *host, council_request request, uint32_t level,
+                council_view_v1 text);
+} council_log_v1;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COUNCIL_H */
