@@ -71,9 +71,11 @@ package final class Exchange: @unchecked Sendable {
 
   // MARK: What the gateway knows, opaque to the edge
 
-  /// Places in `head` of the decoded path, its segments below the automation, and the path parameters.
+  /// Places in `head` of the decoded path below the automation, of all the path's decoded segments, of the path
+  /// parameters, and of the decoded query parameters in order of arrival.
   package var path = ByteRange.empty
-  package var parameters: [ByteRange] = []
+  package var segments: [ByteRange] = []
+  package var parameters: [Field] = []
   package var query: [Field] = []
   package var requestID = ByteRange.empty
   package var traceparent = ByteRange.empty
@@ -228,6 +230,7 @@ extension Exchange {
     }
     body.removeAll()
     path = .empty
+    segments.removeAll(keepingCapacity: true)
     parameters.removeAll(keepingCapacity: true)
     query.removeAll(keepingCapacity: true)
     requestID = .empty
