@@ -23,18 +23,7 @@ package struct Problem: Error, Sendable, Equatable {
   }
 }
 
-extension Problem: Encodable {
-  package func encode(to encoder: any Encoder) throws {
-    var all = members
-    all["type"] = .string("urn:council:problem:\(code)")
-    all["title"] = .string(Problem.title(of: status))
-    all["status"] = .integer(Int64(status))
-    all["code"] = .string(code)
-    all["detail"] = .string(detail)
-    if let retryAfterSeconds { all["retry_after_s"] = .integer(Int64(retryAfterSeconds)) }
-    try JSONValue.object(all).encode(to: encoder)
-  }
-
+extension Problem {
   /// The reason phrase of RFC 9110.
   package static func title(of status: Int) -> String {
     switch status {

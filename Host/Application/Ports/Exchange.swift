@@ -1,6 +1,6 @@
 package import Domain
 package import Kernel
-import Synchronization
+package import Synchronization
 
 /// Headers that the host itself reads: found by a fixed place, not by a search.
 package enum KnownHeader: Int, Sendable, CaseIterable {
@@ -80,7 +80,7 @@ package final class Exchange: @unchecked Sendable {
   package var requestID = ByteRange.empty
   package var traceparent = ByteRange.empty
   package var principal = ByteRange.empty
-  /// Kept by the gateway from `begin` to `finished`: the route, the generation, the caller.
+  /// The application's own object for this exchange; kept across requests, so that it is made once.
   package var attachment: AnyObject?
   /// When the host answers in the handler's place.
   package var deadline = Instant(nanoseconds: .max)
@@ -100,6 +100,10 @@ package final class Exchange: @unchecked Sendable {
   private let state = Atomic<UInt64>(0)
   private let rendezvous = Atomic<UInt8>(Rendezvous.running.rawValue)
   private let custody = Atomic<UInt8>(0)
+  /// While a request waits for a handler: when the host answers in its place, and for which generation it waits
+  /// (``Generation/serial``). 0 while it does not. Read by the thread that watches deadlines.
+  package let pendingUntil = Atomic<Int64>(0)
+  package let pendingFor = Atomic<Int>(0)
   /// Set by the edge: resumes the connection of a parked exchange. [any]
   package var wake: (@Sendable (Exchange) -> Void)?
   /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
@@ -236,7 +240,6 @@ extension Exchange {
     requestID = .empty
     traceparent = .empty
     principal = .empty
-    attachment = nil
     deadline = Instant(nanoseconds: .max)
     discardAnswer()
   }
@@ -270,5 +273,18 @@ extension Exchange {
     let valueRange = answerHead.append(value)
     answerHead.append(0)
     answerHeaders.append(Field(name: nameRange, value: valueRange))
+  }
+}
+
+extension Exchange {
+  /// Writes a problem (RFC 9457) as the answer, in place of what was written before.
+  package func answer(_ problem: Problem) {
+    let closes = closes
+    discardAnswer()
+    self.closes = closes
+    status = problem.status
+    addHeader("Content-Type", "application/problem+json")
+    if let seconds = problem.retryAfterSeconds { addHeader("Retry-After", String(seconds)) }
+    answerBody.append(problem: problem)
   }
 }

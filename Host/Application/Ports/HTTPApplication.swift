@@ -41,4 +41,6 @@ package protocol HTTPApplication: AnyObject, Sendable {
 /// freed while the host lives, so a stale name finds a live object with another tag.
 package protocol ExchangeTable: AnyObject, Sendable {
   func exchange(slot: UInt32) -> Exchange?
+  /// Every exchange made so far has a slot below this.
+  var slotCount: Int { get }
 }

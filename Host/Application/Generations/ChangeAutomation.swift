@@ -1,0 +1,395 @@
+import Domain
+package import Kernel
+
+/// Loads, reloads, rolls back and unloads automations: the life of a generation, DESIGN section 6.
+///
+/// One change at a time per automation. The old generation serves until SWAP; a step that fails leaves everything
+/// as it was and names itself in the problem's member `step`. [control]
+package final class ChangeAutomation: Sendable {
+  /// Where the new generation's file comes from.
+  package enum Source: Sendable {
+    /// A path on this machine; it is copied.
+    case path(String)
+    /// A file in `incoming/` that is ours to move.
+    case received(String)
+  }
+
+  package enum Intent: Sendable, Equatable {
+    /// A new automation; 409 when its id is taken.
+    case load
+    /// A new generation of an automation that is active.
+    case reload(String)
+    /// Whichever of the two fits what the manifest says.
+    case either
+  }
+
+  package struct Request: Sendable {
+    package var intent: Intent
+    package var source: Source
+    /// What the file's SHA-256 has to be, lower-case hex.
+    package var expectedSHA256: String?
+    /// The automation's configuration; nil keeps the one it has.
+    package var config: [UInt8]?
+
+    package init(
+      _ intent: Intent, from source: Source, expectedSHA256: String? = nil, config: [UInt8]? = nil
+    ) {
+      self.intent = intent
+      self.source = source
+      self.expectedSHA256 = expectedSHA256
+      self.config = config
+    }
+  }
+
+  package struct Limits: Sendable {
+    /// How long a change waits for the one before it.
+    package var turn: Duration
+    /// How long a change waits for the drain before it answers `draining: true`.
+    package var drainWait: Duration
+    /// Generations per automation whose files are kept, the active one included.
+    package var kept: Int
+    /// Retired generations that may still drain when another change begins.
+    package var draining: Int
+
+    package init(
+      turn: Duration = .seconds(30), drainWait: Duration = .milliseconds(250), kept: Int = 5,
+      draining: Int = 8
+    ) {
+      self.turn = turn
+      self.drainWait = drainWait
+      self.kept = kept
+      self.draining = draining
+    }
+  }
+
+  package struct Ports: Sendable {
+    package var files: any GenerationFiles
+    package var inspector: any PluginInspector
+    package var catalog: any Catalog
+    package var meter: any RequestMeter
+    package var log: any LogSink
+
+    package init(
+      files: any GenerationFiles, inspector: any PluginInspector, catalog: any Catalog,
+      meter: any RequestMeter, log: any LogSink
+    ) {
+      self.files = files
+      self.inspector = inspector
+      self.catalog = catalog
+      self.meter = meter
+      self.log = log
+    }
+  }
+
+  private let ports: Ports
+  private let automations: Automations
+  private let plan: PlanGeneration
+  private let starter: StartGeneration
+  private let drain: DrainGenerations
+  private let limits: Limits
+  private let turns = Monitor<Set<String>>([])
+
+  package init(
+    ports: Ports, automations: Automations, plan: PlanGeneration, start: StartGeneration,
+    drain: DrainGenerations, limits: Limits
+  ) {
+    self.ports = ports
+    self.automations = automations
+    self.plan = plan
+    starter = start
+    self.drain = drain
+    self.limits = limits
+  }
+
+  // MARK: The changes
+
+  /// Loads or reloads, as the request says.
+  package func change(_ request: Request) throws(Problem) -> ChangeReport {
+    var clock = StepClock()
+    let incoming = try clock.measure(.receive) { () throws(Problem) -> String in
+      switch request.source {
+      case .path(let path): try ports.files.receive(copyOf: path)
+      case .received(let path): path
+      }
+    }
+    // Once adopted, the file has another name and this finds nothing.
+    defer { ports.files.remove(incoming) }
+    let known = if case .reload(let id) = request.intent { id } else { nil as String? }
+    var config = request.config
+    if let known {
+      let current = try active(known).configBytes
+      config = config ?? current
+    }
+    let candidate = try inspect(incoming, request.expectedSHA256, config, &clock)
+    return try inTurn(candidate.manifest.id) { () throws(Problem) in
+      let source = if case .path(let path) = request.source { path } else { nil as String? }
+      return try install(candidate, request, config: config, source: source, &clock)
+    }
+  }
+
+  /// Goes back to the generation before the active one, or to `number`: its file is loaded again, as a new generation.
+  package func rollBack(_ id: String, to number: Int? = nil) throws(Problem) -> ChangeReport {
+    let current = try active(id).record
+    let earlier = try ports.catalog.generations(of: id).first { record in
+      if let number {
+        record.number == number
+      } else {
+        record.number < current.number && record.sha256 != current.sha256
+      }
+    }
+    guard let earlier else {
+      throw Problem(
+        404, "automation.no_such_generation",
+        number.map { "Automation '\(id)' has no generation \($0)." }
+          ?? "Automation '\(id)' has no earlier generation with another file.")
+    }
+    var report = try change(
+      Request(
+        .reload(id), from: .path(ports.files.absolute(earlier.file)), expectedSHA256: earlier.sha256,
+        config: Array(earlier.config.utf8)))
+    report.previous = current.number
+    return report
+  }
+
+  /// Takes an automation away: its routes answer 404, its records stay.
+  package func unload(_ id: String) throws(Problem) -> ChangeReport {
+    var clock = StepClock()
+    return try inTurn(id) { () throws(Problem) in
+      let generation = try active(id)
+      try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
+      let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
+      let quiet = try settle(retired, &clock)
+      ports.log.log(.info, "generations", "unloaded", generation.logFields)
+      return report(generation, previous: nil, migration: [], draining: !quiet, clock)
+    }
+  }
+
+  /// Brings the stored active set back. An automation whose active generation fails gets the newest earlier
+  /// one that works; one that has none is left out. Never throws for one automation's sake.
+  package func restore() throws(Problem) {
+    ports.files.removeIncoming()
+    for record in try ports.catalog.activeSet() {
+      let id = record.automation
+      let earlier = try ports.catalog.generations(of: id).filter { $0.number < record.number }
+      for candidate in [record] + earlier {
+        do throws(Problem) {
+          let automation = try revive(candidate)
+          _ = automations.swap(in: [automation])
+          if candidate.number != record.number { try ports.catalog.activate([candidate]) }
+          ports.log.log(.info, "generations", "restored", automation.generation.logFields)
+          break
+        } catch {
+          ports.log.log(
+            .error, "generations",
+            "generation \(candidate.number) of '\(id)' does not come back: \(error.detail)",
+            ["automation": .string(id), "code": .string(error.code)])
+        }
+      }
+    }
+  }
+
+  // MARK: Steps
+
+  private struct Candidate {
+    var path: String
+    var facts: PluginFileFacts
+    var manifest: Manifest
+    var manifestBytes: [UInt8]
+  }
+
+  /// VALIDATE and PROBE.
+  private func inspect(
+    _ path: String, _ expectedSHA256: String?, _ config: [UInt8]?, _ clock: inout StepClock
+  ) throws(Problem) -> Candidate {
+    let facts = try clock.measure(.validate) { () throws(Problem) -> PluginFileFacts in
+      let facts = try ports.inspector.validate(path: path)
+      if let expectedSHA256, expectedSHA256.lowercased() != facts.sha256 {
+        throw Problem(
+          422, "plugin.file.hash_mismatch", "The file's SHA-256 is \(facts.sha256), not \(expectedSHA256).",
+          members: ["sha256": .string(facts.sha256)])
+      }
+      if let held = try ports.catalog.quarantined(facts.sha256) {
+        throw Problem(
+          409, "plugin.quarantined",
+          "This file is in quarantine since \(held.since.text) (\(held.code): \(held.detail)). "
+            + "An admin can release it: DELETE /admin/v1/quarantine/\(facts.sha256).",
+          members: ["sha256": .string(facts.sha256), "cause": .string(held.code)])
+      }
+      return facts
+    }
+    return try clock.measure(.probe) { () throws(Problem) -> Candidate in
+      let manifestBytes: [UInt8]
+      do throws(Problem) {
+        manifestBytes = try ports.inspector.probe(path: path, config: config ?? Array("{}".utf8)).manifest
+      } catch {
+        if error.provesDanger {
+          try ports.catalog.quarantine(
+            QuarantineRecord(sha256: facts.sha256, code: error.code, detail: error.detail, since: .now))
+        }
+        throw error
+      }
+      if let sealed = facts.sealedManifest, sealed != manifestBytes {
+        throw Problem(
+          422, "plugin.manifest.not_as_sealed",
+          "The plugin's manifest differs from the one sealed into its file.")
+      }
+      return Candidate(
+        path: path, facts: facts, manifest: try Manifest.parse(manifestBytes), manifestBytes: manifestBytes)
+    }
+  }
+
+  /// PLAN to STORE, while it is this automation's turn.
+  private func install(
+    _ candidate: Candidate, _ request: Request, config: [UInt8]?, source: String?,
+    _ clock: inout StepClock
+  ) throws(Problem) -> ChangeReport {
+    let manifest = candidate.manifest
+    let previous = automations.live(manifest.id)?.generation
+    let config = config ?? previous?.configBytes ?? Array("{}".utf8)
+    let planned = try clock.measure(.plan) { () throws(Problem) -> PlanGeneration.Plan in
+      try check(request.intent, manifest, previous)
+      return try plan(manifest, config: config)
+    }
+    var record: GenerationRecord?
+    do throws(Problem) {
+      let plugin = try clock.measure(.load) { () throws(Problem) -> any LoadedPlugin in
+        let number = try ports.catalog.nextNumber(of: manifest.id)
+        let file = try ports.files.adopt(
+          candidate.path, automation: manifest.id, number: number, sha256: candidate.facts.sha256)
+        record = GenerationRecord(
+          automation: manifest.id, number: number, sha256: candidate.facts.sha256, file: file,
+          source: source ?? previous?.record.source, version: manifest.version,
+          config: String(decoding: config, as: UTF8.self), loaded: .now)
+        return try starter.load(ports.files.absolute(file), expecting: candidate.manifestBytes)
+      }
+      guard let record else { preconditionFailure("load sets the record") }
+      let automation = try clock.measure(.start) { () throws(Problem) -> LiveAutomation in
+        try starter.start(plugin, record, manifest, planned)
+      }
+      let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [automation]) }
+      // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set.
+      try clock.measure(.store) { () throws(Problem) in
+        try ports.catalog.activate([record])
+        try forgetOldest(of: manifest.id)
+      }
+      let quiet = try settle(retired, &clock)
+      let report = report(
+        automation.generation, previous: previous?.record.number, migration: planned.migration,
+        draining: !quiet, clock)
+      for (step, nanoseconds) in clock.nanoseconds {
+        ports.meter.recordReload(automation: manifest.id, step: step.rawValue, nanoseconds: nanoseconds)
+      }
+      ports.log.log(
+        .info, "generations", "serving",
+        automation.generation.logFields.merging(
+          ["duration_ms": .number(clock.total)]) { first, _ in first })
+      return report
+    } catch {
+      if let record, automations.live(manifest.id)?.generation.record != record {
+        ports.files.remove(ports.files.absolute(record.file))
+      }
+      throw error
+    }
+  }
+
+  private func check(_ intent: Intent, _ manifest: Manifest, _ previous: Generation?) throws(Problem) {
+    switch intent {
+    case .reload(let id) where id != manifest.id:
+      throw Problem(
+        409, "plugin.manifest.other_automation",
+        "The file is a plugin of '\(manifest.id)'; it cannot replace '\(id)'.",
+        members: ["manifest_id": .string(manifest.id)])
+    case .load where previous != nil:
+      throw Problem(
+        409, "automation.exists",
+        "Automation '\(manifest.id)' is loaded already; reload it with POST /admin/v1/automations/\(manifest.id)/reload."
+      )
+    default: break
+    }
+    let draining = automations.retiring.filter { $0.record.automation == manifest.id }.count
+    if draining >= limits.draining {
+      throw Problem(
+        409, "automation.draining",
+        "\(draining) generations of '\(manifest.id)' still drain; wait for them first.", retryAfterSeconds: 5)
+    }
+  }
+
+  private func revive(_ record: GenerationRecord) throws(Problem) -> LiveAutomation {
+    var clock = StepClock()
+    let path = ports.files.absolute(record.file)
+    let config = Array(record.config.utf8)
+    let candidate = try inspect(path, record.sha256, config, &clock)
+    guard candidate.manifest.id == record.automation else {
+      throw Problem(
+        422, "plugin.manifest.other_automation", "The file is a plugin of '\(candidate.manifest.id)'.")
+    }
+    let planned = try plan(candidate.manifest, config: config)
+    let plugin = try starter.load(path, expecting: candidate.manifestBytes)
+    return try starter.start(plugin, record, candidate.manifest, planned)
+  }
+
+  /// DRAIN: waits a moment, so that a caller usually sees the end of it.
+  private func settle(_ retired: [Generation], _ clock: inout StepClock) throws(Problem) -> Bool {
+    try clock.measure(.drain) { () throws(Problem) in
+      drain.drain(retired)
+      return drain.wait(for: retired, until: .now + limits.drainWait)
+    }
+  }
+
+  private func forgetOldest(of id: String) throws(Problem) {
+    let mapped = Set((automations.retiring + automations.stuck).map(\.record.file))
+    let old = try ports.catalog.generations(of: id).dropFirst(limits.kept).filter {
+      !mapped.contains($0.file)
+    }
+    guard !old.isEmpty else { return }
+    try ports.catalog.forget(Array(old))
+    for record in old { ports.files.remove(ports.files.absolute(record.file)) }
+  }
+
+  // MARK: Turns
+
+  private func inTurn<Result>(
+    _ id: String, _ body: () throws(Problem) -> Result
+  ) throws(Problem) -> Result {
+    let mine: Bool? = turns.wait(until: .now + limits.turn) { busy in
+      busy.insert(id).inserted ? true : nil
+    }
+    guard mine != nil else {
+      throw Problem(
+        409, "automation.busy", "Another change of '\(id)' is under way.", retryAfterSeconds: 5)
+    }
+    defer { turns.signal(all: true) { _ = $0.remove(id) } }
+    return try body()
+  }
+
+  private func active(_ id: String) throws(Problem) -> Generation {
+    guard let automation = automations.live(id) else {
+      throw Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
+    }
+    return automation.generation
+  }
+
+  private func report(
+    _ generation: Generation, previous: Int?, migration: [String], draining: Bool, _ clock: StepClock
+  ) -> ChangeReport {
+    ChangeReport(
+      automation: generation.record.automation, generation: generation.record.number, previous: previous,
+      version: generation.record.version, sha256: generation.record.sha256,
+      routes: generation.manifest.routes.count, migration: migration, draining: draining,
+      stepsMilliseconds: clock.milliseconds, totalMilliseconds: clock.total)
+  }
+}
+
+extension Generation {
+  package var configBytes: [UInt8] { Array(record.config.utf8) }
+}
+
+extension Problem {
+  /// Whether a probe ended in a way that would have harmed the host: the file's hash is quarantined.
+  var provesDanger: Bool {
+    [
+      "plugin.probe.crashed", "plugin.probe.exited", "plugin.probe.timeout", "plugin.probe.signal_handler",
+      "plugin.probe.forked",
+    ].contains(code)
+  }
+}

@@ -1,0 +1,147 @@
+package import Kernel
+
+/// Gives up on the requests of a generation that will not finish by themselves.
+package protocol RequestCanceller: AnyObject, Sendable {
+  /// Answers every request that still waits for this generation with `problem`, and tells the plugin.
+  func cancelRequests(of generation: Generation, _ problem: Problem)
+}
+
+/// The steps DRAIN and STOP: waits, on a thread of its own, until a retired generation is quiet, then stops it.
+///
+/// At `timeout` the requests that are left are cancelled; a generation that is not quiet `grace` later stays mapped
+/// and is reported as stuck.
+package final class DrainGenerations: Sendable {
+  package struct Limits: Sendable {
+    package var timeout: Duration
+    package var grace: Duration
+
+    package init(timeout: Duration = .seconds(30), grace: Duration = .seconds(5)) {
+      self.timeout = timeout
+      self.grace = grace
+    }
+  }
+
+  private struct Retired {
+    var generation: Generation
+    var since: Instant
+    var cancelled = false
+  }
+
+  private struct State {
+    var waiting: [Retired] = []
+    var done: Set<ObjectIdentifier> = []
+    var ended = false
+  }
+
+  private let automations: Automations
+  private let canceller: any RequestCanceller
+  private let log: any LogSink
+  private let limits: Limits
+  private let state = Monitor(State())
+
+  package init(
+    automations: Automations, canceller: any RequestCanceller, log: any LogSink, limits: Limits
+  ) {
+    self.automations = automations
+    self.canceller = canceller
+    self.log = log
+    self.limits = limits
+  }
+
+  /// Starts the thread that drains.
+  package func start() { _ = OSThread("drain") { self.run() } }
+
+  /// Takes generations that got their last request. [control]
+  package func drain(_ generations: [Generation]) {
+    for generation in generations {
+      do throws(Problem) { try generation.plugin.quiesce() } catch {
+        log.log(.error, "generations", "quiesce failed: \(error.detail)", generation.logFields)
+      }
+    }
+    let now = Instant.now
+    state.signal(all: true) { state in
+      state.waiting += generations.map { Retired(generation: $0, since: now) }
+    }
+  }
+
+  /// Waits until these are stopped; false when `deadline` passes first (they go on draining).
+  package func wait(for generations: [Generation], until deadline: Instant) -> Bool {
+    state.wait(until: deadline) { state in
+      let busy = state.waiting.contains { retired in
+        generations.contains { $0 === retired.generation }
+      }
+      return busy ? nil : true
+    } ?? false
+  }
+
+  package func end() { state.signal(all: true) { $0.ended = true } }
+
+  private func run() {
+    while true {
+      // Nothing tells when the last request left: that would cost every request. So this looks, often at first.
+      let look: [Retired]? = state.wait { state in
+        if state.ended { return [] }
+        return state.waiting.isEmpty ? nil : state.waiting
+      }
+      guard let look, !look.isEmpty else { return }
+      for retired in look { advance(retired) }
+      let youngest = look.map { Instant.now - $0.since }.min() ?? 0
+      let pause: Duration = youngest < 100_000_000 ? .microseconds(500) : .milliseconds(10)
+      _ = state.wait(until: .now + pause) { $0.ended ? true : nil }
+    }
+  }
+
+  private func advance(_ retired: Retired) {
+    let generation = retired.generation
+    let age = Instant.now - retired.since
+    if generation.isQuiet {
+      stop(generation)
+    } else if age > (limits.timeout + limits.grace).nanoseconds {
+      log.log(
+        .critical, "generations",
+        "a generation did not become quiet and stays mapped: \(generation.requestsInside) request(s), "
+          + "\(generation.plugin.callsInside) call(s) inside", generation.logFields)
+      finish(generation, as: .stuck)
+    } else if age > limits.timeout.nanoseconds, !retired.cancelled {
+      log.log(
+        .warning, "generations", "the drain's deadline passed: requests are cancelled", generation.logFields)
+      canceller.cancelRequests(
+        of: generation,
+        Problem(
+          503, "automation.replaced",
+          "The automation was replaced before this request finished. Send it again.",
+          retryAfterSeconds: 1))
+      state.withLock { state in
+        for index in state.waiting.indices where state.waiting[index].generation === generation {
+          state.waiting[index].cancelled = true
+        }
+      }
+    }
+  }
+
+  private func stop(_ generation: Generation) {
+    do throws(Problem) {
+      try generation.plugin.stop()
+      try generation.plugin.destroy()
+      generation.records?.close()
+      finish(generation, as: .stopped)
+      log.log(.info, "generations", "stopped", generation.logFields)
+    } catch {
+      log.log(
+        .critical, "generations", "does not stop and stays mapped: \(error.detail)", generation.logFields)
+      finish(generation, as: .stuck)
+    }
+  }
+
+  private func finish(_ generation: Generation, as end: Generation.State) {
+    generation.state = end
+    automations.finished(generation, stuck: end == .stuck)
+    state.signal(all: true) { state in state.waiting.removeAll { $0.generation === generation } }
+  }
+}
+
+extension Generation {
+  package var logFields: [String: JSONValue] {
+    ["automation": .string(record.automation), "generation": .integer(Int64(record.number))]
+  }
+}

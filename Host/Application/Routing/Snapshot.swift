@@ -1,0 +1,97 @@
+package import Domain
+import Kernel
+
+/// The routing state that one request sees from start to end: every automation that serves, immutable.
+package final class Snapshot: Sendable {
+  package let automations: [LiveAutomation]
+  private let byID: AutomationIndex
+
+  package init(_ automations: [LiveAutomation]) {
+    self.automations = automations.sorted { $0.generation.manifest.id < $1.generation.manifest.id }
+    byID = AutomationIndex(self.automations.map(\.generation.manifest.id))
+  }
+
+  package static let empty = Snapshot([])
+
+  /// The automation whose id is this path segment.
+  package func automation(_ segment: Span<UInt8>) -> LiveAutomation? {
+    byID.find(segment).map { automations[$0] }
+  }
+
+  package func automation(named id: String) -> LiveAutomation? { automation(id.utf8.span) }
+}
+
+/// One automation as it serves now.
+package final class LiveAutomation: Sendable {
+  package let generation: Generation
+  package let routes: [LiveRoute]
+  package let table: RouteTable
+
+  package init(generation: Generation, routes: [LiveRoute]) {
+    self.generation = generation
+    self.routes = routes
+    table = RouteTable(routes.map { ($0.declaration.method, $0.pattern) })
+  }
+}
+
+/// One route with everything that a request on it needs, worked out when its generation loaded.
+package final class LiveRoute: Sendable {
+  package let number: Int
+  package let declaration: RouteDeclaration
+  package let pattern: RoutePattern
+  /// `/accounts/{id}`: what logs, metrics and audit rows call it.
+  package let template: String
+  package let generation: Generation
+  package let parameterNames: [[UInt8]]
+  package let scope: String?
+  package let limit: RateLimit?
+  package let deadlineNanoseconds: Int64
+  package let maxBodyBytes: Int
+  package let schemas: RouteSchemas
+  /// The route's number in the meter.
+  package let series: Int
+  package let labels: RouteLabels
+
+  package init(
+    number: Int, declaration: RouteDeclaration, pattern: RoutePattern, generation: Generation,
+    deadline: Duration, maxBodyBytes: Int, schemas: RouteSchemas,
+    meter: any RequestMeter
+  ) {
+    let id = generation.manifest.id
+    self.number = number
+    self.declaration = declaration
+    self.pattern = pattern
+    template = "/" + id + declaration.path
+    self.generation = generation
+    parameterNames = pattern.parameterNames.map { Array($0.utf8) }
+    scope = declaration.scope
+    limit = declaration.limit
+    deadlineNanoseconds = (declaration.deadline ?? deadline).nanoseconds
+    self.maxBodyBytes = declaration.maxBodyBytes ?? maxBodyBytes
+    self.schemas = schemas
+    series = meter.series(
+      automation: id, route: "/" + id + declaration.path, method: declaration.method.rawValue)
+    let labels = JSON.text(
+      [
+        "automation": .string(id), "generation": .integer(Int64(generation.record.number)),
+        "operation": .string(declaration.operation), "route": .string("/" + id + declaration.path),
+      ] as JSONValue)
+    self.labels = RouteLabels(json: Array(labels.utf8.dropFirst().dropLast()))
+  }
+}
+
+/// The compiled schemas of one route.
+package struct RouteSchemas: Sendable {
+  package var path: (any CompiledSchema)?
+  package var query: (any CompiledSchema)?
+  package var body: (any CompiledSchema)?
+
+  package init(
+    path: (any CompiledSchema)? = nil, query: (any CompiledSchema)? = nil,
+    body: (any CompiledSchema)? = nil
+  ) {
+    self.path = path
+    self.query = query
+    self.body = body
+  }
+}
