@@ -11,11 +11,14 @@
  *     otherwise. An owned value is released once, by its receiver, on any thread. Nobody calls
  *     free() on memory of the other side.
  *  4. Nothing throws, panics or longjmps across this boundary.
- *  5. Thread names in brackets say who calls: [event] an HTTP thread, [worker] a thread that may
+ *  5. Every pointer argument is non-NULL unless the comment says otherwise. What a call writes through
+ *     `out` is written whole, also when it fails: then it is zero, or what the comment says.
+ *  6. Thread names in brackets say who calls: [event] an HTTP thread, [worker] a thread that may
  *     block, [control] the thread that changes generations, [any] every thread.
  *
  * The life of a generation: manifest, create, activate, handle…, quiesce, stop, destroy. manifest is
- * also called in the probe, a short-lived child process, before the host itself maps the file.
+ * also called in the probe, a short-lived child process, before the host itself maps the file; the probe
+ * then creates, stops and destroys one instance. PluginAPI/README.md tells the same in more words.
  */
 #ifndef COUNCIL_H
 #define COUNCIL_H
@@ -30,7 +33,7 @@ extern "C" {
 #define COUNCIL_ABI_MAJOR 1u
 #define COUNCIL_ABI_MINOR 0u
 
-/* Bytes of somebody else. `ptr` may be NULL only when `len` is 0. */
+/* Bytes of somebody else. `ptr` may be NULL when `len` is 0, and is not read then. */
 typedef struct council_view_v1 {
   const uint8_t *ptr;
   size_t len;
@@ -50,12 +53,13 @@ typedef struct council_owned_v1 {
  * is stale: calls that name it return COUNCIL_STALE and do nothing else. 0 names no request. */
 typedef uint64_t council_request;
 
-/* Zero and above: it worked. Below zero: it did not, and nothing was changed. */
+/* Zero: done. Above zero: accepted, not done yet. Below zero: it did not work, and nothing was changed.
+ * A receiver takes a negative status that it does not know for COUNCIL_INTERNAL. */
 typedef int32_t council_status;
 enum {
   COUNCIL_OK = 0,
   COUNCIL_PENDING = 1,       /* handle: the answer comes later, from any thread */
-  COUNCIL_AGAIN = 2,         /* a queue is full for the moment: call again later */
+  COUNCIL_AGAIN = 2,         /* kept for streams: part was taken, offer the rest later */
   COUNCIL_INVALID = -1,      /* an argument is not what the comment asks for */
   COUNCIL_STALE = -2,        /* the request or the generation is over */
   COUNCIL_BUSY = -3,         /* a limit was reached; the caller may retry */
@@ -71,18 +75,19 @@ enum {
 
 /* ---- The host, as a plugin sees it ------------------------------------------------------------ */
 
-/* One per generation. Valid from the start of create to the end of destroy; treat it as opaque and
- * pass it back where a function asks for it. */
+/* One per generation. Valid from the start of create to the end of destroy, or of a create that failed.
+ * Pass this very pointer back where a function asks for it: a copy of the struct is not a host. */
 typedef struct council_host_v1 council_host_v1;
 struct council_host_v1 {
   uint32_t abi_major;
   uint32_t abi_minor;
   /* Returns the table of an extension, or NULL when this host does not have it. `id` is
-   * NUL-terminated, "council.http/1". The table lives as long as the host.
-   * [any] */
+   * NUL-terminated, "council.http/1". The table lives as long as the process. An extension that the
+   * manifest requires is there. [any] */
   const void *(*get_extension)(const council_host_v1 *host, const char *id);
   /* Says why create or activate is about to return a negative status; the text reaches the admin.
-   * At most 1,024 bytes are kept. [control] during create and activate only. */
+   * At most 1,024 bytes are kept, of the last call. [control] during create and activate only; ignored
+   * at other times. */
   void (*fail)(const council_host_v1 *host, council_status status, council_view_v1 text);
 };
 
@@ -96,25 +101,30 @@ typedef struct council_plugin_v1 {
    * mapped. Pure: no I/O, no threads, no host calls. [any] */
   council_view_v1 (*manifest)(void);
   /* Makes one instance. `config` is the automation's configuration, JSON, already valid under the
-   * manifest's `config` schema ("{}" when there is none). On success *self is passed to every call
-   * that follows. A negative status refuses the generation; destroy is then not called.
-   * [control] */
+   * manifest's `config` schema ("{}" when there is none), borrowed. On COUNCIL_OK *self, which may be
+   * NULL, is passed to every call that follows; more than one instance may exist at a time. Any other
+   * status refuses the generation; nothing else is then called. [control] */
   council_status (*create)(const council_host_v1 *host, council_view_v1 config, void **self);
-  /* The last step before requests arrive. Only COUNCIL_OK lets them. [control] */
+  /* The last step before requests arrive. Only COUNCIL_OK lets them; after any other status stop and
+   * destroy follow. [control] */
   council_status (*activate)(void *self);
   /* Handles one request; `route` is the index into the manifest's `routes`. Returns COUNCIL_OK after
-   * answering, or COUNCIL_PENDING and answers later from any thread. COUNCIL_OK without an answer, or
-   * a negative status, becomes a 500 with the reason in the log.
+   * answering, or COUNCIL_PENDING and answers later from any thread, even before handle returned. Any
+   * other status, or COUNCIL_OK without an answer, becomes a 500 with the reason in the log.
    * [event] for routes whose `execution` is "inline", which promise not to block; [worker] otherwise.
    * Concurrent, between activate and the end of the drain. */
   council_status (*handle)(void *self, uint32_t route, council_request request);
   /* The client left, or the deadline passed: an answer to `request` is no longer wanted, and the host
-   * has answered in its place. May arrive while handle still runs. Must not block. [any] */
+   * has answered in its place. May arrive while handle still runs, and for a request that was answered a
+   * moment ago: a name that the plugin does not know is ignored. At most once per request, never after
+   * stop began. Must not block. [any] */
   void (*cancel)(void *self, council_request request);
   /* No request comes after this one; those in flight go on. [control] */
   void (*quiesce)(void *self);
-  /* Ends timers, threads and tasks of the plugin: when it returns, none of the plugin's code runs but
-   * what the host calls. [control] nothing in flight */
+  /* Ends timers, threads and tasks of the plugin: when it returns COUNCIL_OK, none of the plugin's code
+   * runs but what the host calls. Any other status: something of it may still run, so destroy is not
+   * called and the instance is left alone for good. Comes without activate in the probe.
+   * [control] nothing in flight */
   council_status (*stop)(void *self);
   /* Frees the instance. The image stays mapped. [control] after stop */
   void (*destroy)(void *self);
@@ -122,13 +132,11 @@ typedef struct council_plugin_v1 {
   const void *(*get_extension)(void *self, const char *id);
 } council_plugin_v1;
 
-/* The one exported symbol. Returns the same pointer at each call. Pure. */
-#if defined(COUNCIL_PLUGIN)
+/* The one exported symbol, defined by the plugin. Returns the same pointer at each call. Pure. */
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
 const council_plugin_v1 *council_plugin_entry_v1(void);
-#endif
 
 typedef const council_plugin_v1 *(*council_plugin_entry_fn_v1)(void);
 
@@ -142,7 +150,7 @@ typedef const council_plugin_v1 *(*council_plugin_entry_fn_v1)(void);
 
 /* What `get` reads. `name` is ignored unless stated. */
 enum {
-  COUNCIL_HTTP_METHOD = 1,          /* "GET" */
+  COUNCIL_HTTP_METHOD = 1,          /* "GET"; "HEAD" where the host asks a GET route for its headers */
   COUNCIL_HTTP_PATH = 2,            /* the path below the automation's root, percent-decoded */
   COUNCIL_HTTP_QUERY_STRING = 3,    /* as received, without '?' */
   COUNCIL_HTTP_BODY = 4,            /* already valid under the route's body schema */
@@ -151,7 +159,9 @@ enum {
   COUNCIL_HTTP_HEADER = 7,          /* by name, any case; Authorization and X-API-Key are withheld */
   COUNCIL_HTTP_PRINCIPAL = 8,       /* the caller's id, stable across key rotations; empty if public */
   COUNCIL_HTTP_REQUEST_ID = 9,
-  COUNCIL_HTTP_TRACEPARENT = 10     /* W3C trace context of this request, to be sent onwards */
+  COUNCIL_HTTP_TRACEPARENT = 10,    /* W3C trace context of this request, to be sent onwards */
+  COUNCIL_HTTP_HEADERS = 11         /* every header in order, "name: value\r\n" each, names in lower
+                                     * case, the withheld ones left out */
 };
 
 typedef struct council_header_v1 {
@@ -159,8 +169,9 @@ typedef struct council_header_v1 {
   council_view_v1 value;
 } council_header_v1;
 
-/* An answer. Status 200 to 599. The host adds Date, Content-Length, X-Request-Id, traceparent and the
- * rate-limit headers, and drops them here, as it does Connection and Transfer-Encoding. */
+/* An answer. Status 200 to 599; 204 and 304 have no body. The host adds Date, Content-Length,
+ * X-Request-Id, traceparent and the rate-limit headers, and drops them here, as it does Connection and
+ * Transfer-Encoding. A header's name is an RFC 9110 token, its value has no control characters. */
 typedef struct council_response_v1 {
   uint32_t status;
   council_view_v1 content_type; /* empty: application/json */
@@ -171,17 +182,21 @@ typedef struct council_response_v1 {
 
 typedef struct council_http_v1 {
   /* Reads one part of a request. The view is valid until `handle` returns, also when it returns
-   * COUNCIL_PENDING: copy what is needed later. COUNCIL_NOT_FOUND: no such parameter or header.
-   * COUNCIL_STALE: handle has returned. [the thread in handle] */
+   * COUNCIL_PENDING, and also after the request was answered: copy what is needed later.
+   * COUNCIL_NOT_FOUND: no such parameter or header. COUNCIL_STALE: handle has returned.
+   * COUNCIL_INVALID: no such field. [the thread in handle] */
   council_status (*get)(council_request request, uint32_t field, council_view_v1 name,
                         council_view_v1 *out);
-  /* Nanoseconds until the host answers 504 in the plugin's place. [any] */
+  /* Nanoseconds until the host answers 504 in the plugin's place. COUNCIL_STALE: the request is over.
+   * [any] */
   council_status (*deadline)(council_request request, int64_t *remaining_ns);
-  /* Answers. The first answer counts; a second gets COUNCIL_STALE. The body is released in every case,
-   * also when the status is negative. [any] */
+  /* Answers. The first answer counts; a second gets COUNCIL_STALE. COUNCIL_INVALID: the response breaks
+   * a rule above; nothing was sent, and the request still waits for an answer. The body is released in
+   * every case, maybe before this returns; all else is borrowed. [any] */
   council_status (*respond)(council_request request, const council_response_v1 *response);
-  /* Answers with application/problem+json (RFC 9457). `code` is stable and made of [a-z0-9._-];
-   * `detail` is for people and models. [any] */
+  /* Answers with application/problem+json (RFC 9457); `status` is 400 to 599, `code` is stable and made
+   * of [a-z0-9._-], at most 64 bytes; `detail` is for people and models, at most 4 KiB are kept. A
+   * problem with further members is sent with `respond`. Statuses as `respond`. [any] */
   council_status (*problem)(council_request request, uint32_t status, council_view_v1 code,
                             council_view_v1 detail);
 } council_http_v1;
@@ -205,19 +220,23 @@ enum {
   COUNCIL_RECORDS_QUERY = 10     /* key: a named query; input: its parameters     -> {"items":[…],"next":cursor|null} */
 };
 
-/* `json` is always to be released, also when the status is negative: it then holds a problem object
- * {"code":…,"detail":…,"field":…} that can be passed on to the caller. */
+/* `json` is always to be released by the caller, also when the status is negative: it then holds a whole
+ * problem document (RFC 9457: type, title, status, code, detail, and where it applies `field`) that can
+ * be sent as it is, as application/problem+json with the status `problem_status`. */
 typedef struct council_records_result_v1 {
   council_owned_v1 json;
-  int64_t version; /* of the one record returned; 0 where there is none */
+  int64_t version;         /* of the one record returned; 0 where there is none */
+  uint32_t problem_status; /* 400 to 599 when the call failed, else 0 */
 } council_records_result_v1;
 
 typedef struct council_records_v1 {
-  /* Finds a collection that the manifest declares. COUNCIL_DENIED: it does not. [any] after create began */
+  /* Finds a collection that the manifest declares. COUNCIL_DENIED: it does not. [any] after create began,
+   * also in the probe */
   council_status (*collection)(const council_host_v1 *host, council_view_v1 name, uint32_t *out);
   /* Runs one operation and waits for it; a write is durable when it returns. `request` is the request
-   * on whose behalf this is, or 0. `expected_version` above 0 makes the write conditional
-   * (COUNCIL_PRECONDITION). `out` is written in every case. [any but the probe]; from [event], reads only. */
+   * on whose behalf this is, or 0; one that is over gets COUNCIL_STALE. `expected_version` above 0 makes a
+   * replace, patch, delete or increment conditional (COUNCIL_PRECONDITION). `out` is written in every
+   * case. [any]; COUNCIL_DENIED for a write on [event]; COUNCIL_UNSUPPORTED in the probe. */
   council_status (*call)(const council_host_v1 *host, council_request request, uint32_t collection,
                          uint32_t operation, council_view_v1 key, council_view_v1 input,
                          int64_t expected_version, council_records_result_v1 *out);
