@@ -17,16 +17,18 @@ package struct StartGeneration: Sendable {
   private let loader: any PluginLoader
   private let stores: any RecordStores
   private let meter: any RequestMeter
+  private let scopes: ScopeMatrix
   private let log: any LogSink
   private let defaults: Defaults
 
   package init(
-    loader: any PluginLoader, stores: any RecordStores, meter: any RequestMeter, log: any LogSink,
-    defaults: Defaults
+    loader: any PluginLoader, stores: any RecordStores, meter: any RequestMeter, scopes: ScopeMatrix,
+    log: any LogSink, defaults: Defaults
   ) {
     self.loader = loader
     self.stores = stores
     self.meter = meter
+    self.scopes = scopes
     self.log = log
     self.defaults = defaults
   }
@@ -45,37 +47,47 @@ package struct StartGeneration: Sendable {
     _ plugin: any LoadedPlugin, _ record: GenerationRecord, _ manifest: Manifest,
     _ plan: PlanGeneration.Plan
   ) throws(Problem) -> LiveAutomation {
+    let scopes = try manifest.routes.map { route throws(Problem) in
+      try route.scope.map { name throws(Problem) in try self.scopes.require(name) }
+    }
     var records: (any RecordStore)?
     if !manifest.collections.isEmpty {
       records = try stores.open(automation: manifest.id, collections: manifest.collections)
     }
+    let generation = Generation(record: record, manifest: manifest, plugin: plugin, records: records)
     do throws(Problem) {
-      try plugin.create(
-        config: Array(record.config.utf8),
-        services: PluginServices(
-          automation: manifest.id, generation: record.number, records: records, log: log))
+      var routes: [LiveRoute] = []
+      for number in manifest.routes.indices {
+        routes.append(
+          try LiveRoute(
+            number: number, declaration: manifest.routes[number], pattern: plan.patterns[number],
+            generation: generation, scope: scopes[number], deadline: defaults.deadline,
+            maxBodyBytes: defaults.maxBodyBytes, schemas: plan.schemas[number], meter: meter))
+      }
+      try create(generation)
+      return LiveAutomation(generation: generation, routes: routes)
     } catch {
       records?.close()
       throw error
     }
+  }
+
+  private func create(_ generation: Generation) throws(Problem) {
+    let plugin = generation.plugin
+    try plugin.create(
+      config: generation.configBytes,
+      services: PluginServices(
+        automation: generation.manifest.id, generation: generation.record.number,
+        records: generation.records, log: log))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {
         try plugin.stop()
         try plugin.destroy()
-        records?.close()
       } catch {
-        log.log(.error, "generations", "a refused generation does not stop: \(error.detail)")
+        log.log(.error, "generations", "a refused generation does not stop: \(error.detail)", generation.logFields)
       }
       throw error
     }
-    let generation = Generation(record: record, manifest: manifest, plugin: plugin, records: records)
-    let routes = manifest.routes.indices.map { number in
-      LiveRoute(
-        number: number, declaration: manifest.routes[number], pattern: plan.patterns[number],
-        generation: generation, deadline: defaults.deadline, maxBodyBytes: defaults.maxBodyBytes,
-        schemas: plan.schemas[number], meter: meter)
-    }
-    return LiveAutomation(generation: generation, routes: routes)
   }
 }

@@ -1,3 +1,4 @@
+package import Domain
 package import Kernel
 
 /// The audit trail: append-only, hash-chained, committed in groups.
@@ -42,11 +43,11 @@ package struct RequestAudit {
   package var status: Int
   /// `"automation":"accounts","generation":3,"operation":"get_account"`: JSON members, made once per route.
   package var labels: RouteLabels?
-  /// The key's public id, ASCII; empty when nobody was authenticated.
-  package var key: KeyLabel?
+  /// The key's public id; nil when nobody was authenticated.
+  package var key: KeyID?
 
   package init(
-    time: Timestamp, durationMicroseconds: Int, status: Int, labels: RouteLabels?, key: KeyLabel?
+    time: Timestamp, durationMicroseconds: Int, status: Int, labels: RouteLabels?, key: KeyID?
   ) {
     self.time = time
     self.durationMicroseconds = durationMicroseconds
@@ -58,13 +59,6 @@ package struct RequestAudit {
 
 /// The constant part of a route's audit rows: JSON members without braces.
 package final class RouteLabels: Sendable {
-  package let json: [UInt8]
-
-  package init(json: [UInt8]) { self.json = json }
-}
-
-/// The constant part of a key's audit rows: JSON members without braces, `"key":"k_…","principal":"…"`.
-package final class KeyLabel: Sendable {
   package let json: [UInt8]
 
   package init(json: [UInt8]) { self.json = json }

@@ -43,8 +43,12 @@ package final class LiveRoute: Sendable {
   package let template: String
   package let generation: Generation
   package let parameterNames: [[UInt8]]
-  package let scope: String?
+  package let scope: RequiredScopeID?
+  /// The route's own limit, the same as arithmetic, and what names the route in the table of such limits: the
+  /// same over a reload.
   package let limit: RateLimit?
+  package let rate: GCRA?
+  package let limitTag: UInt64
   package let deadlineNanoseconds: Int64
   package let maxBodyBytes: Int
   package let schemas: RouteSchemas
@@ -54,9 +58,9 @@ package final class LiveRoute: Sendable {
 
   package init(
     number: Int, declaration: RouteDeclaration, pattern: RoutePattern, generation: Generation,
-    deadline: Duration, maxBodyBytes: Int, schemas: RouteSchemas,
+    scope: RequiredScopeID?, deadline: Duration, maxBodyBytes: Int, schemas: RouteSchemas,
     meter: any RequestMeter
-  ) {
+  ) throws(Problem) {
     let id = generation.manifest.id
     self.number = number
     self.declaration = declaration
@@ -64,8 +68,10 @@ package final class LiveRoute: Sendable {
     template = "/" + id + declaration.path
     self.generation = generation
     parameterNames = pattern.parameterNames.map { Array($0.utf8) }
-    scope = declaration.scope
+    self.scope = scope
     limit = declaration.limit
+    rate = try declaration.limit.map { limit throws(Problem) in try GCRA(limit) }
+    limitTag = LiveRoute.tag("\(id) \(declaration.operation)")
     deadlineNanoseconds = (declaration.deadline ?? deadline).nanoseconds
     self.maxBodyBytes = declaration.maxBodyBytes ?? maxBodyBytes
     self.schemas = schemas
@@ -77,6 +83,11 @@ package final class LiveRoute: Sendable {
         "operation": .string(declaration.operation), "route": .string("/" + id + declaration.path),
       ] as JSONValue)
     self.labels = RouteLabels(json: Array(labels.utf8.dropFirst().dropLast()))
+  }
+
+  /// FNV-1a, 64 bits.
+  private static func tag(_ name: String) -> UInt64 {
+    name.utf8.reduce(14_695_981_039_346_656_037) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
   }
 }
 

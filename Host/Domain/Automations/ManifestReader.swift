@@ -117,7 +117,7 @@ struct ManifestReader {
     }
     let isPublic = flag(members["public"], at + "/public") ?? false
     let scope = text(members["scope"], at + "/scope", max: 128)
-    if let scope, !Names.isScope(scope) { fault(at + "/scope", "must read like 'accounts:read'") }
+    if let scope, !Scope.isValid(scope) { fault(at + "/scope", "must read like 'accounts:read'") }
     if isPublic, scope != nil { fault(at + "/scope", "a public route needs no scope") }
     for name in ["path_parameters", "query", "body", "response"] {
       if let schema = members[name], schema.object == nil, schema.bool == nil {

@@ -22,14 +22,6 @@ package enum Names {
     spelled(text, max: 63, beside: UInt8(ascii: "_"))
   }
 
-  /// `accounts:read`, `accounts:*`, `*`.
-  package static func isScope(_ text: String) -> Bool {
-    if text == "*" { return true }
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, spelled(parts[0], max: 63, beside: UInt8(ascii: "-")) else { return false }
-    return parts[1] == "*" || spelled(parts[1], max: 64, beside: UInt8(ascii: "_"))
-  }
-
   private static func spelled(_ text: some StringProtocol, max: Int, beside extra: UInt8) -> Bool {
     guard let first = text.utf8.first, isLetter(first), text.utf8.count <= max else { return false }
     return text.utf8.allSatisfy { isLetter($0) || isDigit($0) || $0 == extra }

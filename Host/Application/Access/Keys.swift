@@ -1,0 +1,172 @@
+package import Domain
+package import Kernel
+import Synchronization
+
+/// API keys: recognises them on the request path, issues, rotates and revokes them for admins.
+package final class Keys: Sendable {
+  package let table: KeyTable
+  private let store: any KeyStore
+  private let digests: any Digests
+
+  package init(table: KeyTable, store: any KeyStore, digests: any Digests) {
+    self.table = table
+    self.store = store
+    self.digests = digests
+  }
+
+  /// Reads every stored key into memory; returns how many there are.
+  package func restore() throws(Problem) -> Int {
+    var failure: Problem?
+    var count = 0
+    try store.forEach { record in
+      do throws(Problem) {
+        try table.insert(record)
+        count += 1
+      } catch { failure = failure ?? error }
+    }
+    if let failure { throw failure }
+    return count
+  }
+
+  // MARK: The request path
+
+  /// The key that a request shows, as `Authorization: Bearer …` or `X-API-Key`. Throws 401: `access.key_missing`,
+  /// `access.key_unknown`, `access.key_expired`, `access.key_revoked`. [event]
+  package func authenticate(_ exchange: Exchange) throws(Problem) -> KeyGrant {
+    let text = try Keys.text(of: exchange)
+    let head = exchange.head
+    guard let id = KeyText.parse(head.span(text)) else { throw Keys.unknown }
+    let now = Timestamp.now
+    switch table.authenticate(id, digest: digests.sha256(head.span(text)), at: now) {
+    case .valid(let grant):
+      table.touch(grant, at: now)
+      return grant
+    case .unknown: throw Keys.unknown
+    case .expired: throw Problem(401, "access.key_expired", "This key has expired. Ask an admin for a new one.")
+    case .revoked: throw Problem(401, "access.key_revoked", "This key was revoked. Ask an admin for a new one.")
+    }
+  }
+
+  private static func text(of exchange: Exchange) throws(Problem) -> ByteRange {
+    guard exchange.has(.authorization) else {
+      guard exchange.has(.apiKey) else { throw missing }
+      guard exchange.knownCount[KnownHeader.apiKey.rawValue] == 1 else { throw ambiguous }
+      return exchange[.apiKey]
+    }
+    guard exchange.knownCount[KnownHeader.authorization.rawValue] == 1 else { throw ambiguous }
+    let value = exchange[.authorization]
+    let span = exchange.head.span(value)
+    let scheme: StaticString = "bearer "
+    guard span.count > scheme.utf8CodeUnitCount, span.hasPrefix(ignoringCase: scheme) else { throw missing }
+    let length = scheme.utf8CodeUnitCount
+    return ByteRange(offset: value.start + length, count: span.count - length)
+  }
+
+  private static let missing = Problem(
+    401, "access.key_missing", "Send a key as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'.")
+  private static let unknown = Problem(401, "access.key_unknown", "No key like this is known.")
+  private static let ambiguous = Problem(401, "access.key_ambiguous", "Send exactly one key.")
+
+  // MARK: Administration
+
+  package struct Issue: Sendable {
+    package var principal: String
+    package var name: String
+    package var scopes: [String]
+    package var limit: RateLimitRecord?
+    package var lifetime: Duration?
+
+    package init(
+      principal: String, name: String, scopes: [String], limit: RateLimitRecord? = nil,
+      lifetime: Duration? = nil
+    ) {
+      self.principal = principal
+      self.name = name
+      self.scopes = scopes
+      self.limit = limit
+      self.lifetime = lifetime
+    }
+  }
+
+  /// Makes a key. Its text is in the result and nowhere else. [control]
+  package func issue(_ request: Issue) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
+    guard !request.scopes.isEmpty, request.scopes.count <= 64 else {
+      throw Problem(422, "key.scopes_invalid", "A key holds 1 to 64 scopes.")
+    }
+    let key = KeyText.issue(random: randomBytes(KeyText.randomBytes))
+    let now = Timestamp.now
+    let record = key.record(
+      digest: digests.sha256(key.text.utf8.span), principal: request.principal, name: request.name,
+      scopes: request.scopes, limit: request.limit, created: now, expires: request.lifetime.map { now + $0 })
+    try table.insert(record)
+    do throws(Problem) { try store.insert([record]) } catch {
+      // Nobody has seen the key's text; what is in memory must not outlive what is stored.
+      var ended = record
+      ended.revoked = now
+      try table.update(ended)
+      throw error
+    }
+    return (key, record)
+  }
+
+  /// Every key, newest first.
+  package func list() throws(Problem) -> [KeyRecord] {
+    var all: [KeyRecord] = []
+    try store.forEach { all.append($0) }
+    let uses = Dictionary(
+      table.uses(since: Timestamp(microseconds: 0)).map { ($0.key.text, $0.at) }, uniquingKeysWith: max)
+    for index in all.indices {
+      if let used = uses[all[index].id] { all[index].lastUsed = max(used, all[index].lastUsed ?? used) }
+    }
+    return all.sorted { $0.created > $1.created }
+  }
+
+  /// Ends a key at once.
+  package func revoke(_ id: String) throws(Problem) -> KeyRecord {
+    var record = try find(id)
+    if record.revoked == nil { record.revoked = .now }
+    try store.update([record])
+    try table.update(record)
+    return record
+  }
+
+  /// Issues a successor with the same principal, scopes and limit; the old key ends after `grace`.
+  package func rotate(
+    _ id: String, grace: Duration
+  ) throws(Problem) -> (key: IssuedKey, record: KeyRecord, old: KeyRecord) {
+    var old = try find(id)
+    guard old.revoked == nil else {
+      throw Problem(409, "key.revoked", "Key \(id) is revoked; issue a new one.")
+    }
+    let lifetime = old.expires.map { Duration.microseconds($0.microseconds - old.created.microseconds) }
+    let issued = try issue(
+      Issue(
+        principal: old.principal, name: old.name, scopes: old.scopes, limit: old.limit, lifetime: lifetime))
+    let end = Timestamp.now + grace
+    old.expires = min(end, old.expires ?? end)
+    try store.update([old])
+    try table.update(old)
+    return (issued.key, issued.record, old)
+  }
+
+  private func find(_ id: String) throws(Problem) -> KeyRecord {
+    var found: KeyRecord?
+    try store.forEach { if $0.id == id { found = $0 } }
+    guard let found else { throw Problem(404, "key.not_found", "No key has the id '\(id)'.") }
+    return found
+  }
+
+  /// Writes down when keys were used, since the last time. [background]
+  package func storeUses(since: Timestamp) throws(Problem) {
+    let uses = Dictionary(table.uses(since: since).map { ($0.key.text, $0.at) }, uniquingKeysWith: max)
+    guard !uses.isEmpty else { return }
+    var changed: [KeyRecord] = []
+    try store.forEach { record in
+      guard let used = uses[record.id] else { return }
+      var record = record
+      record.lastUsed = used
+      changed.append(record)
+    }
+    try store.update(changed)
+  }
+}

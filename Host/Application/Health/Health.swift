@@ -1,0 +1,48 @@
+package import Kernel
+import Synchronization
+
+/// Whether the host lives, and whether it should get requests.
+///
+/// Live says that the process answers. Ready says that it has restored its automations, does not shut down, and
+/// that what every request needs (the audit trail, the stores) works.
+package final class Health: Sendable {
+  package struct Report: Sendable {
+    package var isHealthy: Bool
+    package var json: JSONValue
+  }
+
+  /// One thing that must work; returns nil, or what is wrong.
+  package typealias Check = @Sendable () -> String?
+
+  private struct State {
+    var isServing = false
+    var checks: [(name: String, check: Check)] = []
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  package func add(_ name: String, _ check: @escaping Check) {
+    state.withLock { $0.checks.append((name, check)) }
+  }
+
+  /// Set when the active set is restored, cleared when the host drains.
+  package var isServing: Bool {
+    get { state.withLock { $0.isServing } }
+    set { state.withLock { $0.isServing = newValue } }
+  }
+
+  package var live: Report { Report(isHealthy: true, json: ["status": "live"]) }
+
+  package var ready: Report {
+    let (isServing, checks) = state.withLock { ($0.isServing, $0.checks) }
+    var failures: [String: JSONValue] = [:]
+    for (name, check) in checks { if let wrong = check() { failures[name] = .string(wrong) } }
+    if !isServing { failures["host"] = "it is starting or shutting down" }
+    let isHealthy = failures.isEmpty
+    return Report(
+      isHealthy: isHealthy,
+      json: ["status": isHealthy ? "ready" : "not_ready", "failures": .object(failures)])
+  }
+}

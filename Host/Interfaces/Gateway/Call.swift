@@ -1,0 +1,44 @@
+import Application
+import Domain
+import Kernel
+
+/// What the gateway knows of the request in one exchange. One object per exchange, reused by its requests.
+final class Call {
+  /// nil until the path matched, and for the host's own paths.
+  var route: LiveRoute?
+  /// The request is counted inside `route.generation`.
+  var isInside = false
+  var grant: KeyGrant?
+  /// What the limit said, for the RateLimit headers; nil before it was asked.
+  var decision: RateDecision?
+  var limit: RateLimit?
+  /// Nothing is audited of requests for the host's own documents.
+  var isAudited = true
+
+  func reset() {
+    route = nil
+    isInside = false
+    grant = nil
+    decision = nil
+    limit = nil
+    isAudited = true
+  }
+
+  func leave() {
+    guard isInside, let route else { return }
+    isInside = false
+    route.generation.leave()
+  }
+}
+
+/// What one event thread owns, so that requests on it need no lock.
+final class EventThread {
+  var snapshots: Published<Snapshot>.Reader
+  var random = TraceContext.Generator()
+  /// Matched parameters: places among the path's segments.
+  var matched: [Int] = []
+  let json = JSONDocument()
+  let scratch = Arena(capacity: 1024)
+
+  init(_ snapshots: Published<Snapshot>) { self.snapshots = .init(snapshots) }
+}

@@ -1,0 +1,17 @@
+package import Domain
+
+extension Gateway {
+  package struct Limits: Sendable {
+    /// Of callers without a key, per address.
+    package var anonymous: RateLimit
+    /// How many violations a validation answer lists.
+    package var violations: Int
+
+    package init(
+      anonymous: RateLimit = RateLimit(requests: 200, per: .seconds(60)), violations: Int = 20
+    ) {
+      self.anonymous = anonymous
+      self.violations = violations
+    }
+  }
+}

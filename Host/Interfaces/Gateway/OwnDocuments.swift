@@ -1,0 +1,30 @@
+import Application
+import Kernel
+
+// What the host itself answers on the public listener.
+
+extension Gateway {
+  /// Answers a path of the host's own; false when it is none.
+  func answerOwn(_ exchange: Exchange, _ call: Call) -> Bool {
+    let head = exchange.head
+    guard exchange.segments.count == 2, head.span(exchange.segments[0]).isEqual(to: "health") else { return false }
+    let isLive = head.span(exchange.segments[1]).isEqual(to: "live")
+    guard isLive || head.span(exchange.segments[1]).isEqual(to: "ready") else { return false }
+    call.isAudited = false
+    guard exchange.method == .get || exchange.method == .head else {
+      refuse(
+        exchange,
+        Problem(
+          405, "request.method_not_allowed", "This path takes GET, HEAD, OPTIONS.",
+          members: ["allow": "GET, HEAD, OPTIONS"]))
+      return true
+    }
+    let report = isLive ? ports.health.live : ports.health.ready
+    exchange.status = report.isHealthy ? 200 : 503
+    exchange.addHeader("Content-Type", "application/json")
+    exchange.addHeader("Cache-Control", "no-store")
+    if !report.isHealthy { exchange.addHeader("Retry-After", "1") }
+    exchange.answerBody.append(json: report.json)
+    return true
+  }
+}

@@ -1,0 +1,137 @@
+package import Application
+package import Domain
+package import Kernel
+
+/// The public listener: the path of every request, DESIGN section 4.
+///
+///     trace → match route → authenticate → limit rate → authorize → validate → handler → audit → metrics
+///
+/// This file is the list; each step is a method named after it. The head of a request passes the first five before
+/// any of its body is read.
+package final class Gateway: HTTPApplication {
+  package struct Ports: Sendable {
+    package var automations: Automations
+    package var keys: Keys
+    package var audit: any AuditTrail
+    package var meter: any RequestMeter
+    package var log: any LogSink
+    package var health: Health
+
+    package init(
+      automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
+      log: any LogSink, health: Health
+    ) {
+      self.automations = automations
+      self.keys = keys
+      self.audit = audit
+      self.meter = meter
+      self.log = log
+      self.health = health
+    }
+  }
+
+  let ports: Ports
+  let limits: Limits
+  private let threads: ThreadSlots<EventThread>
+  /// Limits of callers without a key, and of routes with a limit of their own.
+  let cells: LimitCells
+  let anonymousRate: GCRA
+  private let unmatched: Int
+
+  /// Throws `limit.invalid` for a default limit out of range.
+  package init(_ ports: Ports, limits: Limits) throws(Problem) {
+    self.ports = ports
+    self.limits = limits
+    var random = SystemRandomNumberGenerator()
+    cells = LimitCells(seed: (random.next(), random.next()))
+    anonymousRate = try GCRA(limits.anonymous)
+    let snapshots = ports.automations.snapshots
+    threads = ThreadSlots { _ in EventThread(snapshots) }
+    unmatched = ports.meter.series(automation: "", route: "", method: "")
+  }
+
+  // MARK: The head
+
+  package func begin(_ exchange: Exchange) -> HeadDecision {
+    let thread = threads.current
+    let call = call(of: exchange)
+    call.reset()
+    TraceContext.begin(exchange, &thread.random)
+    do throws(Problem) {
+      guard ports.audit.admit() else { throw Gateway.auditIsBehind }
+      guard let route = try match(exchange, call, thread) else { return .answer }
+      try authenticate(exchange, call, route)
+      try limit(exchange, call, route)
+      try authorize(call, route)
+      return .readBody(maxBytes: route.maxBodyBytes)
+    } catch {
+      refuse(exchange, error)
+      return .answer
+    }
+  }
+
+  // MARK: The whole request
+
+  package func handle(_ exchange: Exchange) -> Completion {
+    let call = call(of: exchange)
+    guard let route = call.route else { return .answered }
+    do throws(Problem) {
+      try validate(exchange, route, threads.current)
+    } catch {
+      refuse(exchange, error)
+      return .answered
+    }
+    exchange.deadline = exchange.started + .nanoseconds(route.deadlineNanoseconds)
+    if route.declaration.execution == .blocking { watch(exchange, route) }
+    let completion = route.generation.plugin.handle(
+      exchange, route: route.number, execution: route.declaration.execution)
+    if case .pending = completion, route.declaration.execution == .inline { watch(exchange, route) }
+    return completion
+  }
+
+  // MARK: The answer
+
+  package func conclude(_ exchange: Exchange) {
+    let call = call(of: exchange)
+    exchange.pendingUntil.store(0, ordering: .releasing)
+    call.leave()
+    decorate(exchange, call)
+    let nanoseconds = Instant.now - exchange.started
+    if call.isAudited {
+      ports.audit.record(
+        RequestAudit(
+          time: .now, durationMicroseconds: Int(nanoseconds / 1000), status: exchange.status,
+          labels: call.route?.labels, key: call.grant.map(ports.keys.table.id)),
+        of: exchange)
+    }
+    ports.meter.record(
+      series: call.route?.series ?? unmatched, status: exchange.status, nanoseconds: nanoseconds)
+    if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
+  }
+
+  package func refuse(_ exchange: Exchange, _ problem: Problem) {
+    exchange.answer(problem)
+    if problem.status == 401 { exchange.addHeader("WWW-Authenticate", "Bearer realm=\"council\"") }
+    if problem.status == 405, case .string(let allowed)? = problem.members["allow"] {
+      exchange.addHeader("Allow", allowed)
+    }
+  }
+
+  package func finished(_ exchange: Exchange, sent: Bool) {
+    exchange.pendingUntil.store(0, ordering: .releasing)
+    let call = call(of: exchange)
+    call.leave()
+    call.reset()
+  }
+
+  func call(of exchange: Exchange) -> Call {
+    if let known = exchange.attachment as? Call { return known }
+    let made = Call()
+    exchange.attachment = made
+    return made
+  }
+
+  private static let auditIsBehind = Problem(
+    503, "audit.unavailable", "The audit trail cannot take this request now. Send it again.",
+    retryAfterSeconds: 1)
+}

@@ -1,0 +1,206 @@
+import Application
+import Domain
+import Kernel
+
+// The steps of the request path in its order; RequestPath.swift is the list.
+
+extension Gateway {
+  // MARK: Match
+
+  /// Finds the route and pins its generation. nil: the host itself has answered.
+  func match(_ exchange: Exchange, _ call: Call, _ thread: EventThread) throws(Problem) -> LiveRoute? {
+    if let problem = RequestTarget.split(exchange) { throw problem }
+    if exchange.methodIsUnknown {
+      throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
+    }
+    // A generation that retires between the look and the entry is replaced in the snapshot already.
+    for _ in 0..<Gateway.attempts {
+      let snapshot = thread.snapshots.look()
+      guard let first = exchange.segments.first,
+        let automation = snapshot.automation(exchange.head.span(first))
+      else {
+        if answerOwn(exchange, call) { return nil }
+        throw Gateway.notFound
+      }
+      let route = try find(exchange, automation, thread)
+      call.route = route
+      if route.generation.enter() {
+        call.isInside = true
+        locate(exchange, route, thread)
+        return route
+      }
+    }
+    throw Problem(
+      503, "automation.changing", "The automation is being replaced. Send the request again.",
+      retryAfterSeconds: 1)
+  }
+
+  private static let attempts = 16
+
+  private func find(
+    _ exchange: Exchange, _ automation: LiveAutomation, _ thread: EventThread
+  ) throws(Problem) -> LiveRoute {
+    thread.matched.removeAll(keepingCapacity: true)
+    let segments = RouteTable.Segments(
+      of: exchange.head.span(exchange.head.all), at: exchange.segments.span, from: 1)
+    switch automation.table.match(exchange.method, segments, parameters: &thread.matched) {
+    case .route(let number): return automation.routes[number]
+    case .notFound: throw Gateway.notFound
+    case .methodNotAllowed(let allowed):
+      throw Problem(
+        405, "request.method_not_allowed", "This path takes \(allowed.allow).",
+        members: ["allow": .string(allowed.allow)])
+    }
+  }
+
+  static let notFound = Problem(
+    404, "route.not_found", "No route has this path. /openapi.json lists those there are.")
+
+  /// Writes down where the matched parts stand: the path below the automation, and the parameters.
+  private func locate(_ exchange: Exchange, _ route: LiveRoute, _ thread: EventThread) {
+    let head = exchange.head
+    for (index, place) in thread.matched.enumerated() {
+      let name = head.append(route.parameterNames[index].span)
+      exchange.parameters.append(Field(name: name, value: exchange.segments[place + 1]))
+    }
+    let start = head.count
+    for segment in exchange.segments.dropFirst() {
+      head.append(UInt8(ascii: "/"))
+      head.copy(segment)
+    }
+    if head.count == start { head.append(UInt8(ascii: "/")) }
+    exchange.path = ByteRange(offset: start, count: head.count - start)
+  }
+
+  // MARK: Authenticate
+
+  /// Recognises the caller by its key. A public route takes everybody.
+  func authenticate(_ exchange: Exchange, _ call: Call, _ route: LiveRoute) throws(Problem) {
+    guard route.scope != nil else { return }
+    let grant = try ports.keys.authenticate(exchange)
+    call.grant = grant
+    exchange.principal = exchange.head.append(ports.keys.table.principal(of: grant))
+  }
+
+  // MARK: Limit rate
+
+  /// The caller's own limit, or the route's where that has one; on a public route, the address's.
+  func limit(_ exchange: Exchange, _ call: Call, _ route: LiveRoute) throws(Problem) {
+    let now = exchange.started
+    let decision: RateDecision
+    if let grant = call.grant {
+      if let limit = route.limit, let rate = route.rate {
+        call.limit = limit
+        decision = cells.take(
+          CallerTag(key: ports.keys.table.id(of: grant), route: route.limitTag), rate, at: now)
+      } else {
+        call.limit = ports.keys.table.limit(of: grant)
+        decision = ports.keys.table.take(grant, at: now)
+      }
+    } else {
+      call.limit = route.limit ?? limits.anonymous
+      decision = cells.take(
+        CallerTag(peer: exchange.peer, route: route.limitTag), route.rate ?? anonymousRate, at: now)
+    }
+    call.decision = decision
+    if !decision.isAllowed {
+      throw Problem(
+        429, "limit.exceeded",
+        "The limit of requests is reached. Send the request again after the time in Retry-After.",
+        retryAfterSeconds: decision.retryAfterSeconds)
+    }
+  }
+
+  // MARK: Authorize
+
+  func authorize(_ call: Call, _ route: LiveRoute) throws(Problem) {
+    guard let scope = route.scope, let grant = call.grant else { return }
+    if !ports.keys.table.allows(grant, scope) {
+      let name = route.declaration.scope ?? ""
+      throw Problem(
+        403, "access.scope_missing",
+        "This needs the scope '\(name)', which the key does not hold. Ask an admin for a key that does.",
+        members: ["scope": .string(name)])
+    }
+  }
+
+  // MARK: Validate
+
+  func validate(_ exchange: Exchange, _ route: LiveRoute, _ thread: EventThread) throws(Problem) {
+    if let schema = route.schemas.path {
+      try validate(exchange.parameters, exchange, schema, thread, "request.path_parameter_invalid")
+    }
+    if let schema = route.schemas.query {
+      try validate(exchange.query, exchange, schema, thread, "request.query_parameter_invalid")
+    }
+    if let schema = route.schemas.body { try validateBody(exchange, schema, thread) }
+  }
+
+  private func validate(
+    _ fields: [Field], _ exchange: Exchange, _ schema: any CompiledSchema, _ thread: EventThread,
+    _ code: String
+  ) throws(Problem) {
+    thread.scratch.removeAll()
+    ParameterDocument.write(fields, of: exchange.head, as: schema, to: thread.scratch)
+    do throws(JSONError) { try thread.json.parse(thread.scratch.span(thread.scratch.all)) } catch {
+      throw Problem(400, code, "A parameter cannot be read: \(error).")
+    }
+    let violations = schema.validate(thread.json.root, limit: limits.violations)
+    if !violations.isEmpty { throw Gateway.invalid(400, code, violations) }
+  }
+
+  private func validateBody(
+    _ exchange: Exchange, _ schema: any CompiledSchema, _ thread: EventThread
+  ) throws(Problem) {
+    if exchange.has(.contentType), !Gateway.isJSON(exchange.head.span(exchange[.contentType])) {
+      throw Problem(415, "request.media_type", "The body must be application/json.")
+    }
+    guard exchange.body.count > 0 else {
+      throw Problem(400, "request.body_missing", "This route needs a JSON body.")
+    }
+    do throws(JSONError) { try thread.json.parse(exchange.body.span(exchange.body.all)) } catch {
+      throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
+    }
+    let violations = schema.validate(thread.json.root, limit: limits.violations)
+    if !violations.isEmpty { throw Gateway.invalid(422, "request.body_invalid", violations) }
+  }
+
+  private static func invalid(_ status: Int, _ code: String, _ violations: [SchemaViolation]) -> Problem {
+    let first = violations[0]
+    return Problem(
+      status, code, "\(first.pointer.isEmpty ? "/" : first.pointer): \(first.message)",
+      members: ["errors": .array(violations.map(\.json))])
+  }
+
+  /// `application/json`, or a type that ends in `+json`, whatever its parameters.
+  static func isJSON(_ type: Span<UInt8>) -> Bool {
+    var end = 0
+    while end < type.count, type[end] != UInt8(ascii: ";"), type[end] != UInt8(ascii: " ") { end += 1 }
+    return ends(type, end, "application/json") && end == 16 || ends(type, end, "+json")
+  }
+
+  private static func ends(_ text: Span<UInt8>, _ end: Int, _ suffix: String) -> Bool {
+    let suffix = suffix.utf8.span
+    guard end >= suffix.count else { return false }
+    for index in suffix.indices where text[end - suffix.count + index] | 0x20 != suffix[index] | 0x20 {
+      return false
+    }
+    return true
+  }
+}
+
+extension JSONError {
+  /// What a caller can do about it.
+  var explanation: String {
+    switch self {
+    case .empty: "it is empty."
+    case .syntax: "its syntax is wrong."
+    case .invalidUTF8: "it is not UTF-8."
+    case .tooDeep: "it is more than \(JSONDocument.defaultMaxDepth) levels deep."
+    case .numberOutOfRange: "a number is malformed or out of range."
+    case .badString: "a string is malformed or has a raw control character."
+    case .tooLarge: "it is too large."
+    case .outOfMemory: "there is no memory for it."
+    }
+  }
+}
