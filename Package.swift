@@ -61,7 +61,8 @@ let package = Package(
     adapter("HTTPClient", on: "CCurl"),
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
-    adapter("PluginRuntime", on: "CElf", "CCouncil"),
+    .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
+    adapter("PluginRuntime", on: "CElf", "CCouncil", "CPlugins", exclude: ["CPlugins"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
     adapter("Audit"),
     adapter("Telemetry"),
@@ -120,10 +121,12 @@ func system(_ name: String, pkgConfig: String, apt package: String) -> Target {
     providers: [.apt([package])])
 }
 
-func adapter(_ name: String, on libraries: Target.Dependency..., path: String? = nil) -> Target {
+func adapter(
+  _ name: String, on libraries: Target.Dependency..., path: String? = nil, exclude: [String] = []
+) -> Target {
   .target(
     name: name, dependencies: ["Kernel", "Domain", "Application"] + libraries,
-    path: "\(infrastructure)/\(path ?? name)")
+    path: "\(infrastructure)/\(path ?? name)", exclude: exclude)
 }
 
 func interface(_ name: String, path: String? = nil) -> Target {

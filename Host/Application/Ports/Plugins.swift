@@ -9,12 +9,17 @@ package struct PluginFileFacts: Sendable {
   /// The manifest in the ELF section `.council.manifest`; nil for an unsealed file.
   package var sealedManifest: [UInt8]?
   package var neededLibraries: [String]
+  /// What an admin should know and what does not refuse the file.
+  package var warnings: [String]
 
-  package init(bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String]) {
+  package init(
+    bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String], warnings: [String] = []
+  ) {
     self.bytes = bytes
     self.sha256 = sha256
     self.sealedManifest = sealedManifest
     self.neededLibraries = neededLibraries
+    self.warnings = warnings
   }
 }
 
@@ -31,10 +36,13 @@ package protocol PluginInspector: Sendable {
 package struct ProbeReport: Sendable {
   package var manifest: [UInt8]
   package var duration: Duration
+  /// What an admin should know and what does not refuse the plugin.
+  package var warnings: [String]
 
-  package init(manifest: [UInt8], duration: Duration) {
+  package init(manifest: [UInt8], duration: Duration, warnings: [String] = []) {
     self.manifest = manifest
     self.duration = duration
+    self.warnings = warnings
   }
 }
 

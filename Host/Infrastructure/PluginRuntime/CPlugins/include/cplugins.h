@@ -1,0 +1,96 @@
+/* What Swift cannot say about the processes and threads of plugins: a child made without copying the
+ * host, signal dispositions, a variable of one thread, a futex. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- The request that the calling thread handles now ------------------------------------------- */
+
+typedef struct cplugins_frame {
+  uint64_t request; /* 0: this thread is in no handler */
+  void *exchange;   /* borrowed while the handler runs */
+  void *route;      /* borrowed while the handler runs */
+  uint8_t is_inline;
+  uint8_t answered;
+} cplugins_frame;
+
+/* The calling thread's own frame; lives as long as the thread. */
+cplugins_frame *cplugins_current_frame(void);
+
+/* ---- Waiting for work --------------------------------------------------------------------------- */
+
+/* Sleeps while *word is `expected`, at most until somebody wakes; returns early at times. */
+void cplugins_futex_wait(const uint32_t *word, uint32_t expected);
+void cplugins_futex_wake(const uint32_t *word, int threads);
+/* A hint to the processor inside a short spin. */
+void cplugins_pause(void);
+
+/* ---- Processes ---------------------------------------------------------------------------------- */
+
+typedef struct cplugins_spawn_request {
+  const char *path;
+  char *const *argv;
+  char *const *envp;
+  /* Become 3, 4 and 2 of the child; 0 and 1 are /dev/null, and nothing else is inherited. */
+  int input_fd;
+  int output_fd;
+  int error_fd;
+  /* Ask for a process-id namespace, in which everything dies with the child. */
+  bool isolate;
+} cplugins_spawn_request;
+
+/* Starts a program as the leader of a new session that dies with the calling thread. The caller's memory
+ * is not copied, and the caller waits until the program was executed. Returns 0, or an errno. */
+int cplugins_spawn(const cplugins_spawn_request *request, pid_t *pid, int *pidfd);
+
+/* Copies the process; for a process of one thread. */
+pid_t cplugins_fork(void);
+
+typedef struct cplugins_limits {
+  uint64_t cpu_seconds;
+  uint64_t address_space_bytes; /* 0: as inherited */
+  uint64_t data_bytes;          /* 0: as inherited */
+  uint64_t file_bytes;
+  uint64_t open_files;
+} cplugins_limits;
+
+/* Limits this process, for good, and forbids core dumps. */
+void cplugins_limit(const cplugins_limits *limits);
+
+/* The calling process is killed when its parent ends. */
+void cplugins_die_with_parent(void);
+/* Orphans of the calling process become its children. */
+void cplugins_adopt_orphans(void);
+/* Closes every descriptor from `first` on. */
+void cplugins_close_from(int first);
+/* A descriptor that becomes readable when the process ends, or -1. */
+int cplugins_pidfd(pid_t pid);
+
+/* Waits for a child that has ended; >0 its id, 0 children live, -1 there is no child. */
+pid_t cplugins_reap(pid_t pid, bool wait, int *signal, int *exit_code);
+
+/* A name such as "SIGSEGV", or "signal 99". Static or thread-local text. */
+const char *cplugins_signal_name(int signal);
+
+/* ---- Signal dispositions ------------------------------------------------------------------------ */
+
+#define CPLUGINS_SIGNALS 65
+
+typedef struct cplugins_signals {
+  void *handlers[CPLUGINS_SIGNALS];
+} cplugins_signals;
+
+void cplugins_signals_read(cplugins_signals *out);
+/* The first signal whose handler differs, or 0. */
+int cplugins_signals_differ(const cplugins_signals *a, const cplugins_signals *b);
+
+/* ---- Loading ------------------------------------------------------------------------------------ */
+
+/* Whether an image with this name or path is mapped already; runs none of its code. */
+bool cplugins_is_mapped(const char *name);
+/* The path of the image that holds an address, as the loader knows it, or NULL. */
+const char *cplugins_image_of(const void *address);
+/* The path under which the loader keeps an image, or NULL. */
+const char *cplugins_path_of(void *image);

@@ -1,0 +1,129 @@
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cplugins.h"
+
+cplugins_frame *cplugins_current_frame(void) {
+  static _Thread_local cplugins_frame frame;
+  return &frame;
+}
+
+void cplugins_futex_wait(const uint32_t *word, uint32_t expected) {
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+void cplugins_futex_wake(const uint32_t *word, int threads) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
+}
+
+void cplugins_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");
+#endif
+}
+
+pid_t cplugins_fork(void) { return fork(); }
+
+static void limit(int what, uint64_t value) {
+  struct rlimit now;
+  if (getrlimit(what, &now) != 0) return;
+  if (now.rlim_max != RLIM_INFINITY && value > now.rlim_max) value = now.rlim_max;
+  struct rlimit next = {value, value};
+  setrlimit(what, &next);
+}
+
+void cplugins_limit(const cplugins_limits *limits) {
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_CPU, limits->cpu_seconds);
+  if (limits->address_space_bytes) limit(RLIMIT_AS, limits->address_space_bytes);
+  if (limits->data_bytes) limit(RLIMIT_DATA, limits->data_bytes);
+  limit(RLIMIT_FSIZE, limits->file_bytes);
+  limit(RLIMIT_NOFILE, limits->open_files);
+  /* RLIMIT_NPROC is left alone: it counts every thread of the user, those of the host too, so that any
+   * number is either useless or refuses a good plugin. */
+}
+
+void cplugins_die_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+void cplugins_adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+void cplugins_close_from(int first) {
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+  long last = sysconf(_SC_OPEN_MAX);
+  for (int fd = first; fd < (last < 0 ? 65536 : last); fd++) close(fd);
+}
+
+int cplugins_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+pid_t cplugins_reap(pid_t pid, bool wait, int *signal, int *exit_code) {
+  int status = 0;
+  pid_t result;
+  do result = waitpid(pid, &status, wait ? 0 : WNOHANG);
+  while (result < 0 && errno == EINTR);
+  if (result > 0) {
+    if (signal) *signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (exit_code) *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  }
+  return result;
+}
+
+const char *cplugins_signal_name(int signal) {
+  static _Thread_local char name[24];
+  const char *known = sigabbrev_np(signal);
+  if (known)
+    snprintf(name, sizeof name, "SIG%s", known);
+  else
+    snprintf(name, sizeof name, "signal %d", signal);
+  return name;
+}
+
+void cplugins_signals_read(cplugins_signals *out) {
+  memset(out, 0, sizeof *out);
+  for (int signal = 1; signal < CPLUGINS_SIGNALS; signal++) {
+    struct sigaction now;
+    if (sigaction(signal, NULL, &now) != 0) continue;
+    out->handlers[signal] = (void *)now.sa_sigaction;
+  }
+}
+
+int cplugins_signals_differ(const cplugins_signals *a, const cplugins_signals *b) {
+  for (int signal = 1; signal < CPLUGINS_SIGNALS; signal++)
+    if (a->handlers[signal] != b->handlers[signal]) return signal;
+  return 0;
+}
+
+bool cplugins_is_mapped(const char *name) {
+  void *image = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+  if (!image) {
+    dlerror();
+    return false;
+  }
+  dlclose(image);
+  return true;
+}
+
+const char *cplugins_image_of(const void *address) {
+  Dl_info info;
+  struct link_map *map = NULL;
+  if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map) return NULL;
+  return map->l_name;
+}
+
+const char *cplugins_path_of(void *image) {
+  struct link_map *map = NULL;
+  if (dlinfo(image, RTLD_DI_LINKMAP, &map) != 0 || !map) return NULL;
+  return map->l_name;
+}
