@@ -83,9 +83,11 @@ let package = Package(
       path: "Host/Executable"),
 
     // MARK: Tests mirror the targets
+    .target(
+      name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),
     tests("Domain"),
-    tests("Application"),
+    tests("Application", with: "Doubles"),
     tests("Cryptography"),
     tests("JSONSchema"),
     tests("HTTPServer"),
@@ -95,7 +97,7 @@ let package = Package(
     tests("SQLiteStore"),
     tests("Audit"),
     tests("Telemetry"),
-    tests("Gateway"),
+    tests("Gateway", with: "Doubles", "Cryptography"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting"],
       path: "Tests/PluginAPI"),
@@ -135,10 +137,10 @@ func interface(_ name: String, path: String? = nil) -> Target {
     path: "Host/Interfaces/\(path ?? name)")
 }
 
-func tests(_ name: String) -> Target {
+func tests(_ name: String, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name]).map { .byName(name: $0) },
+    name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
     path: "Tests/\(name)")
 }
 

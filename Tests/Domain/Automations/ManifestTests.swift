@@ -29,26 +29,42 @@ import Testing
   }
 
   @Test func namesEveryFaultAtOnceByItsPointer() throws {
-    let problem = try #require(refusal(#"{"id":"No","version":"","routes":[{"method":"FETCH","path":"x","operation":"A"}],"x":1}"#))
+    let problem = try #require(
+      refusal(#"{"id":"No","version":"","routes":[{"method":"FETCH","path":"x","operation":"A"}],"x":1}"#))
     #expect(problem.code == "plugin.manifest.invalid")
     let pointers = problem.members["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? []
-    #expect(Set(pointers) == ["/x", "/id", "/version", "/routes/0/method", "/routes/0/path", "/routes/0/operation"])
+    #expect(
+      Set(pointers) == ["/x", "/id", "/version", "/routes/0/method", "/routes/0/path", "/routes/0/operation"])
   }
 
   @Test(arguments: [
     ("[]", ""), (#"{"id":"health"}"#, "/id"), (#"{"id":"v2"}"#, "/id"), (#"{"id":"a b"}"#, "/id"),
     (#"{"id":"a","requires":[1]}"#, "/requires/0"), (#"{"id":"a","config":3}"#, "/config"),
-    (#"{"id":"a","records":[{"name":"a","fields":[{"name":"id","type":"string"}]}]}"#, "/records/0/fields/0/name"),
-    (#"{"id":"a","records":[{"name":"a","fields":[{"name":"x","type":"uuid"}]}]}"#, "/records/0/fields/0/type"),
-    (#"{"id":"a","records":[{"name":"a","fields":[{"name":"x","type":"string"}],"indexes":[["y"]]}]}"#,
-      "/records/0/indexes/0"),
+    (
+      #"{"id":"a","records":[{"name":"a","fields":[{"name":"id","type":"string"}]}]}"#,
+      "/records/0/fields/0/name"
+    ),
+    (
+      #"{"id":"a","records":[{"name":"a","fields":[{"name":"x","type":"uuid"}]}]}"#,
+      "/records/0/fields/0/type"
+    ),
+    (
+      #"{"id":"a","records":[{"name":"a","fields":[{"name":"x","type":"string"}],"indexes":[["y"]]}]}"#,
+      "/records/0/indexes/0"
+    ),
     (#"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","body":{}}]}"#, "/routes/0/body"),
-    (#"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","public":true,"scope":"a:b"}]}"#,
-      "/routes/0/scope"),
-    (#"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","limit":{"requests":0,"per_s":1}}]}"#,
-      "/routes/0/limit/requests"),
-    (#"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a"},{"method":"PUT","path":"/","operation":"a"}]}"#,
-      "/routes/1"),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","public":true,"scope":"a:b"}]}"#,
+      "/routes/0/scope"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","limit":{"requests":0,"per_s":1}}]}"#,
+      "/routes/0/limit/requests"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a"},{"method":"PUT","path":"/","operation":"a"}]}"#,
+      "/routes/1"
+    ),
   ])
   func refusesByRule(document: String, pointer: String) throws {
     let problem = try #require(refusal(document))

@@ -70,7 +70,8 @@ import Testing
   func takes(path: String) throws { _ = try RoutePattern.parse(path).get() }
 
   @Test(arguments: [
-    "", "a", "//", "/a//b", "/..", "/a/./b", "/{}", "/{Id}", "/{id", "/x{id}", "/{a}/{a}", "/a b", "/é", "/%41",
+    "", "a", "//", "/a//b", "/..", "/a/./b", "/{}", "/{Id}", "/{id", "/x{id}", "/{a}/{a}", "/a b", "/é",
+    "/%41",
     "/" + Array(repeating: "a", count: 17).joined(separator: "/"),
   ])
   func refuses(path: String) {
@@ -80,13 +81,16 @@ import Testing
 
 @Suite struct RouteConflictTests {
   @Test func findsDuplicatesWhateverTheParametersAreCalled() {
-    let found = RouteConflict.find([(.get, pattern("/{a}")), (.post, pattern("/{a}")), (.get, pattern("/{b}"))])
+    let found = RouteConflict.find([
+      (.get, pattern("/{a}")), (.post, pattern("/{a}")), (.get, pattern("/{b}")),
+    ])
     #expect(found.map { [$0.first, $0.second] } == [[0, 2]])
     #expect(found.map(\.kind) == [.duplicate])
   }
 
   @Test(arguments: [
-    ("/{a}/x", "/y/{b}", true), ("/y/{b}", "/{a}/x", true), ("/{a}/{b}", "/y/{b}", false), ("/me", "/{id}", false),
+    ("/{a}/x", "/y/{b}", true), ("/y/{b}", "/{a}/x", true), ("/{a}/{b}", "/y/{b}", false),
+    ("/me", "/{id}", false),
     ("/a/{x}/c", "/a/b/{y}", true), ("/a/{x}", "/b/{y}", false), ("/{x}/c", "/a/b", false),
   ])
   func knowsWhatIsAmbiguous(first: String, second: String, ambiguous: Bool) {
@@ -97,6 +101,8 @@ import Testing
 }
 
 private func pattern(_ path: String) -> RoutePattern {
-  guard let pattern = try? RoutePattern.parse(path).get() else { preconditionFailure("\(path) is no pattern") }
+  guard let pattern = try? RoutePattern.parse(path).get() else {
+    preconditionFailure("\(path) is no pattern")
+  }
   return pattern
 }
