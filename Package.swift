@@ -13,7 +13,7 @@ let package = Package(
     .executable(name: "council", targets: ["council"]),
     .library(name: "CouncilPlugin", targets: ["CouncilPlugin"]),
     .library(name: "CouncilTesting", targets: ["CouncilTesting"]),
-    .library(name: "Accounts", type: .dynamic, targets: ["Accounts"]),
+    .library(name: "Accounts", type: .dynamic, targets: ["Accounts", "PluginExport"]),
     .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
   ],
   targets: [
@@ -26,8 +26,8 @@ let package = Package(
 
     // MARK: Plugins: one folder, one automation, one shared library
     .target(
-      name: "Accounts", dependencies: ["CouncilPlugin"], path: "Plugins/Accounts",
-      linkerSettings: pluginLinking),
+      name: "PluginExport", path: "PluginAPI/Recipes/Export", publicHeadersPath: ".", linkerSettings: pluginLinking),
+    .target(name: "Accounts", dependencies: ["CouncilPlugin"], path: "Plugins/Accounts"),
     .target(
       name: "Hello", dependencies: ["CCouncil"], path: "Plugins/Examples/Hello", publicHeadersPath: ".",
       cSettings: [.unsafeFlags(["-fvisibility=hidden"])], linkerSettings: pluginLinking),
@@ -99,7 +99,7 @@ let package = Package(
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     .testTarget(
-      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting"],
+      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
       path: "Tests/PluginAPI"),
   ],
   cLanguageStandard: .c11,
