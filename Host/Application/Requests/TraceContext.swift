@@ -1,16 +1,15 @@
-import Application
-import Kernel
+package import Kernel
 
 /// The request id and the W3C trace context of a request.
 ///
 /// A valid `traceparent` is continued: same trace, a new parent. The request id is the host's own, for a caller
 /// must not be able to make two requests look like one.
-struct TraceContext {
+package struct TraceContext {
   /// Not for secrets: ids only need to differ. xoshiro256**, Blackman and Vigna, seeded from the system.
-  struct Generator {
+  package struct Generator {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    init() {
+    package init() {
       var system = SystemRandomNumberGenerator()
       state = (system.next(), system.next(), system.next(), system.next() | 1)
     }
@@ -30,10 +29,10 @@ struct TraceContext {
     private func rotate(_ word: UInt64, _ count: UInt64) -> UInt64 { word << count | word >> (64 - count) }
   }
 
-  static let traceparentBytes = 55
+  package static let traceparentBytes = 55
 
   /// Writes the request's ids into its head.
-  static func begin(_ exchange: Exchange, _ random: inout Generator) {
+  package static func begin(_ exchange: Exchange, _ random: inout Generator) {
     let head = exchange.head
     let high = random.next()
     let low = random.next() | 1
@@ -59,7 +58,7 @@ struct TraceContext {
   }
 
   /// `00-<32 hex>-<16 hex>-<2 hex>`, lower case, neither id all zeros.
-  static func isValid(_ range: ByteRange, in head: Arena) -> Bool {
+  package static func isValid(_ range: ByteRange, in head: Arena) -> Bool {
     guard range.count == UInt32(traceparentBytes) else { return false }
     var traceBits: UInt8 = 0
     var parentBits: UInt8 = 0

@@ -1,15 +1,14 @@
-import Application
-import Kernel
+package import Kernel
 
 /// Splits the request target into decoded segments and query parameters: percent-decoding happens here, once.
 ///
 /// RFC 3986 and, for the query, the form encoding that agents send (`+` is a space).
-enum RequestTarget {
-  static let maxSegments = 32
-  static let maxQueryParameters = 256
+package enum RequestTarget {
+  package static let maxSegments = 32
+  package static let maxQueryParameters = 256
 
   /// Fills `segments` and `query` of the exchange. Returns the problem of a target that is malformed.
-  static func split(_ exchange: Exchange) -> Problem? {
+  package static func split(_ exchange: Exchange) -> Problem? {
     splitPath(exchange) ?? splitQuery(exchange)
   }
 
