@@ -37,21 +37,21 @@ package struct TraceContext {
     let high = random.next()
     let low = random.next() | 1
     let start = head.count
-    appendHex(high, to: head)
-    appendHex(low, to: head)
+    head.append(hex: high)
+    head.append(hex: low)
     exchange.requestID = ByteRange(offset: start, count: 32)
 
     let parent = head.count
     let incoming = exchange[.traceparent]
     if exchange.has(.traceparent), isValid(incoming, in: head) {
       head.copy(ByteRange(offset: incoming.start, count: 36))
-      appendHex(random.next() | 1, to: head)
+      head.append(hex: random.next() | 1)
       head.copy(ByteRange(offset: incoming.start + 52, count: 3))
     } else {
       head.append("00-")
       head.copy(exchange.requestID)
       head.append(UInt8(ascii: "-"))
-      appendHex(random.next() | 1, to: head)
+      head.append(hex: random.next() | 1)
       head.append("-01")
     }
     exchange.traceparent = ByteRange(offset: parent, count: traceparentBytes)
@@ -75,11 +75,5 @@ package struct TraceContext {
       }
     }
     return traceBits != 0 && parentBits != 0
-  }
-
-  private static func appendHex(_ word: UInt64, to arena: Arena) {
-    for shift in stride(from: UInt64(60), through: 0, by: -4) {
-      arena.append(Hex.digit(UInt8(truncatingIfNeeded: word >> shift) & 15))
-    }
   }
 }
