@@ -6,12 +6,18 @@ import Testing
 
 /// Runs each test of the official suite, and holds the reasons for those that do not pass.
 @Suite struct OfficialSuiteTests {
-  /// `file: case: test` that must fail, and why. A test that is listed and passes is a failure too.
+  /// Tests that do not pass, by `file`, `file: case` or `file: case: test`, and why. One that names no failure is
+  /// a failure too.
   static let mandatoryExceptions: [String: String] = [:]
 
-  static let optionalExceptions: [String: String] = [:]
+  static let optionalExceptions = [
+    "optional/bignum.json": "the parser refuses integers beyond 64 bits, so the file is no document",
+    "optional/cross-draft.json": "only draft 2020-12 is supported; another one is refused by name",
+  ]
 
-  static let formatExceptions: [String: String] = [:]
+  static let formatExceptions = [
+    "optional/format/idn-hostname.json": "refused by name: it needs Unicode's tables of labels"
+  ]
 
   @Test func passesTheMandatoryTestsOfDraft202012() throws {
     try check(part: "", formats: false, exceptions: Self.mandatoryExceptions)
@@ -40,8 +46,12 @@ import Testing
       print("\(file): \(tally.passed) of \(tally.total)")
       passed += tally.passed
       total += tally.total
-      for failure in tally.failed where unused.remove(failure) == nil {
-        Issue.record("fails, and is no exception: \(failure)")
+      for failure in tally.failed {
+        if let listed = exceptions.keys.first(where: { failure.hasPrefix($0) }) {
+          unused.remove(listed)
+        } else {
+          Issue.record("fails, and is no exception: \(failure)")
+        }
       }
     }
     print("JSON Schema 2020-12 \(part.isEmpty ? "mandatory" : part): \(passed) of \(total) pass")
@@ -49,7 +59,9 @@ import Testing
     #expect(unused.isEmpty, "passes, and is listed as an exception")
   }
 
-  private func run(_ file: String, _ suite: OfficialSuite, _ compiler: JSONSchemaCompiler) throws -> SuiteTally {
+  private func run(_ file: String, _ suite: OfficialSuite, _ compiler: JSONSchemaCompiler) throws
+    -> SuiteTally
+  {
     var tally = SuiteTally()
     let document: JSONDocument
     do { document = try suite.read(file) } catch {

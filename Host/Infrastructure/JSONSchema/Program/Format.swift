@@ -85,7 +85,17 @@ enum Format: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .uuid: scanner.uuid() && scanner.isAtEnd
     case .jsonPointer: scanner.jsonPointer()
     case .relativeJSONPointer: scanner.relativeJSONPointer()
-    case .regex: (try? ECMAPattern.translate(String(text))) != nil
+    case .regex: isPattern(String(text))
+    }
+  }
+
+  private func isPattern(_ text: String) -> Bool {
+    guard let translated = try? ECMAPattern.translate(text) else { return false }
+    do throws(PatternError) {
+      _ = try PatternTable().add(translated)
+      return true
+    } catch {
+      return error.unsupported
     }
   }
 }
