@@ -57,7 +57,10 @@ let package = Package(
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     adapter("Cryptography", on: "COpenSSL"),
     adapter("JSONSchema", on: "CPCRE2"),
-    adapter("HTTPServer", on: "CMicroHTTPD"),
+    .target(
+      name: "CHTTPEdge", dependencies: ["CMicroHTTPD"],
+      path: "\(infrastructure)/HTTPServer/CHTTPEdge", linkerSettings: [.linkedLibrary("gnutls")]),
+    adapter("HTTPServer", on: "CHTTPEdge", exclude: ["CHTTPEdge"]),
     adapter("HTTPClient", on: "CCurl"),
     adapter("Configuration", on: "CYAML"),
     adapter("PluginRuntime", on: "CElf", "CCouncil"),
@@ -118,10 +121,12 @@ func system(_ name: String, pkgConfig: String, apt package: String) -> Target {
     providers: [.apt([package])])
 }
 
-func adapter(_ name: String, on libraries: Target.Dependency..., path: String? = nil) -> Target {
+func adapter(
+  _ name: String, on libraries: Target.Dependency..., path: String? = nil, exclude: [String] = []
+) -> Target {
   .target(
     name: name, dependencies: ["Kernel", "Domain", "Application"] + libraries,
-    path: "\(infrastructure)/\(path ?? name)")
+    path: "\(infrastructure)/\(path ?? name)", exclude: exclude)
 }
 
 func interface(_ name: String, path: String? = nil) -> Target {
