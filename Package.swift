@@ -57,7 +57,10 @@ let package = Package(
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     adapter("Cryptography", on: "COpenSSL"),
     adapter("JSONSchema", on: "CPCRE2"),
-    adapter("HTTPServer", on: "CMicroHTTPD"),
+    .target(
+      name: "CHTTPEdge", dependencies: ["CMicroHTTPD"],
+      path: "\(infrastructure)/HTTPServer/CHTTPEdge", linkerSettings: [.linkedLibrary("gnutls")]),
+    adapter("HTTPServer", on: "CHTTPEdge", exclude: ["CHTTPEdge"]),
     adapter("HTTPClient", on: "CCurl"),
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),

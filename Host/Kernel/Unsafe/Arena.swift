@@ -103,6 +103,19 @@ package final class Arena {
     return ByteRange(offset: start, count: length)
   }
 
+  /// Appends what `write` puts into room for `capacity` bytes; it returns how many it wrote.
+  @unsafe @discardableResult
+  package func append(
+    upTo capacity: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Int
+  ) -> ByteRange {
+    let start = count
+    reserve(capacity)
+    let written = unsafe write(base + start)
+    precondition(written >= 0 && written <= capacity)
+    count = start + written
+    return ByteRange(offset: start, count: written)
+  }
+
   /// Appends a copy of bytes that are in this arena already.
   @discardableResult
   package func copy(_ range: ByteRange) -> ByteRange {
