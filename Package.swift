@@ -13,7 +13,7 @@ let package = Package(
     .executable(name: "council", targets: ["council"]),
     .library(name: "CouncilPlugin", targets: ["CouncilPlugin"]),
     .library(name: "CouncilTesting", targets: ["CouncilTesting"]),
-    .library(name: "Accounts", type: .dynamic, targets: ["Accounts"]),
+    .library(name: "Accounts", type: .dynamic, targets: ["Accounts", "PluginExport"]),
     .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
   ],
   targets: [
@@ -26,8 +26,8 @@ let package = Package(
 
     // MARK: Plugins: one folder, one automation, one shared library
     .target(
-      name: "Accounts", dependencies: ["CouncilPlugin"], path: "Plugins/Accounts",
-      linkerSettings: pluginLinking),
+      name: "PluginExport", path: "PluginAPI/Recipes/Export", publicHeadersPath: ".", linkerSettings: pluginLinking),
+    .target(name: "Accounts", dependencies: ["CouncilPlugin"], path: "Plugins/Accounts"),
     .target(
       name: "Hello", dependencies: ["CCouncil"], path: "Plugins/Examples/Hello", publicHeadersPath: ".",
       cSettings: [.unsafeFlags(["-fvisibility=hidden"])], linkerSettings: pluginLinking),
@@ -83,9 +83,11 @@ let package = Package(
       path: "Host/Executable"),
 
     // MARK: Tests mirror the targets
+    .target(
+      name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),
     tests("Domain"),
-    tests("Application"),
+    tests("Application", with: "Doubles"),
     tests("Cryptography"),
     tests("JSONSchema"),
     tests("HTTPServer"),
@@ -95,9 +97,9 @@ let package = Package(
     tests("SQLiteStore"),
     tests("Audit"),
     tests("Telemetry"),
-    tests("Gateway"),
+    tests("Gateway", with: "Doubles", "Cryptography"),
     .testTarget(
-      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting"],
+      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
       path: "Tests/PluginAPI"),
   ],
   cLanguageStandard: .c11,
@@ -135,10 +137,10 @@ func interface(_ name: String, path: String? = nil) -> Target {
     path: "Host/Interfaces/\(path ?? name)")
 }
 
-func tests(_ name: String) -> Target {
+func tests(_ name: String, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name]).map { .byName(name: $0) },
+    name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
     path: "Tests/\(name)")
 }
 

@@ -42,8 +42,10 @@ package final class Keys: Sendable {
       table.touch(grant, at: now)
       return grant
     case .unknown: throw Keys.unknown
-    case .expired: throw Problem(401, "access.key_expired", "This key has expired. Ask an admin for a new one.")
-    case .revoked: throw Problem(401, "access.key_revoked", "This key was revoked. Ask an admin for a new one.")
+    case .expired:
+      throw Problem(401, "access.key_expired", "This key has expired. Ask an admin for a new one.")
+    case .revoked:
+      throw Problem(401, "access.key_revoked", "This key was revoked. Ask an admin for a new one.")
     }
   }
 
@@ -55,7 +57,8 @@ package final class Keys: Sendable {
     }
     guard exchange.knownCount[KnownHeader.authorization.rawValue] == 1 else { throw ambiguous }
     let value = exchange[.authorization]
-    let span = exchange.head.span(value)
+    let head = exchange.head
+    let span = head.span(value)
     let scheme: StaticString = "bearer "
     guard span.count > scheme.utf8CodeUnitCount, span.hasPrefix(ignoringCase: scheme) else { throw missing }
     let length = scheme.utf8CodeUnitCount

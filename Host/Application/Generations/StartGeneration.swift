@@ -85,7 +85,8 @@ package struct StartGeneration: Sendable {
         try plugin.stop()
         try plugin.destroy()
       } catch {
-        log.log(.error, "generations", "a refused generation does not stop: \(error.detail)", generation.logFields)
+        log.log(
+          .error, "generations", "a refused generation does not stop: \(error.detail)", generation.logFields)
       }
       throw error
     }

@@ -1,6 +1,6 @@
 package import Domain
 package import Kernel
-package import Synchronization
+import Synchronization
 
 /// Headers that the host itself reads: found by a fixed place, not by a search.
 package enum KnownHeader: Int, Sendable, CaseIterable {
@@ -100,10 +100,8 @@ package final class Exchange: @unchecked Sendable {
   private let state = Atomic<UInt64>(0)
   private let rendezvous = Atomic<UInt8>(Rendezvous.running.rawValue)
   private let custody = Atomic<UInt8>(0)
-  /// While a request waits for a handler: when the host answers in its place, and for which generation it waits
-  /// (``Generation/serial``). 0 while it does not. Read by the thread that watches deadlines.
-  package let pendingUntil = Atomic<Int64>(0)
-  package let pendingFor = Atomic<Int>(0)
+  private let pendingUntil = Atomic<Int64>(0)
+  private let pendingFor = Atomic<Int>(0)
   /// Set by the edge: resumes the connection of a parked exchange. [any]
   package var wake: (@Sendable (Exchange) -> Void)?
   /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
@@ -210,6 +208,24 @@ extension Exchange {
     guard before & Exchange.handlerInside == 0 else { return false }
     custody.store(0, ordering: .releasing)
     return true
+  }
+}
+
+// MARK: - Waiting for a handler
+
+extension Exchange {
+  /// The request waits for a handler of this generation; when `deadline` passes, the host answers. [event]
+  package func beginWaiting(for serial: Int, until deadline: Instant) {
+    pendingFor.store(serial, ordering: .relaxed)
+    pendingUntil.store(deadline.nanoseconds, ordering: .releasing)
+  }
+
+  package func endWaiting() { pendingUntil.store(0, ordering: .releasing) }
+
+  /// The deadline, and the serial of the generation waited for; nil when the request does not wait. [any]
+  package var waiting: (until: Instant, serial: Int)? {
+    let until = pendingUntil.load(ordering: .acquiring)
+    return until == 0 ? nil : (Instant(nanoseconds: until), pendingFor.load(ordering: .relaxed))
   }
 }
 

@@ -1,5 +1,5 @@
 package import Domain
-import Kernel
+package import Kernel
 
 /// The routing state that one request sees from start to end: every automation that serves, immutable.
 package final class Snapshot: Sendable {

@@ -75,9 +75,9 @@ package struct GCRA: Sendable, Equatable {
   }
 
   package func take(_ arrival: borrowing Atomic<Int64>, at now: Instant) -> RateDecision {
-    take(at: now, load: { arrival.load(ordering: .relaxed) }) {
-      arrival.compareExchange(expected: $0, desired: $1, ordering: .relaxed)
-    }
+    take(
+      at: now, load: { arrival.load(ordering: .relaxed) },
+      exchange: { arrival.compareExchange(expected: $0, desired: $1, ordering: .relaxed) })
   }
 }
 

@@ -17,7 +17,8 @@ package final class PluginFolder: GenerationFiles {
   package func receive(copyOf path: String) throws(Problem) -> String {
     guard path.hasPrefix("/"), !path.utf8.contains(0), !path.split(separator: "/").contains("..") else {
       throw Problem(
-        422, "plugin.file.path_invalid", "A plugin's path must be absolute and without '..': '\(path)' is not.")
+        422, "plugin.file.path_invalid",
+        "A plugin's path must be absolute and without '..': '\(path)' is not.")
     }
     let (source, bytes) = try Descriptor.open(reading: path)
     guard bytes <= maxBytes else { throw tooLarge(bytes) }

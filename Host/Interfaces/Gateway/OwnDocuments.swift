@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Kernel
 
 // What the host itself answers on the public listener.
@@ -7,7 +8,9 @@ extension Gateway {
   /// Answers a path of the host's own; false when it is none.
   func answerOwn(_ exchange: Exchange, _ call: Call) -> Bool {
     let head = exchange.head
-    guard exchange.segments.count == 2, head.span(exchange.segments[0]).isEqual(to: "health") else { return false }
+    guard exchange.segments.count == 2, head.span(exchange.segments[0]).isEqual(to: "health") else {
+      return false
+    }
     let isLive = head.span(exchange.segments[1]).isEqual(to: "live")
     guard isLive || head.span(exchange.segments[1]).isEqual(to: "ready") else { return false }
     call.isAudited = false

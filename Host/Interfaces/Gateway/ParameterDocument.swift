@@ -67,7 +67,9 @@ enum ParameterDocument {
     }
     if place < text.count, text[place] | 0x20 == UInt8(ascii: "e") {
       place += 1
-      if place < text.count, text[place] == UInt8(ascii: "+") || text[place] == UInt8(ascii: "-") { place += 1 }
+      if place < text.count, text[place] == UInt8(ascii: "+") || text[place] == UInt8(ascii: "-") {
+        place += 1
+      }
       if digits() == 0 { return false }
     }
     return place == text.count

@@ -1,5 +1,4 @@
 package import Application
-import Domain
 package import Kernel
 
 // Requests that wait for a handler: their deadlines, and what becomes of them when a generation goes.
@@ -7,8 +6,7 @@ package import Kernel
 extension Gateway {
   /// From now on the host answers if the handler does not. [event]
   func watch(_ exchange: Exchange, _ route: LiveRoute) {
-    exchange.pendingFor.store(route.generation.serial, ordering: .relaxed)
-    exchange.pendingUntil.store(exchange.deadline.nanoseconds, ordering: .releasing)
+    exchange.beginWaiting(for: route.generation.serial, until: exchange.deadline)
   }
 }
 
@@ -41,21 +39,18 @@ package final class DeadlineWatch: RequestCanceller {
 
   package func cancelRequests(of generation: Generation, _ problem: Problem) {
     visit { handle, exchange in
-      if exchange.pendingUntil.load(ordering: .acquiring) != 0,
-        exchange.pendingFor.load(ordering: .relaxed) == generation.serial
-      {
-        answer(exchange, handle, problem)
+      if exchange.waiting?.serial == generation.serial {
+        answer(exchange, handle, generation.serial, problem)
       }
     }
   }
 
   private func look() {
-    let now = Instant.now.nanoseconds
+    let now = Instant.now
     visit { handle, exchange in
-      let until = exchange.pendingUntil.load(ordering: .acquiring)
-      if until != 0, until <= now {
+      if let waiting = exchange.waiting, waiting.until <= now {
         answer(
-          exchange, handle,
+          exchange, handle, waiting.serial,
           Problem(
             504, "handler.timeout", "The handler did not answer in time.",
             retryAfterSeconds: 1))
@@ -70,10 +65,9 @@ package final class DeadlineWatch: RequestCanceller {
     }
   }
 
-  private func answer(_ exchange: Exchange, _ handle: UInt64, _ problem: Problem) {
-    let serial = exchange.pendingFor.load(ordering: .relaxed)
+  private func answer(_ exchange: Exchange, _ handle: UInt64, _ serial: Int, _ problem: Problem) {
     guard exchange.claim(handle) else { return }
-    exchange.pendingUntil.store(0, ordering: .releasing)
+    exchange.endWaiting()
     exchange.answer(problem)
     exchange.deliver()
     let known = automations.live.map(\.generation) + automations.retiring

@@ -1,5 +1,5 @@
 package import Application
-package import Domain
+import Domain
 package import Kernel
 
 /// The public listener: the path of every request, DESIGN section 4.
@@ -93,7 +93,7 @@ package final class Gateway: HTTPApplication {
 
   package func conclude(_ exchange: Exchange) {
     let call = call(of: exchange)
-    exchange.pendingUntil.store(0, ordering: .releasing)
+    exchange.endWaiting()
     call.leave()
     decorate(exchange, call)
     let nanoseconds = Instant.now - exchange.started
@@ -118,7 +118,7 @@ package final class Gateway: HTTPApplication {
   }
 
   package func finished(_ exchange: Exchange, sent: Bool) {
-    exchange.pendingUntil.store(0, ordering: .releasing)
+    exchange.endWaiting()
     let call = call(of: exchange)
     call.leave()
     call.reset()

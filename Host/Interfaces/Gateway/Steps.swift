@@ -16,8 +16,8 @@ extension Gateway {
     // A generation that retires between the look and the entry is replaced in the snapshot already.
     for _ in 0..<Gateway.attempts {
       let snapshot = thread.snapshots.look()
-      guard let first = exchange.segments.first,
-        let automation = snapshot.automation(exchange.head.span(first))
+      let head = exchange.head
+      guard let first = exchange.segments.first, let automation = snapshot.automation(head.span(first))
       else {
         if answerOwn(exchange, call) { return nil }
         throw Gateway.notFound
@@ -41,8 +41,9 @@ extension Gateway {
     _ exchange: Exchange, _ automation: LiveAutomation, _ thread: EventThread
   ) throws(Problem) -> LiveRoute {
     thread.matched.removeAll(keepingCapacity: true)
-    let segments = RouteTable.Segments(
-      of: exchange.head.span(exchange.head.all), at: exchange.segments.span, from: 1)
+    let head = exchange.head
+    let ranges = exchange.segments
+    let segments = RouteTable.Segments(of: head.span(head.all), at: ranges.span, from: 1)
     switch automation.table.match(exchange.method, segments, parameters: &thread.matched) {
     case .route(let number): return automation.routes[number]
     case .notFound: throw Gateway.notFound
@@ -60,7 +61,7 @@ extension Gateway {
   private func locate(_ exchange: Exchange, _ route: LiveRoute, _ thread: EventThread) {
     let head = exchange.head
     for (index, place) in thread.matched.enumerated() {
-      let name = head.append(route.parameterNames[index].span)
+      let name = head.append(route.parameterNames[index])
       exchange.parameters.append(Field(name: name, value: exchange.segments[place + 1]))
     }
     let start = head.count
@@ -79,7 +80,8 @@ extension Gateway {
     guard route.scope != nil else { return }
     let grant = try ports.keys.authenticate(exchange)
     call.grant = grant
-    exchange.principal = exchange.head.append(ports.keys.table.principal(of: grant))
+    let table = ports.keys.table
+    exchange.principal = exchange.head.append(table.principal(of: grant))
   }
 
   // MARK: Limit rate
@@ -142,26 +144,28 @@ extension Gateway {
   ) throws(Problem) {
     thread.scratch.removeAll()
     ParameterDocument.write(fields, of: exchange.head, as: schema, to: thread.scratch)
-    do throws(JSONError) { try thread.json.parse(thread.scratch.span(thread.scratch.all)) } catch {
+    let (scratch, json) = (thread.scratch, thread.json)
+    do throws(JSONError) { try json.parse(scratch.span(scratch.all)) } catch {
       throw Problem(400, code, "A parameter cannot be read: \(error).")
     }
-    let violations = schema.validate(thread.json.root, limit: limits.violations)
+    let violations = schema.validate(json.root, limit: limits.violations)
     if !violations.isEmpty { throw Gateway.invalid(400, code, violations) }
   }
 
   private func validateBody(
     _ exchange: Exchange, _ schema: any CompiledSchema, _ thread: EventThread
   ) throws(Problem) {
-    if exchange.has(.contentType), !Gateway.isJSON(exchange.head.span(exchange[.contentType])) {
+    let (head, body, json) = (exchange.head, exchange.body, thread.json)
+    if exchange.has(.contentType), !Gateway.isJSON(head.span(exchange[.contentType])) {
       throw Problem(415, "request.media_type", "The body must be application/json.")
     }
-    guard exchange.body.count > 0 else {
+    guard body.count > 0 else {
       throw Problem(400, "request.body_missing", "This route needs a JSON body.")
     }
-    do throws(JSONError) { try thread.json.parse(exchange.body.span(exchange.body.all)) } catch {
+    do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
       throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
     }
-    let violations = schema.validate(thread.json.root, limit: limits.violations)
+    let violations = schema.validate(json.root, limit: limits.violations)
     if !violations.isEmpty { throw Gateway.invalid(422, "request.body_invalid", violations) }
   }
 

@@ -12,6 +12,20 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension Span where Element == UInt8 {
+  /// Whether the bytes start with ASCII `prefix`, which is lower case, in any case.
+  package func hasPrefix(ignoringCase prefix: StaticString) -> Bool {
+    guard count >= prefix.utf8CodeUnitCount else { return false }
+    for index in 0..<prefix.utf8CodeUnitCount {
+      let byte = self[index]
+      let lower = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+      // Safe: the index is below the static string's count.
+      if unsafe lower != prefix.utf8Start[index] { return false }
+    }
+    return true
+  }
+}
+
 extension Array where Element == UInt8 {
   package init(_ span: Span<UInt8>) {
     // Safe: `update` writes exactly the `count` bytes that are declared initialised.

@@ -49,12 +49,13 @@ final class KeyEntries: @unchecked Sendable {
 
   deinit {
     for index in 0..<chunks.count {
-      // Safe: the words are addresses of chunks that `append` allocated. Entries hold nothing to destroy.
+      // Safe: the words are addresses of chunks that `addChunk` allocated. Entries hold nothing to destroy.
       if let chunk = unsafe UnsafeMutableRawPointer(bitPattern: UInt(chunks.load(index))) {
         unsafe free(chunk)
       }
     }
-    for unsafememory in unsafe outside { unsafe memory.deallocate() }
+    // Safe: what `pack` allocated, each once.
+    while let memory = unsafe outside.popLast() { unsafe memory.deallocate() }
   }
 
   /// Adds an entry and returns its number; nil when the table is full. [writer]

@@ -16,7 +16,8 @@ final class Descriptor {
     guard number >= 0 else {
       switch errno {
       case ENOENT, ENOTDIR: throw Problem(404, "plugin.file.not_found", "There is no file at \(path).")
-      case ELOOP: throw Problem(422, "plugin.file.not_regular", "\(path) is a symbolic link; name the file itself.")
+      case ELOOP:
+        throw Problem(422, "plugin.file.not_regular", "\(path) is a symbolic link; name the file itself.")
       default: throw failure("cannot be opened", path)
       }
     }

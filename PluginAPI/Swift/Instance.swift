@@ -1,0 +1,117 @@
+/// One made automation with its handlers: what the host's opaque instance pointer stands for.
+final class Instance: Sendable {
+  private struct Entry: Sendable {
+    let handler: Route.Handler
+    let isGet: Bool
+    let parameterNames: [String]
+  }
+
+  private let host: Host
+  private let automation: any Automation
+  private let stopTimeout: Duration
+  private let entries: [Entry]
+  private let running = RunningTasks()
+
+  init<A: Automation>(_ automation: A, in host: Host) {
+    self.host = host
+    self.automation = automation
+    stopTimeout = A.stopTimeout
+    entries = automation.routes.all.map {
+      Entry(handler: $0.handler, isGet: $0.method == "GET", parameterNames: $0.parameterNames)
+    }
+  }
+
+  func activate() throws { try automation.activate() }
+
+  func quiesce() { automation.quiesce() }
+
+  /// False when something may still run.
+  func stop() throws -> Bool {
+    let ended = running.stop(within: stopTimeout)
+    try automation.stop()
+    return ended
+  }
+
+  func cancel(_ name: UInt64) { running.cancel(name) }
+
+  /// Handles one request; true when it was answered, false when the answer comes later.
+  func handle(_ route: Int, _ name: UInt64) -> Bool {
+    guard entries.indices.contains(route) else {
+      answer(name, ProblemError(500, "plugin.unknown_route", "The plugin has no route \(route)."))
+      return true
+    }
+    switch entries[route].handler {
+    case .immediate(let handler):
+      do { answer(name, try handler(Request(name, of: host)), isGet: entries[route].isGet) } catch {
+        answer(name, error)
+      }
+      return true
+    case .deferred(let handler):
+      return !start(handler, entries[route], name)
+    }
+  }
+
+  /// Copies the request and starts a task; false when the request was answered at once.
+  private func start(_ handler: @escaping Route.Deferred, _ entry: Entry, _ name: UInt64) -> Bool {
+    let copy: RequestCopy
+    do { copy = try RequestCopy(name, of: host, parameterNames: entry.parameterNames) } catch {
+      answer(name, error)
+      return false
+    }
+    let started = running.start(name) { [self] in
+      do {
+        answer(name, try await handler(Request(name, of: host, copy: copy)), copy, isGet: entry.isGet)
+      } catch {
+        answer(name, error)
+      }
+    }
+    guard started else {
+      answer(name, ProblemError(503, "plugin.stopping", "The plugin is stopping."))
+      return false
+    }
+    // A cancel that came before the task was known found nothing to cancel.
+    if host.remaining(name) == nil { running.cancel(name) }
+    return true
+  }
+
+  /// The reason of an activate that is about to fail.
+  func fail(_ text: String) { host.fail(text) }
+
+  func log(_ text: String) { host.log(0, 3, text) }
+
+  // MARK: Answering
+
+  private func answer(_ name: UInt64, _ response: Response, _ copy: RequestCopy? = nil, isGet: Bool) {
+    var response = response
+    if response.version > 0, isGet, response.status == 200, isKnown(name, response.version, copy) {
+      response = Response(304, .none, version: response.version)
+    }
+    if !host.respond(name, response) {
+      host.log(name, 3, "The handler's response breaks a rule of council.http/1: status \(response.status).")
+      host.problem(name, 500, "plugin.invalid_response", "The plugin made a response that cannot be sent.")
+    }
+  }
+
+  private func isKnown(_ name: UInt64, _ version: Int64, _ copy: RequestCopy?) -> Bool {
+    let header =
+      if let copy { copy.header("if-none-match") } else { host.text(name, .header, "if-none-match") }
+    return header.map { EntityTag.matches($0, version: version) } ?? false
+  }
+
+  private func answer(_ name: UInt64, _ error: any Error) {
+    switch error {
+    case let error as ProblemError where error.members.isEmpty:
+      host.problem(name, UInt32(clamping: error.status), error.code, error.detail)
+    case let error as ProblemError:
+      _ = host.respond(
+        name, Response(error.status, .bytes(error.document), contentType: "application/problem+json"))
+    case let error as RecordsError:
+      _ = host.respond(
+        name, Response(error.status, .lent(error.json), contentType: "application/problem+json"))
+    default:
+      // The text of an unknown error may hold what no caller should see.
+      host.log(name, 3, "The handler failed: \(error)")
+      host.problem(name, 500, "plugin.failed", "The plugin failed to handle this request.")
+    }
+  }
+}

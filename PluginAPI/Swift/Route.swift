@@ -1,0 +1,150 @@
+/// One endpoint: where it is, what it takes, and what answers it. Made by ``GET(_:_:_:)`` and the other methods.
+public struct Route: Sendable {
+  typealias Immediate = @Sendable (Request) throws -> Response
+  typealias Deferred = @Sendable (Request) async throws -> Response
+
+  enum Handler: Sendable {
+    case immediate(Immediate)
+    case deferred(Deferred)
+  }
+
+  let method: String
+  let path: String
+  let summary: String
+  let handler: Handler
+  private(set) var members: [JSON.Member] = []
+  private(set) var operation: String
+  private(set) var isInline: Bool
+
+  init(_ method: String, _ path: String, _ summary: String, _ handler: Handler) {
+    self.method = method
+    self.path = path
+    self.summary = summary
+    self.handler = handler
+    operation = Route.slug(summary)
+    // An asynchronous handler only starts a task: it never blocks the thread that calls it.
+    isInline = if case .deferred = handler { true } else { false }
+  }
+
+  /// Names of the path's parameters, in order.
+  var parameterNames: [String] {
+    path.split(separator: "/").filter { $0.hasPrefix("{") && $0.hasSuffix("}") }
+      .map { String($0.dropFirst().dropLast()) }
+  }
+
+  /// `Get one account` → `get_one_account`.
+  private static func slug(_ text: String) -> String {
+    var slug = ""
+    for character in text.lowercased().unicodeScalars {
+      let isPlain = ("a"..."z").contains(character) || ("0"..."9").contains(character)
+      if isPlain {
+        slug.unicodeScalars.append(character)
+      } else if !slug.isEmpty, slug.last != "_" {
+        slug.append("_")
+      }
+    }
+    while slug.last == "_" { slug.removeLast() }
+    return String(slug.prefix(64))
+  }
+}
+
+// MARK: - Options
+
+extension Route {
+  /// Runs the handler on the event thread, which must not block: no writes to records, no waiting. Saves a hand-over to
+  /// a worker thread. Asynchronous handlers are inline anyway.
+  public func inline() -> Route { changed { $0.isInline = true } }
+
+  /// The name of the operation in documents, logs and audit: `[a-z][a-z0-9_]{0,63}`, unique in the automation. Default:
+  /// the summary, in that spelling. Name it where the summary may change but agents must not notice.
+  public func operation(_ name: String) -> Route { changed { $0.operation = name } }
+
+  /// What the caller's key must hold. Default: `<id>:read` for GET, `<id>:write` otherwise.
+  public func scope(_ scope: String) -> Route { setting("scope", .string(scope)) }
+
+  /// Needs no key.
+  public func `public`() -> Route { setting("public", true) }
+
+  /// Overrides the caller's own limit on this route.
+  public func limit(_ requests: Int, perSeconds seconds: Int) -> Route {
+    setting("limit", ["requests": .integer(Int64(requests)), "per_s": .integer(Int64(seconds))])
+  }
+
+  /// The host answers 504 after this.
+  public func deadline(_ time: Duration) -> Route {
+    let (seconds, attoseconds) = time.components
+    return setting("deadline_ms", .integer(seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+  }
+
+  public func maxBodyBytes(_ bytes: Int) -> Route { setting("max_body_bytes", .integer(Int64(bytes))) }
+
+  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters.
+  public func path(_ schema: JSON) -> Route { setting("path_parameters", schema) }
+
+  /// JSON Schema of an object with the query parameters.
+  public func query(_ schema: JSON) -> Route { setting("query", schema) }
+
+  /// JSON Schema of the body.
+  public func body(_ schema: JSON) -> Route { setting("body", schema) }
+
+  /// JSON Schema of the answer, for documents.
+  public func response(_ schema: JSON) -> Route { setting("response", schema) }
+
+  private func setting(_ name: String, _ value: JSON) -> Route {
+    changed { route in
+      route.members.removeAll { $0.name == name }
+      route.members.append(JSON.Member(name, value))
+    }
+  }
+
+  private func changed(_ change: (inout Route) -> Void) -> Route {
+    var copy = self
+    change(&copy)
+    return copy
+  }
+}
+
+// MARK: - Options that follow from a record
+
+extension Route {
+  /// Answers with one record.
+  public func reads<Entity: Record>(_ entity: Entity.Type) -> Route { response(entity.recordSchema) }
+
+  /// Takes the query parameters of the record's ``Record/listing`` and answers with a page.
+  public func lists<Entity: Record>(_ entity: Entity.Type) -> Route { lists(entity, entity.listing) }
+
+  public func lists<Entity: Record>(_ entity: Entity.Type, _ listing: Listing) -> Route {
+    query(listing.schema).response(entity.pageSchema)
+  }
+
+  /// Takes a draft and answers with the record.
+  public func creates<Entity: Record>(_ entity: Entity.Type) -> Route {
+    body(entity.draftSchema).response(entity.recordSchema)
+  }
+
+  /// Takes a merge patch and answers with the record.
+  public func changes<Entity: Record>(_ entity: Entity.Type) -> Route {
+    body(entity.changesSchema).response(entity.recordSchema)
+  }
+}
+
+// MARK: - Manifest
+
+extension Route {
+  var manifest: JSON {
+    var all: [JSON.Member] = [
+      .init("method", .string(method)), .init("path", .string(path)),
+      .init("operation", .string(operation)), .init("summary", .string(summary)),
+      .init("execution", isInline ? "inline" : "blocking"),
+    ]
+    let names = parameterNames
+    if !names.isEmpty, !members.contains(where: { $0.name == "path_parameters" }) {
+      let text: JSON = ["type": "string", "minLength": 1, "maxLength": 200]
+      all.append(
+        .init(
+          "path_parameters",
+          .objectSchema(.object(names.map { .init($0, text) }), required: names)))
+    }
+    return .object(all + members)
+  }
+}

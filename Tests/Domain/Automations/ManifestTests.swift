@@ -1,0 +1,123 @@
+import Domain
+import Kernel
+import Testing
+
+@Suite struct ManifestTests {
+  static let whole = """
+    {"id":"accounts","version":"1.0.0","requires":["council.http/1","council.records/1"],
+     "config":{"type":"object"},
+     "records":[{"name":"accounts","fields":[{"name":"email","type":"string","required":true,"unique":true,"max_length":200},
+       {"name":"balance","type":"integer","default":0,"minimum":0}],"indexes":[["balance","created_at"]],
+       "queries":[{"name":"by_email","query":{"where":{"email":{"eq":"$email"}},"limit":1}}]}],
+     "routes":[{"method":"GET","path":"/{id}","operation":"get_account","execution":"inline"},
+       {"method":"POST","path":"/","operation":"create_account","body":{"type":"object"},"deadline_ms":5000,
+        "limit":{"requests":10,"per_s":60}},
+       {"method":"GET","path":"/status","operation":"status","public":true}]}
+    """
+
+  @Test func readsEveryMember() throws {
+    let manifest = try Manifest.parse(Array(Self.whole.utf8))
+    #expect(manifest.id == "accounts")
+    #expect(manifest.collections[0].fields[0].unique)
+    #expect(manifest.collections[0].queries[0].name == "by_email")
+    #expect(manifest.routes[0].execution == .inline)
+    #expect(manifest.routes[0].scope == "accounts:read")
+    #expect(manifest.routes[1].scope == "accounts:write")
+    #expect(manifest.routes[1].limit == RateLimit(requests: 10, per: .seconds(60)))
+    #expect(manifest.routes[1].deadline == .seconds(5))
+    #expect(manifest.routes[2].scope == nil)
+  }
+
+  @Test func namesEveryFaultAtOnceByItsPointer() throws {
+    let problem = try #require(
+      refusal(#"{"id":"No","version":"","routes":[{"method":"FETCH","path":"x","operation":"A"}],"x":1}"#))
+    #expect(problem.code == "plugin.manifest.invalid")
+    let pointers = problem.members["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? []
+    #expect(
+      Set(pointers) == ["/x", "/id", "/version", "/routes/0/method", "/routes/0/path", "/routes/0/operation"])
+  }
+
+  @Test(arguments: [
+    ("[]", ""), (#"{"id":"health"}"#, "/id"), (#"{"id":"v2"}"#, "/id"), (#"{"id":"a b"}"#, "/id"),
+    (#"{"id":"a","requires":[1]}"#, "/requires/0"), (#"{"id":"a","config":3}"#, "/config"),
+    (
+      #"{"id":"a","records":[{"name":"a","fields":[{"name":"id","type":"string"}]}]}"#,
+      "/records/0/fields/0/name"
+    ),
+    (
+      #"{"id":"a","records":[{"name":"a","fields":[{"name":"x","type":"uuid"}]}]}"#,
+      "/records/0/fields/0/type"
+    ),
+    (
+      #"{"id":"a","records":[{"name":"a","fields":[{"name":"x","type":"string"}],"indexes":[["y"]]}]}"#,
+      "/records/0/indexes/0"
+    ),
+    (#"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","body":{}}]}"#, "/routes/0/body"),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","public":true,"scope":"a:b"}]}"#,
+      "/routes/0/scope"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","limit":{"requests":0,"per_s":1}}]}"#,
+      "/routes/0/limit/requests"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a"},{"method":"PUT","path":"/","operation":"a"}]}"#,
+      "/routes/1"
+    ),
+  ])
+  func refusesByRule(document: String, pointer: String) throws {
+    let problem = try #require(refusal(document))
+    let pointers = problem.members["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? []
+    #expect(pointers.contains(pointer), "\(pointers)")
+  }
+
+  @Test(arguments: ["", "{", "\u{FFFD}", "nul", "[1,"])
+  func refusesWhatIsNotJSON(text: String) throws {
+    #expect(refusal(text)?.code == "plugin.manifest.json")
+  }
+
+  @Test func refusesBytesThatAreNotUTF8() {
+    #expect(throws: Problem.self) { try Manifest.parse([0x7B, 0x22, 0xFF, 0x22, 0x7D]) }
+  }
+
+  @Test func readsTheLargestSizeAndRefusesOneByteMore() throws {
+    let padding = Manifest.maxBytes - Self.whole.utf8.count
+    _ = try Manifest.parse(Array(Self.whole.utf8) + [UInt8](repeating: 0x20, count: padding))
+    let problem = refusal(Self.whole + String(repeating: " ", count: padding + 1))
+    #expect(problem?.code == "plugin.manifest.too_large")
+  }
+
+  /// Mutations of a good manifest are read or refused; none traps.
+  @Test func survivesEveryMutation() {
+    var random = Seeded(state: 7)
+    let good = Array(Self.whole.utf8)
+    for _ in 0..<3000 {
+      var bytes = good
+      for _ in 0...Int(random.next() % 4) {
+        let place = Int(random.next() % UInt64(bytes.count))
+        switch random.next() % 3 {
+        case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next())
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(bytes[Int(random.next() % UInt64(bytes.count))], at: place)
+        }
+      }
+      do throws(Problem) { _ = try Manifest.parse(bytes) } catch { #expect(error.status == 422) }
+    }
+  }
+
+  private func refusal(_ text: String) -> Problem? {
+    do throws(Problem) {
+      _ = try Manifest.parse(Array(text.utf8))
+      return nil
+    } catch { return error }
+  }
+}
+
+private struct Seeded {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state >> 33
+  }
+}
