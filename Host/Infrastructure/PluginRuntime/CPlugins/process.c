@@ -1,15 +1,19 @@
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cplugins.h"
@@ -126,4 +130,72 @@ const char *cplugins_path_of(void *image) {
   struct link_map *map = NULL;
   if (dlinfo(image, RTLD_DI_LINKMAP, &map) != 0 || !map) return NULL;
   return map->l_name;
+}
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), tail = strlen(end);
+  return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* libdispatch names its threads after their queue, of which the last 15 bytes are kept:
+ * "com.apple.root.default-qos", "…-qos.overcommit", "com.apple.libdispatch-manager". */
+static bool is_of_dispatch(const char *name) {
+  return ends_with(name, "-qos") || ends_with(name, "qos.overcommit") || ends_with(name, "dispatch-manager") ||
+         ends_with(name, "ispatch-manager");
+}
+
+int cplugins_thread_count(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  if (!tasks) return 0;
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(tasks));) {
+    if (entry->d_name[0] == '.') continue;
+    char path[64], name[32] = {0};
+    snprintf(path, sizeof path, "/proc/self/task/%.16s/comm", entry->d_name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
+    if (fd >= 0) close(fd);
+    if (got < 0) continue; /* ended meanwhile */
+    if (got > 0 && name[got - 1] == '\n') name[got - 1] = 0;
+    if (!is_of_dispatch(name)) count++;
+  }
+  closedir(tasks);
+  return count;
+}
+
+/* The parent of a process, out of /proc/<pid>/stat: the second number after the name's ')'. */
+static long parent_of(const char *pid) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%.16s/stat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t got = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (got <= 0) return -1;
+  text[got] = 0;
+  char *name_end = strrchr(text, ')');
+  long parent = -1;
+  if (!name_end || sscanf(name_end + 1, " %*c %ld", &parent) != 1) return -1;
+  return parent;
+}
+
+void cplugins_kill_descendants(int rounds) {
+  for (int round = 0; round < rounds; round++) {
+    pid_t reaped;
+    while ((reaped = cplugins_reap(-1, false, NULL, NULL)) > 0) continue;
+    if (reaped < 0) return;
+    if (getpid() == 1) {
+      /* The first process of a namespace: this reaches everybody else in it. */
+      kill(-1, SIGKILL);
+    } else {
+      DIR *all = opendir("/proc");
+      for (struct dirent *entry; all && (entry = readdir(all));) {
+        if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+        if (parent_of(entry->d_name) == getpid()) kill(atoi(entry->d_name), SIGKILL);
+      }
+      if (all) closedir(all);
+    }
+    struct timespec pause = {0, 1000000};
+    nanosleep(&pause, NULL);
+  }
 }

@@ -11,7 +11,8 @@
 typedef struct cplugins_frame {
   uint64_t request; /* 0: this thread is in no handler */
   void *exchange;   /* borrowed while the handler runs */
-  void *route;      /* borrowed while the handler runs */
+  void *scratch; /* from malloc; freed when the handler returned */
+  size_t scratch_bytes;
   uint8_t is_inline;
   uint8_t answered;
 } cplugins_frame;
@@ -94,3 +95,11 @@ bool cplugins_is_mapped(const char *name);
 const char *cplugins_image_of(const void *address);
 /* The path under which the loader keeps an image, or NULL. */
 const char *cplugins_path_of(void *image);
+
+/* ---- What a probed plugin left behind ------------------------------------------------------------ */
+
+/* How many threads this process has, libdispatch's not counted: every Swift image shares those, and they
+ * outlive what started them. */
+int cplugins_thread_count(void);
+/* Kills every child of this process, and what becomes its child by that, until none is left or `rounds` passed. */
+void cplugins_kill_descendants(int rounds);
