@@ -5,14 +5,16 @@ import Kernel
 /// Finds the parts of a request that a handler asks for by name.
 enum RequestReading {
   static func value(_ name: Span<UInt8>, _ fields: [Field], _ exchange: Exchange) -> ByteRange? {
-    for field in fields where exchange.head.span(field.name).isEqual(to: name) { return field.value }
+    let head = exchange.head
+    for field in fields where head.span(field.name).isEqual(to: name) { return field.value }
     return nil
   }
 
   /// A header by its name in any case.
   static func header(_ name: Span<UInt8>, _ exchange: Exchange) -> ByteRange? {
     guard !isWithheld(name) else { return nil }
-    for field in exchange.headers where isEqualIgnoringCase(exchange.head.span(field.name), name) {
+    let head = exchange.head
+    for field in exchange.headers where isEqualIgnoringCase(head.span(field.name), name) {
       return field.value
     }
     return nil
@@ -20,14 +22,15 @@ enum RequestReading {
 
   /// "name: value\r\n" of each header.
   static func allHeaders(_ exchange: Exchange) -> [UInt8] {
+    let head = exchange.head
     var all: [UInt8] = []
     for field in exchange.headers {
-      let name = exchange.head.span(field.name)
+      let name = head.span(field.name)
       if isWithheld(name) { continue }
       for index in name.indices { all.append(name[index]) }
       all.append(UInt8(ascii: ":"))
       all.append(UInt8(ascii: " "))
-      let value = exchange.head.span(field.value)
+      let value = head.span(field.value)
       for index in value.indices { all.append(value[index]) }
       all.append(UInt8(ascii: "\r"))
       all.append(UInt8(ascii: "\n"))

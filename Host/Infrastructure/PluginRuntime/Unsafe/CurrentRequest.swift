@@ -1,4 +1,4 @@
-package import Application
+import Application
 import CPlugins
 import Glibc
 import Synchronization

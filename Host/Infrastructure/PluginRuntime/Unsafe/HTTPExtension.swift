@@ -87,12 +87,12 @@ nonisolated func httpRespond(
   guard unsafe isSound(response) else { return Status.invalid }
   guard let exchange = CurrentRequest.find(request), exchange.claim(request) else { return Status.stale }
   exchange.discardAnswer()
-  exchange.status = Int(response.status)
+  exchange.status = unsafe Int(response.status)
   // Safe: `isSound` found every view whole, and they are lent for this call.
   let contentType = unsafe Span(_unsafeElements: response.content_type.bytes!)
   var hasContentType = contentType.count > 0
   if hasContentType { exchange.addHeader("Content-Type", contentType) }
-  for index in 0..<response.header_count {
+  for index in 0..<(unsafe response.header_count) {
     let header = unsafe response.headers[index]
     let name = unsafe Span(_unsafeElements: header.name.bytes!)
     let value = unsafe Span(_unsafeElements: header.value.bytes!)
@@ -107,7 +107,7 @@ nonisolated func httpRespond(
   if !hasContentType, AnswerRules.mayHaveBody(exchange.status) {
     exchange.addHeader("Content-Type", "application/json")
   }
-  if response.body.len > 0 {
+  if unsafe response.body.len > 0 {
     // Safe: `isSound` found the pointer, and the plugin keeps the bytes until they are released.
     _ = unsafe exchange.answerBody.append(response.body.ptr!, count: response.body.len)
   }
@@ -143,18 +143,21 @@ private func finish(_ request: UInt64, _ exchange: Exchange) {
 
 @unsafe
 private func isSound(_ response: council_response_v1) -> Bool {
-  guard response.status >= 200, response.status <= 599, response.header_count <= AnswerRules.maxHeaders,
-    response.body.len <= AnswerRules.maxBodyBytes,
-    unsafe response.body.len == 0 || response.body.ptr != nil,
-    response.body.len == 0 || AnswerRules.mayHaveBody(Int(response.status)),
+  let status = unsafe Int(response.status)
+  let headerCount = unsafe response.header_count
+  let bodyCount = unsafe response.body.len
+  let isMissing = unsafe bodyCount > 0 && response.body.ptr == nil
+  // Safe: the views are lent for the call that this is part of.
+  guard status >= 200, status <= 599, headerCount <= AnswerRules.maxHeaders, !isMissing,
+    bodyCount <= AnswerRules.maxBodyBytes, bodyCount == 0 || AnswerRules.mayHaveBody(status),
     let contentType = unsafe response.content_type.bytes,
-    AnswerRules.isValue(unsafe Span(_unsafeElements: contentType)),
-    unsafe response.header_count == 0 || response.headers != nil
+    AnswerRules.isValue(unsafe Span(_unsafeElements: contentType))
   else { return false }
   var total = contentType.count
-  for index in 0..<response.header_count {
-    let header = unsafe response.headers[index]
-    guard let name = unsafe header.name.bytes, let value = unsafe header.value.bytes else { return false }
+  for index in 0..<headerCount {
+    guard let header = unsafe response.headers?[index], let name = unsafe header.name.bytes,
+      let value = unsafe header.value.bytes
+    else { return false }
     total += name.count + value.count
     guard total <= AnswerRules.maxHeaderBytes, AnswerRules.isToken(unsafe Span(_unsafeElements: name)),
       AnswerRules.isValue(unsafe Span(_unsafeElements: value))

@@ -20,7 +20,8 @@ nonisolated func logWrite(
   var fields = context.logFields
   // What a request is called stands in memory that is lent while its handler runs, so only that thread may look.
   if let exchange = CurrentRequest.inHandler(request), !exchange.requestID.isEmpty {
-    fields["request_id"] = .string(String(exchange.head.span(exchange.requestID)))
+    let head = exchange.head
+    fields["request_id"] = .string(String(head.span(exchange.requestID)))
   }
   context.log.write(level, "plugin", line, fields)
 }

@@ -1,0 +1,69 @@
+import CPlugins
+import Synchronization
+
+/// Wakes sleeping workers, and costs two loads when none sleeps or one is awake already.
+///
+/// A worker is searching (awake, looking for a job), busy (in a handler) or idle (asleep). Who adds a job rings only
+/// when nobody searches. One wake is under way at a time; the worker it reaches rings again if there is more.
+@safe
+final class Doorbell: @unchecked Sendable {
+  private let searching = Atomic<Int>(0)
+  private let idle = Atomic<Int>(0)
+  private let isRinging = Atomic<Bool>(false)
+  // The word that sleepers wait on; the kernel compares it, so its address must stay: that is why it is a pointer.
+  private let epoch: UnsafeMutablePointer<Atomic<UInt32>>
+
+  init() {
+    unsafe epoch = .allocate(capacity: 1)
+    unsafe epoch.initialize(to: Atomic(0))
+  }
+
+  deinit {
+    unsafe epoch.deinitialize(count: 1)
+    unsafe epoch.deallocate()
+  }
+
+  /// A job was added.
+  func ring() {
+    // Orders the job before the looks at the workers; `sleep` orders its steps the other way round.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    guard searching.load(ordering: .relaxed) == 0, idle.load(ordering: .relaxed) > 0,
+      !isRinging.exchange(true, ordering: .sequentiallyConsistent)
+    else { return }
+    wake(1)
+  }
+
+  /// Every worker looks again.
+  func ringAll() { wake(Int32.max) }
+
+  private func wake(_ count: Int32) {
+    unsafe epoch.pointee.add(1, ordering: .sequentiallyConsistent)
+    // Safe: an atomic word is laid out as its word, and lives as long as this object.
+    unsafe cplugins_futex_wake(UnsafeRawPointer(epoch).assumingMemoryBound(to: UInt32.self), count)
+  }
+
+  func beginSearch() { searching.add(1, ordering: .sequentiallyConsistent) }
+
+  /// A searcher found a job. The last one makes sure that another looks for what is left.
+  func found(isEmpty: () -> Bool) {
+    if searching.subtract(1, ordering: .sequentiallyConsistent).newValue == 0, !isEmpty() { ring() }
+  }
+
+  /// A searcher found nothing: sleeps until a ring, unless `hasReason` is true after all. Ends as a searcher.
+  func sleep(unless hasReason: () -> Bool) {
+    let seen = unsafe epoch.pointee.load(ordering: .sequentiallyConsistent)
+    idle.add(1, ordering: .sequentiallyConsistent)
+    searching.subtract(1, ordering: .sequentiallyConsistent)
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if !hasReason() {
+      // Safe: as in `wake`.
+      unsafe cplugins_futex_wait(UnsafeRawPointer(epoch).assumingMemoryBound(to: UInt32.self), seen)
+    }
+    searching.add(1, ordering: .sequentiallyConsistent)
+    idle.subtract(1, ordering: .sequentiallyConsistent)
+    _ = isRinging.exchange(false, ordering: .sequentiallyConsistent)
+  }
+}
+
+/// A short wait of a thread that expects work at once.
+func pauseBriefly() { cplugins_pause() }
