@@ -20,12 +20,11 @@ package struct ValidateFile: Sendable {
   static let manifestSection = ".council.manifest"
 
   private let limits: Limits
-  private let sha256: @Sendable (Span<UInt8>) -> [UInt8]
+  private let digests: any Digests
 
-  /// `sha256` digests the bytes it is lent.
-  package init(limits: Limits = Limits(), sha256: @escaping @Sendable (Span<UInt8>) -> [UInt8]) {
+  package init(digests: any Digests, limits: Limits = Limits()) {
+    self.digests = digests
     self.limits = limits
-    self.sha256 = sha256
   }
 
   package func callAsFunction(_ path: String) throws(Problem) -> PluginFileFacts {
@@ -39,7 +38,7 @@ package struct ValidateFile: Sendable {
       warnings.append("The file is not sealed: `council plugin seal` writes the manifest into it.")
     }
     return PluginFileFacts(
-      bytes: bytes.count, sha256: Hex.encode(sha256(bytes.span)), sealedManifest: sealed,
+      bytes: bytes.count, sha256: Hex.encode(digests.sha256(bytes.span).bytes), sealedManifest: sealed,
       neededLibraries: needed, warnings: warnings)
   }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -39,13 +40,25 @@ void cplugins_pause(void) {
 #endif
 }
 
+int cplugins_pipe(int *reader, int *writer) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  *reader = ends[0];
+  *writer = ends[1];
+  return 0;
+}
+
+int cplugins_memory_file(void) { return memfd_create("council", MFD_CLOEXEC); }
+
 pid_t cplugins_fork(void) { return fork(); }
 
 static void limit(int what, uint64_t value) {
   struct rlimit now;
   if (getrlimit(what, &now) != 0) return;
   if (now.rlim_max != RLIM_INFINITY && value > now.rlim_max) value = now.rlim_max;
-  struct rlimit next = {value, value};
+  /* The processor's soft limit says SIGXCPU, which names the cause; its hard one SIGKILL. */
+  struct rlimit next = {value, what == RLIMIT_CPU && value < now.rlim_max ? value + 1 : value};
   setrlimit(what, &next);
 }
 

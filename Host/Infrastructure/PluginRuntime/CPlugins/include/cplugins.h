@@ -46,6 +46,11 @@ typedef struct cplugins_spawn_request {
  * is not copied, and the caller waits until the program was executed. Returns 0, or an errno. */
 int cplugins_spawn(const cplugins_spawn_request *request, pid_t *pid, int *pidfd);
 
+/* A pipe and a file in memory, which no other program that is started inherits; the pipe's reader does not
+ * block. 0 or an errno; the file's descriptor or -1. */
+int cplugins_pipe(int *reader, int *writer);
+int cplugins_memory_file(void);
+
 /* Copies the process; for a process of one thread. */
 pid_t cplugins_fork(void);
 
