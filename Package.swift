@@ -97,7 +97,22 @@ let package = Package(
     tests("Configuration"),
     tests("PluginFiles"),
     tests("PluginRuntime"),
-    tests("SQLiteStore"),
+    // What every records engine does, for the tests of each.
+    .target(
+      name: "RecordsContract", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Contract"),
+    // Writes until it is killed, for the crash test.
+    .executableTarget(
+      name: "records-crash-writer", dependencies: ["Kernel", "Domain", "Application", "SQLiteStore"],
+      path: "Tests/Faults/RecordsCrashWriter"),
+    .executableTarget(
+      name: "records-bench", dependencies: ["Kernel", "Domain", "Application", "SQLiteStore"],
+      path: "Tests/Benchmarks/Records"),
+    .testTarget(
+      name: "SQLiteStoreTests",
+      dependencies: [
+        "Kernel", "Domain", "Application", "SQLiteStore", "RecordsContract", "records-crash-writer",
+      ],
+      path: "Tests/SQLiteStore"),
     tests("Audit"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
