@@ -1,9 +1,8 @@
 /// Percent-encoding (RFC 3986, section 2.1).
-enum PercentCoding {
-  /// Decodes a part of a query string, in which `+` stands for a space.
-  static func decode(_ text: Substring.UTF8View) -> String { decode(Array(text)) }
-
-  private static func decode(_ text: [UInt8]) -> String {
+package enum PercentCoding {
+  /// Decodes a part of a path, or of a query string, in which `+` stands for a space.
+  package static func decode(_ text: Substring.UTF8View, plusIsSpace: Bool = true) -> String {
+    let text = Array(text)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var at = 0
@@ -15,7 +14,7 @@ enum PercentCoding {
         bytes.append(high << 4 | low)
         at += 3
       } else {
-        bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+        bytes.append(plusIsSpace && byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
         at += 1
       }
     }
@@ -23,7 +22,7 @@ enum PercentCoding {
   }
 
   /// Encodes one segment of a path: everything but unreserved characters.
-  static func encodeSegment(_ text: some StringProtocol) -> String {
+  package static func encodeSegment(_ text: some StringProtocol) -> String {
     var bytes: [UInt8] = []
     for byte in text.utf8 {
       switch byte {

@@ -112,16 +112,15 @@ package final class Keys: Sendable {
     return (key, record)
   }
 
-  /// Every key, newest first.
-  package func list() throws(Problem) -> [KeyRecord] {
-    var all: [KeyRecord] = []
-    try store.forEach { all.append($0) }
-    let uses = Dictionary(
-      table.uses(since: Timestamp(microseconds: 0)).map { ($0.key.text, $0.at) }, uniquingKeysWith: max)
-    for index in all.indices {
-      if let used = uses[all[index].id] { all[index].lastUsed = max(used, all[index].lastUsed ?? used) }
+  /// One page of the keys, newest first; `after` is the ``KeyCursor`` of the last one seen.
+  package func page(after cursor: KeyCursor?, limit: Int) throws(Problem) -> [KeyRecord] {
+    var page = try store.page(after: cursor, limit: limit)
+    for index in page.indices {
+      // The table knows of uses that the background has not written down yet.
+      guard let id = KeyID(page[index].id), let used = table.lastUse(of: id) else { continue }
+      page[index].lastUsed = max(used, page[index].lastUsed ?? used)
     }
-    return all.sorted { $0.created > $1.created }
+    return page
   }
 
   /// Ends a key at once.
@@ -152,10 +151,11 @@ package final class Keys: Sendable {
     return (issued.key, issued.record, old)
   }
 
-  private func find(_ id: String) throws(Problem) -> KeyRecord {
-    var found: KeyRecord?
-    try store.forEach { if $0.id == id { found = $0 } }
-    guard let found else { throw Problem(404, "key.not_found", "No key has the id '\(id)'.") }
+  /// Throws `key.not_found` (404).
+  package func find(_ id: String) throws(Problem) -> KeyRecord {
+    guard let found = try store.find(id) else {
+      throw Problem(404, "key.not_found", "No key has the id '\(id)'.")
+    }
     return found
   }
 

@@ -10,6 +10,8 @@ package final class ChangeAutomation: Sendable {
   package enum Source: Sendable {
     /// A path on this machine; it is copied.
     case path(String)
+    /// The file of a generation that is kept; it is copied, and not remembered as where the automation comes from.
+    case kept(String)
     /// A file in `incoming/` that is ours to move.
     case received(String)
   }
@@ -108,7 +110,7 @@ package final class ChangeAutomation: Sendable {
     var clock = StepClock()
     let incoming = try clock.measure(.receive) { () throws(Problem) -> String in
       switch request.source {
-      case .path(let path): try ports.files.receive(copyOf: path)
+      case .path(let path), .kept(let path): try ports.files.receive(copyOf: path)
       case .received(let path): path
       }
     }
@@ -145,7 +147,7 @@ package final class ChangeAutomation: Sendable {
     }
     var report = try change(
       Request(
-        .reload(id), from: .path(ports.files.absolute(earlier.file)), expectedSHA256: earlier.sha256,
+        .reload(id), from: .kept(ports.files.absolute(earlier.file)), expectedSHA256: earlier.sha256,
         config: Array(earlier.config.utf8)))
     report.previous = current.number
     return report

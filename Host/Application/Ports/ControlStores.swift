@@ -8,6 +8,61 @@ package protocol KeyStore: AnyObject, Sendable {
   func insert(_ keys: [KeyRecord]) throws(Problem)
   /// Writes expiry, revocation and last use of a key that exists.
   func update(_ keys: [KeyRecord]) throws(Problem)
+  func find(_ id: String) throws(Problem) -> KeyRecord?
+  /// At most `limit` keys, newest first, that stand after the cursor in that order.
+  func page(after cursor: KeyCursor?, limit: Int) throws(Problem) -> [KeyRecord]
+}
+
+/// A place in the list of keys: newest first, those of one instant by descending id.
+package struct KeyCursor: Sendable, Comparable {
+  package var created: Timestamp
+  package var id: String
+
+  package init(created: Timestamp, id: String) {
+    self.created = created
+    self.id = id
+  }
+
+  package init(_ record: KeyRecord) { self.init(created: record.created, id: record.id) }
+
+  /// nil for text that ``text`` does not give.
+  package init?(_ text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, let microseconds = Int64(parts[0]), KeyID(String(parts[1])) != nil else {
+      return nil
+    }
+    self.init(created: Timestamp(microseconds: microseconds), id: String(parts[1]))
+  }
+
+  package var text: String { "\(created.microseconds).\(id)" }
+
+  /// Earlier in the list is greater.
+  package static func < (a: KeyCursor, b: KeyCursor) -> Bool { (a.created, a.id) < (b.created, b.id) }
+}
+
+/// By a walk over all keys: right for any store, and replaced by one that has indexes.
+extension KeyStore {
+  package func find(_ id: String) throws(Problem) -> KeyRecord? {
+    var found: KeyRecord?
+    try forEach { if $0.id == id { found = $0 } }
+    return found
+  }
+
+  package func page(after cursor: KeyCursor?, limit: Int) throws(Problem) -> [KeyRecord] {
+    var page: [KeyRecord] = []
+    func trim() {
+      page.sort { KeyCursor($0) > KeyCursor($1) }
+      page.removeLast(max(0, page.count - limit))
+    }
+    try forEach { record in
+      if let cursor, KeyCursor(record) >= cursor { return }
+      page.append(record)
+      // Twice the page at most is held, whatever the number of keys.
+      if page.count > limit * 2 { trim() }
+    }
+    trim()
+    return page
+  }
 }
 
 /// One generation as the catalog remembers it.

@@ -158,6 +158,13 @@ extension KeyTable {
     return uses
   }
 
+  /// When the key was last used, to the second; nil when it was not since this table was filled, or is unknown. [any]
+  package func lastUse(of id: KeyID) -> Timestamp? {
+    let number = index.find(id) { entries.id($0) == id }
+    let seconds = number == 0 ? 0 : entries.lastUsed(number)
+    return seconds == 0 ? nil : Timestamp(microseconds: Int64(seconds) * 1_000_000)
+  }
+
   private func rights(of record: KeyRecord) throws(Problem) -> KeyRights {
     let set = try scopes.set(record.scopes)
     let limit = try record.limit.map { limit throws(Problem) in

@@ -81,7 +81,8 @@ package final class Gateway: HTTPApplication {
       refuse(exchange, error)
       return .answered
     }
-    exchange.deadline = exchange.started + .nanoseconds(route.deadlineNanoseconds)
+    exchange.deadline = Instant(
+      nanoseconds: exchange.started.nanoseconds &+ route.deadlineNanoseconds)
     if route.declaration.execution == .blocking { watch(exchange, route) }
     let completion = route.generation.plugin.handle(
       exchange, route: route.number, execution: route.declaration.execution)

@@ -156,7 +156,7 @@ extension Gateway {
     _ exchange: Exchange, _ schema: any CompiledSchema, _ thread: EventThread
   ) throws(Problem) {
     let (head, body, json) = (exchange.head, exchange.body, thread.json)
-    if exchange.has(.contentType), !Gateway.isJSON(head.span(exchange[.contentType])) {
+    if exchange.has(.contentType), !MediaType.isJSON(head.span(exchange[.contentType])) {
       throw Problem(415, "request.media_type", "The body must be application/json.")
     }
     guard body.count > 0 else {
@@ -174,37 +174,5 @@ extension Gateway {
     return Problem(
       status, code, "\(first.pointer.isEmpty ? "/" : first.pointer): \(first.message)",
       members: ["errors": .array(violations.map(\.json))])
-  }
-
-  /// `application/json`, or a type that ends in `+json`, whatever its parameters.
-  static func isJSON(_ type: Span<UInt8>) -> Bool {
-    var end = 0
-    while end < type.count, type[end] != UInt8(ascii: ";"), type[end] != UInt8(ascii: " ") { end += 1 }
-    return ends(type, end, "application/json") && end == 16 || ends(type, end, "+json")
-  }
-
-  private static func ends(_ text: Span<UInt8>, _ end: Int, _ suffix: String) -> Bool {
-    let suffix = suffix.utf8.span
-    guard end >= suffix.count else { return false }
-    for index in suffix.indices where text[end - suffix.count + index] | 0x20 != suffix[index] | 0x20 {
-      return false
-    }
-    return true
-  }
-}
-
-extension JSONError {
-  /// What a caller can do about it.
-  var explanation: String {
-    switch self {
-    case .empty: "it is empty."
-    case .syntax: "its syntax is wrong."
-    case .invalidUTF8: "it is not UTF-8."
-    case .tooDeep: "it is more than \(JSONDocument.defaultMaxDepth) levels deep."
-    case .numberOutOfRange: "a number is malformed or out of range."
-    case .badString: "a string is malformed or has a raw control character."
-    case .tooLarge: "it is too large."
-    case .outOfMemory: "there is no memory for it."
-    }
   }
 }

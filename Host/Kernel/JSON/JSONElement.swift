@@ -78,6 +78,32 @@ package struct JSONElement: ~Escapable {
     return nil
   }
 
+  /// How many elements or members a container has, duplicates included; 0 for another kind.
+  package var count: Int {
+    switch UInt8(truncatingIfNeeded: tape[index] >> 56) {
+    case UInt8(ascii: "{"), UInt8(ascii: "["):
+      // The tape keeps 24 bits of the count, and all ones for what does not fit.
+      let kept = Int(tape[index] >> 32 & 0xFF_FFFF)
+      return kept < 0xFF_FFFF ? kept : counted
+    default: return 0
+    }
+  }
+
+  private var counted: Int {
+    var count = 0
+    var elements = elements
+    while elements.next() { count += 1 }
+    var members = members
+    while members.next() { count += 1 }
+    return count
+  }
+
+  /// The value of this document whose ``index`` was that.
+  @_lifetime(copy self)
+  package func value(at index: Int) -> JSONElement {
+    JSONElement(tape: tape, strings: strings, index: index)
+  }
+
   /// The index after this value: containers know their end, scalars are one or two words long.
   package var end: Int {
     switch UInt8(truncatingIfNeeded: tape[index] >> 56) {
@@ -150,6 +176,11 @@ package struct JSONElement: ~Escapable {
 
     package var key: Span<UInt8> {
       @_lifetime(copy self) get { JSONElement(tape: tape, strings: strings, index: current).utf8! }
+    }
+
+    /// The key as a value: a string.
+    package var name: JSONElement {
+      @_lifetime(copy self) get { JSONElement(tape: tape, strings: strings, index: current) }
     }
 
     package var value: JSONElement {

@@ -103,6 +103,19 @@ package final class Arena {
     return ByteRange(offset: start, count: length)
   }
 
+  /// Appends what `write` puts into room for `capacity` bytes; it returns how many it wrote.
+  @unsafe @discardableResult
+  package func append(
+    upTo capacity: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Int
+  ) -> ByteRange {
+    let start = count
+    reserve(capacity)
+    let written = unsafe write(base + start)
+    precondition(written >= 0 && written <= capacity)
+    count = start + written
+    return ByteRange(offset: start, count: written)
+  }
+
   /// Appends a copy of bytes that are in this arena already.
   @discardableResult
   package func copy(_ range: ByteRange) -> ByteRange {
@@ -143,20 +156,36 @@ package final class Arena {
   package func append(decimal number: Int) -> ByteRange {
     let start = count
     if number < 0 { append(UInt8(ascii: "-")) }
-    let first = count
     var rest = number.magnitude
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(rest % 10))
-      rest /= 10
-    } while rest > 0
-    var low = first
-    var high = count - 1
-    while low < high {
-      (self[low], self[high]) = (self[high], self[low])
-      low += 1
-      high -= 1
+    var digits = 1
+    var bound: UInt = 10
+    while digits < 20, rest >= bound {
+      digits += 1
+      bound = bound > UInt.max / 10 ? .max : bound * 10
     }
+    reserve(digits)
+    for place in (count..<count + digits).reversed() {
+      // Safe: `reserve` made room for the digits.
+      unsafe base[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    count += digits
     return ByteRange(offset: start, count: count - start)
+  }
+
+  /// Appends a word as 16 lower-case hex digits, the highest first.
+  package func append(hex word: UInt64) {
+    reserve(16)
+    // Safe: `reserve` made room for 16 bytes.
+    let target = unsafe base + count
+    var rest = word
+    for place in (0..<16).reversed() {
+      let digit = UInt8(truncatingIfNeeded: rest & 15)
+      // '0' to '9', then 'a' to 'f', without a branch.
+      unsafe target[place] = digit &+ UInt8(ascii: "0") &+ (digit > 9 ? 39 : 0)
+      rest >>= 4
+    }
+    count += 16
   }
 
   private func reserve(_ more: Int) {

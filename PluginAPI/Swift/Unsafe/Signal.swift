@@ -2,12 +2,12 @@ import Glibc
 
 /// Sent once, and waited for with a time-out that no change of the wall clock moves.
 // Safe to share: `isSent` is read and written under the mutex only.
-@safe final class Signal: @unchecked Sendable {
+@safe package final class Signal: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var isSent = false
 
-  init() {
+  package init() {
     // Safe: the memory was just allocated, and each object is set up once before it is used.
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe pthread_mutex_init(mutex, nil)
@@ -27,7 +27,7 @@ import Glibc
     unsafe mutex.deallocate()
   }
 
-  func send() {
+  package func send() {
     unsafe pthread_mutex_lock(mutex)
     isSent = true
     unsafe pthread_cond_broadcast(condition)
@@ -35,7 +35,7 @@ import Glibc
   }
 
   /// False when the signal did not come in time.
-  func wait(atMost timeout: Duration) -> Bool {
+  package func wait(atMost timeout: Duration) -> Bool {
     var end = timespec()
     // Safe: the pointer lives for the call.
     unsafe clock_gettime(CLOCK_MONOTONIC, &end)

@@ -1,0 +1,342 @@
+import Application
+import Kernel
+import Synchronization
+
+/// One connection and the turns of its requests.
+///
+/// The connection's event thread owns everything here but what says otherwise. Links are reused, never freed while
+/// the server lives.
+final class Link: @unchecked Sendable {
+  let server: HTTPServer
+  let application: any HTTPApplication
+
+  // MARK: Read by the keeper
+
+  /// ``Watch/word``.
+  let watch = Atomic<UInt64>(Watch(.closed, since: 0).word)
+  /// Bytes of the body that came, or of the answer that goes: see ``Deadlines``.
+  let moved = Atomic<Int>(0)
+  /// The socket while it is open, else -1; the lock keeps the keeper from a descriptor that another
+  /// connection has by now.
+  let descriptor = Mutex<Int32>(-1)
+  /// The slot of the exchange in use plus one, 0 for none: how a stopping server finds parked requests.
+  let slot = Atomic<UInt32>(0)
+  /// The server answers 503 in the handler's place.
+  let isForced = Atomic<Bool>(false)
+  /// The keeper's alone.
+  var drip = Drip()
+
+  // MARK: The connection
+
+  private var wire: Wire?
+  private(set) var peer: (UInt64, UInt64) = (0, 0)
+  private var exchange: Exchange?
+  private var wake: (@Sendable (Exchange) -> Void)?
+
+  // MARK: The request
+
+  private enum Stage {
+    /// No request, or one whose head is incomplete.
+    case head
+    /// Head complete, no body: the library calls once more, and only then an answer keeps the connection.
+    case ready
+    /// As `ready`, with the answer in the exchange already.
+    case answered
+    case body
+    /// Suspended, or resumed and not yet called.
+    case parked
+    /// The answer is with the library, or there will be none.
+    case over
+  }
+
+  private var stage = Stage.head
+  /// `begin` was called: `finished` is due.
+  private var begun = false
+  private var target = Wire.Target()
+  private var targetRange = ByteRange.empty
+  private var bodyLimit = 0
+  private var sink: (any BodySink)?
+  /// Bytes of the request may be unread when the connection closes.
+  private var lingers = false
+  private var sentDirectly = false
+
+  init(server: HTTPServer) {
+    self.server = server
+    application = server.application
+    wake = { [unowned self] _ in self.resume() }
+  }
+}
+
+// MARK: - The connection's life
+
+extension Link {
+  func open(_ wire: Wire, peer: (UInt64, UInt64)) {
+    self.wire = wire
+    self.peer = peer
+    descriptor.withLock { $0 = wire.descriptor }
+    mark(.idle)
+  }
+
+  /// The socket is about to be closed.
+  func close() {
+    // A request that the library refused before it had a target is not reported as completed.
+    finish(sent: stage == .over)
+    descriptor.withLock { $0 = -1 }
+    mark(.closed)
+    wire = nil
+    if let exchange { server.exchanges.give(exchange) }
+    exchange = nil
+    slot.store(0, ordering: .relaxed)
+  }
+
+  private func mark(_ phase: Phase) {
+    watch.store(Watch(phase, since: server.clock.load(ordering: .relaxed)).word, ordering: .releasing)
+  }
+
+  /// Enters a phase; false when the keeper has ended the connection meanwhile.
+  private func enter(_ phase: Phase) -> Bool {
+    let next = Watch(phase, since: server.clock.load(ordering: .relaxed)).word
+    let before = watch.exchange(next, ordering: .sequentiallyConsistent)
+    guard Watch(word: before).phase != .expired else {
+      watch.store(before, ordering: .releasing)
+      return false
+    }
+    return true
+  }
+
+  /// Resumes the parked connection. [any]
+  private func resume() {
+    guard let wire else { return }
+    server.waking.add(1, ordering: .sequentiallyConsistent)
+    wire.resume()
+    server.waking.subtract(1, ordering: .sequentiallyConsistent)
+  }
+}
+
+// MARK: - The turns of a request
+
+extension Link {
+  /// The request line is complete.
+  func targeted(_ text: TargetText) {
+    _ = enter(.head)
+    guard let exchange = ensureExchange() else { return }
+    targetRange = text.append(to: exchange.head)
+    target = text.place
+  }
+
+  /// The library calls: returns false to end the connection without an answer.
+  func turn(_ line: Wire.Line, bytes: borrowing Span<UInt8>) -> Bool {
+    switch stage {
+    case .head: arrived(line)
+    case .ready: complete()
+    case .answered, .parked: transmit()
+    case .body: bytes.isEmpty ? complete() : received(bytes)
+    case .over: false
+    }
+  }
+
+  private func ensureExchange() -> Exchange? {
+    if let exchange { return exchange }
+    guard let taken = server.exchanges.take() else { return nil }
+    taken.wake = wake
+    exchange = taken
+    slot.store(taken.slot + 1, ordering: .releasing)
+    return taken
+  }
+
+  private func arrived(_ line: Wire.Line) -> Bool {
+    guard enter(.handling), let exchange, let wire else { return false }
+    exchange.started = .now
+    exchange.peer = peer
+    exchange.open()
+    begun = true
+    let framing: BodyFraming
+    do {
+      framing = try readHead(wire, line, exchange)
+    } catch {
+      return refuseEarly(error)
+    }
+    guard !server.isStopping.load(ordering: .sequentiallyConsistent) else {
+      return refuseEarly(HTTPServer.stopping)
+    }
+    switch application.begin(exchange) {
+    case .answer:
+      if framing == .none || framing == .length(0) {
+        stage = .answered
+        return true
+      }
+      lingers = true
+      return transmit()
+    case .readBody(let maxBytes):
+      return expectBody(framing, maxBytes, nil)
+    case .stream(let sink, let maxBytes):
+      return expectBody(framing, maxBytes, sink)
+    }
+  }
+
+  private func readHead(
+    _ wire: Wire, _ line: Wire.Line, _ exchange: Exchange
+  ) throws(Problem) -> BodyFraming {
+    let head: Wire.Head
+    switch wire.readHead(line, into: exchange, target: target, maxHeaders: server.configuration.maxHeaders) {
+    case .success(let read): head = read
+    case .failure(let failure):
+      switch failure.fault {
+      case .malformed:
+        throw Problem(
+          400, "http.malformed",
+          "The request line or a header is malformed: a control character, a folded line, or blanks where none belong."
+        )
+      case .tooMany:
+        throw Problem(431, "http.too_many_headers", "The request has too many headers.")
+      }
+    }
+    guard exchange.splitTarget(targetRange) else {
+      throw Problem(400, "http.bad_target", "The request target is malformed.")
+    }
+    let hosts = exchange.knownCount[KnownHeader.host.rawValue]
+    guard hosts == 1 || (hosts == 0 && head.isHTTP10) else {
+      throw Problem(400, "http.host", "A request has exactly one Host header.")
+    }
+    let framing = try BodyFraming(of: exchange, isHTTP10: head.isHTTP10)
+    guard !head.expectsOther else {
+      throw Problem(417, "http.expectation", "The only expectation that is met is 100-continue.")
+    }
+    return framing
+  }
+
+  private func expectBody(_ framing: BodyFraming, _ maxBytes: Int, _ sink: (any BodySink)?) -> Bool {
+    bodyLimit = maxBytes
+    self.sink = sink
+    switch framing {
+    case .none, .length(0):
+      stage = .ready
+      return true
+    case .length(let count) where count > maxBytes:
+      return refuseEarly(HTTPServer.bodyTooLarge(maxBytes))
+    case .length, .chunked:
+      stage = .body
+      moved.store(0, ordering: .relaxed)
+      return enter(.body)
+    }
+  }
+
+  private func received(_ bytes: borrowing Span<UInt8>) -> Bool {
+    guard let exchange else { return false }
+    let total = moved.load(ordering: .relaxed) + bytes.count
+    moved.store(total, ordering: .relaxed)
+    guard total <= bodyLimit else { return refuseMidway(HTTPServer.bodyTooLarge(bodyLimit)) }
+    guard let sink else {
+      exchange.body.append(bytes)
+      return true
+    }
+    do {
+      try sink.write(bytes)
+      return true
+    } catch {
+      return refuseMidway(error)
+    }
+  }
+
+  private func complete() -> Bool {
+    if stage == .body {
+      guard enter(.handling) else { return false }
+    }
+    guard let exchange, let wire else { return false }
+    guard !server.isStopping.load(ordering: .sequentiallyConsistent) else {
+      application.refuse(exchange, HTTPServer.stopping)
+      return transmit()
+    }
+    switch application.handle(exchange) {
+    case .answered: return transmit()
+    case .pending:
+      stage = .parked
+      wire.suspend()
+      if !exchange.park() { resume() }
+      return true
+    }
+  }
+}
+
+// MARK: - Answers
+
+extension Link {
+  /// Hands the answer in the exchange to the library.
+  private func transmit() -> Bool {
+    guard let exchange, let wire else { return false }
+    if isForced.exchange(false, ordering: .relaxed) {
+      exchange.discardAnswer()
+      application.refuse(exchange, HTTPServer.stopping)
+    }
+    stage = .over
+    application.conclude(exchange)
+    exchange.close()
+    moved.store(exchange.answerBody.count, ordering: .relaxed)
+    mark(.sending)
+    let status = (200...599).contains(exchange.status) ? exchange.status : 500
+    let closes = exchange.closes || server.isDraining.load(ordering: .relaxed)
+    return wire.answer(exchange, status: status, closes: closes)
+  }
+
+  /// Refuses a request before its body: the library closes the connection after the answer.
+  private func refuseEarly(_ problem: Problem) -> Bool {
+    guard let exchange else { return false }
+    lingers = true
+    application.refuse(exchange, problem)
+    exchange.closes = true
+    return transmit()
+  }
+
+  /// Refuses a request in the middle of its body, where the library takes no answer.
+  private func refuseMidway(_ problem: Problem) -> Bool {
+    guard let exchange, let wire else { return false }
+    lingers = true
+    stage = .over
+    exchange.discardAnswer()
+    application.refuse(exchange, problem)
+    exchange.closes = true
+    application.conclude(exchange)
+    exchange.close()
+    sentDirectly = wire.answerDirectly(exchange, status: exchange.status)
+    return false
+  }
+
+  /// The library refuses the request by itself: answers in its place. False leaves it to the library.
+  func faulted(status: Int) -> Bool {
+    guard let exchange = ensureExchange(), stage != .over else { return false }
+    lingers = true
+    if !begun {
+      exchange.started = .now
+      exchange.peer = peer
+      exchange.open()
+      begun = true
+    }
+    exchange.discardAnswer()
+    application.refuse(exchange, HTTPServer.fault(status: status))
+    exchange.closes = true
+    return transmit()
+  }
+
+  /// The request is over: its answer was sent, or its connection died.
+  func finish(sent: Bool) {
+    guard let exchange else { return }
+    if lingers, let wire { server.linger(wire.descriptor) }
+    if begun {
+      exchange.close()
+      application.finished(exchange, sent: (sent && stage == .over) || sentDirectly)
+    }
+    stage = .head
+    begun = false
+    lingers = false
+    sentDirectly = false
+    sink = nil
+    target = Wire.Target()
+    mark(.idle)
+    if exchange.relinquish() {
+      exchange.reset()
+    } else {
+      self.exchange = nil
+      slot.store(0, ordering: .relaxed)
+    }
+  }
+}

@@ -1,0 +1,258 @@
+import Application
+import CHTTPEdge
+import Glibc
+import Kernel
+import Synchronization
+
+/// The thread beside the event threads: accepts connections, ends those that are too slow, and keeps closing
+/// sockets until the peer has read its last answer.
+@safe
+final class Keeper: @unchecked Sendable {
+  // Immutable, or the keeper thread's alone, but for `inbox` and the descriptor of `bell`.
+  private let server: HTTPServer
+  private let daemon: Daemon
+  private let listener: Listener
+  private let bell: Int32
+  private let tick: Int64
+  private let inbox = Mutex(Inbox())
+  private var lingering: [Lingering] = []
+  private var acceptsAfter: Int64 = 0
+  private var nextSweep: Int64 = 0
+  private var listens = true
+
+  private struct Inbox {
+    var ended = false
+    var sockets: [Int32] = []
+  }
+
+  private struct Lingering {
+    var descriptor: Int32
+    var until: Int64
+  }
+
+  /// Sockets that linger at a time; a further one is closed at once.
+  private static let maxLingering = 256
+  private static let lingerMilliseconds: Int64 = 3000
+
+  init(_ server: HTTPServer, daemon: Daemon, listener: Listener) {
+    self.server = server
+    self.daemon = daemon
+    self.listener = listener
+    bell = chttpedge_bell()
+    precondition(bell >= 0, "no descriptor for the keeper (errno \(errno))")
+    let deadlines = server.deadlines
+    let shortest = min(
+      deadlines.idleMilliseconds, deadlines.headMilliseconds, deadlines.bodyMilliseconds,
+      deadlines.sendMilliseconds)
+    tick = min(max(shortest / 8, 5), 250)
+  }
+
+  deinit { Glibc.close(bell) }
+
+  var port: Int { listener.port }
+
+  /// Makes the thread look around. [any]
+  func wake() {
+    var one: UInt64 = 1
+    // Safe: eight bytes, as an eventfd takes.
+    _ = unsafe write(bell, &one, 8)
+  }
+
+  /// Ends the thread after its round. [any]
+  func end() {
+    inbox.withLock { $0.ended = true }
+    wake()
+  }
+
+  /// Takes a second descriptor of a socket that the library is about to close. [event]
+  func linger(_ descriptor: Int32) {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { return }
+    let taken = inbox.withLock { inbox in
+      guard inbox.sockets.count < Keeper.maxLingering else { return false }
+      inbox.sockets.append(copy)
+      return true
+    }
+    if taken { wake() } else { Glibc.close(copy) }
+  }
+}
+
+// MARK: - The thread
+
+extension Keeper {
+  func run() {
+    while true {
+      let now = readClock()
+      let (ended, sockets) = inbox.withLock { inbox in
+        defer { inbox.sockets.removeAll(keepingCapacity: true) }
+        return (inbox.ended, inbox.sockets)
+      }
+      for socket in sockets { admitLingering(socket, now) }
+      if listens, ended || server.isDraining.load(ordering: .sequentiallyConsistent) {
+        listens = false
+        listener.closeIfOwned()
+      }
+      if ended { break }
+      if now >= nextSweep {
+        sweep(now)
+        nextSweep = now + tick
+      }
+      waitForEvents(now)
+    }
+    for one in lingering { Glibc.close(one.descriptor) }
+    lingering.removeAll()
+  }
+
+  private func readClock() -> Int64 {
+    let now = Instant.now.nanoseconds / 1_000_000
+    server.clock.store(now, ordering: .relaxed)
+    return now
+  }
+
+  private var accepts: Bool {
+    listens && server.live.load(ordering: .relaxed) < server.configuration.maxConnections
+  }
+
+  private func waitForEvents(_ now: Int64) {
+    var set = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+    let listening = accepts && now >= acceptsAfter
+    if listening { set.append(pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)) }
+    let first = set.count
+    for one in lingering { set.append(pollfd(fd: one.descriptor, events: Int16(POLLIN), revents: 0)) }
+    let patience = Int32(clamping: max(nextSweep - now, 1))
+    // Safe: the array has as many entries as are passed.
+    let ready = unsafe set.withUnsafeMutableBufferPointer {
+      unsafe poll($0.baseAddress, nfds_t($0.count), patience)
+    }
+    guard ready > 0 else { return }
+    let after = readClock()
+    if set[0].revents != 0 {
+      var count: UInt64 = 0
+      // Safe: eight bytes, as an eventfd gives.
+      _ = unsafe read(bell, &count, 8)
+    }
+    if listening, set[1].revents != 0 { acceptSome(after) }
+    lingering = zip(lingering, set[first...]).compactMap { one, polled in
+      polled.revents != 0 && isDone(one.descriptor) ? nil : one
+    }
+  }
+}
+
+// MARK: - Accepting
+
+extension Keeper {
+  private func acceptSome(_ now: Int64) {
+    for _ in 0..<64 where accepts {
+      switch listener.accept() {
+      case .connection(let accepted): hand(accepted)
+      case .again: continue
+      case .none: return
+      case .exhausted(let number):
+        server.log.log(.warning, "http", "Cannot accept connections: \(Failure.text(number))")
+        acceptsAfter = now + 100
+        return
+      }
+    }
+  }
+
+  private func hand(_ accepted: Accepted) {
+    guard server.peers.admit(accepted.peer) else {
+      Glibc.close(accepted.descriptor)
+      return
+    }
+    server.live.add(1, ordering: .relaxed)
+    if !daemon.add(accepted) { server.left(accepted.peer) }
+  }
+}
+
+// MARK: - Deadlines
+
+extension Keeper {
+  private func sweep(_ now: Int64) {
+    let drains = server.isDraining.load(ordering: .relaxed)
+    let drainIdle = server.configuration.drainIdle.nanoseconds / 1_000_000
+    for link in server.links.withLock({ $0.all }) {
+      let word = link.watch.load(ordering: .acquiring)
+      let watch = Watch(word: word)
+      let moved = Int64(link.moved.load(ordering: .relaxed))
+      if server.deadlines.areOver(watch, now: now, moved: moved) {
+        expire(link, word, answers: watch.phase == .head || watch.phase == .body)
+      } else if watch.phase == .idle {
+        if drains, now - watch.since >= drainIdle {
+          expire(link, word, answers: false)
+        } else if isDripping(link, watch, now) {
+          expire(link, word, answers: true)
+        }
+      }
+    }
+    lingering = lingering.filter { one in
+      guard now >= one.until else { return true }
+      Glibc.close(one.descriptor)
+      return false
+    }
+  }
+
+  private func isDripping(_ link: Link, _ watch: Watch, _ now: Int64) -> Bool {
+    link.drip.isOver(
+      idleSince: watch.since, now: now, limit: server.deadlines.headMilliseconds,
+      received: {
+        link.descriptor.withLock { $0 >= 0 ? chttpedge_bytes_received($0) : -1 }
+      })
+  }
+
+  /// Ends a connection, unless it moved on since `word` was read. `answers`: nothing of an answer was sent yet.
+  private func expire(_ link: Link, _ word: UInt64, answers: Bool) {
+    link.descriptor.withLock { descriptor in
+      // The lock keeps the socket open; the exchange keeps the event thread from answering as well.
+      guard descriptor >= 0 else { return }
+      let expired = Watch(.expired, since: Watch(word: word).since).word
+      guard
+        link.watch.compareExchange(
+          expected: word, desired: expired, ordering: .sequentiallyConsistent
+        ).exchanged
+      else { return }
+      if answers, server.configuration.tls == nil {
+        // Safe: the text is static; a full socket buffer drops it.
+        _ = unsafe send(
+          descriptor, Keeper.timeout.utf8Start, Keeper.timeout.utf8CodeUnitCount,
+          Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+      }
+      shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+  }
+
+  private static let timeout: StaticString = """
+    HTTP/1.1 408 Request Timeout\r
+    Connection: close\r
+    Content-Type: application/problem+json\r
+    Content-Length: 153\r
+    \r
+    {"code":"http.timeout","detail":"The request came too slowly.","status":408,\
+    "title":"Request Timeout","type":"urn:council:problem:http.timeout"}
+    """
+}
+
+// MARK: - Lingering
+
+extension Keeper {
+  private func admitLingering(_ socket: Int32, _ now: Int64) {
+    if lingering.count < Keeper.maxLingering {
+      lingering.append(Lingering(descriptor: socket, until: now + Keeper.lingerMilliseconds))
+    } else {
+      Glibc.close(socket)
+    }
+  }
+
+  /// Discards what came; closes the socket when the peer is done.
+  private func isDone(_ socket: Int32) -> Bool {
+    for _ in 0..<16 {
+      // Safe: with MSG_TRUNC a TCP socket discards the bytes without writing them.
+      let count = recv(socket, nil, 1 << 20, Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT))
+      if count > 0 { continue }
+      if count < 0, errno == EAGAIN || errno == EINTR { return false }
+      Glibc.close(socket)
+      return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,22 @@
+/// What a schema may cost to compile, and a document to validate. Every figure is a count of its name.
+package struct SchemaLimits: Sendable {
+  /// Levels of nested schemas.
+  package var schemaDepth = 64
+  /// Subschemas of one schema, those it refers to included.
+  package var nodes = 20_000
+  /// Values in all its `const` and `enum`.
+  package var constants = 100_000
+  package var patterns = 1_000
+  package var patternBytes = 4_096
+  /// Backtracking steps of one pattern on one string (PCRE2's match limit), and its memory.
+  package var patternSteps: UInt32 = 200_000
+  package var patternKilobytes: UInt32 = 4_096
+  /// Subschemas inside each other while a document is validated; each takes some hundred bytes of stack.
+  package var evaluationDepth = 256
+  /// Subschemas applied to one document, beside 64 for each of the document's values.
+  package var evaluations = 1_000_000
+  /// Errors of one schema that a refusal lists.
+  package var reportedErrors = 50
+
+  package init() {}
+}

@@ -1,0 +1,164 @@
+public import CouncilPlugin
+import Synchronization
+
+/// A host in a test: loads an automation through the real C table, routes calls to it and keeps its records in memory.
+///
+/// ```swift
+/// let host = try FakeHost(Accounts.self)
+/// let created = try host.call("POST", "/accounts/", body: ["name": "Ada", "email": "ada@example.org"])
+/// #expect(created.status == 201)
+/// ```
+///
+/// It does what the host does where an author can get it wrong: schemas of path, query and body are enforced, views die
+/// when a handler returns (their memory is overwritten), writes from inline handlers are denied, a handler that
+/// does not answer is a 500. It does not check keys, scopes or limits. Its clock stands at the start of 2026 and moves
+/// by one millisecond per write; its ids count up. Calls may come from several threads at once.
+public final class FakeHost: Sendable {
+  /// Why an automation cannot be loaded.
+  public struct LoadError: Error, Sendable, CustomStringConvertible {
+    public var description: String
+  }
+
+  /// One line that the automation wrote into the log.
+  public struct LogLine: Sendable, Equatable {
+    public enum Level: UInt32, Sendable {
+      case debug, info, warning, error, critical
+    }
+    public var level: Level
+    public var text: String
+    /// The path of the request that the line belongs to, if any.
+    public var path: String?
+  }
+
+  /// What the automation states about itself.
+  public let manifest: JSON
+  private let id: String
+  private let routes: [FakeRoute]
+  private let core: FakeCore
+  private let plugin: PluginDriver
+  private let life = Mutex(Life.active)
+
+  private enum Life { case active, stopped }
+
+  init(config: JSON, driver make: () throws -> PluginDriver) throws {
+    let core = FakeCore()
+    var isLoaded = false
+    defer { if !isLoaded { core.close() } }
+    let (plugin, manifest) = try FakeHost.loading.withLock { _ in
+      let plugin = try make()
+      let manifest = try plugin.manifest()
+      try ManifestCheck.check(manifest)
+      core.declare(manifest)
+      if let schema = manifest["config"], let fault = SchemaCheck(schema).fault(in: config) {
+        throw LoadError(description: "config\(fault.pointer) \(fault.reason)")
+      }
+      try plugin.create(in: core, config: config.bytes)
+      return (plugin, manifest)
+    }
+    self.manifest = manifest
+    id = manifest["id"]?.string ?? ""
+    routes = try (manifest["routes"]?.array ?? []).enumerated().map { try FakeRoute(number: $0, $1) }
+    self.core = core
+    self.plugin = plugin
+    do { try plugin.activate() } catch {
+      try? plugin.stopAndDestroy()
+      throw error
+    }
+    isLoaded = true
+  }
+
+  private static let loading = Mutex(())
+
+  deinit {
+    if life.withLock({ $0 }) == .active { try? stop() }
+  }
+
+  /// Ends the automation as the host does: quiesce, stop, destroy. Calls after it are a programming error.
+  public func stop() throws {
+    let wasActive = life.withLock { life in
+      defer { life = .stopped }
+      return life == .active
+    }
+    precondition(wasActive, "the fake host was stopped before")
+    plugin.quiesce()
+    defer { core.close() }
+    try plugin.stopAndDestroy()
+  }
+
+  /// Every line that the automation wrote so far.
+  public var log: [LogLine] { core.log }
+
+  /// Results of records operations that the automation holds and has not released. In C, one that stays is a leak.
+  public var unreleased: Int { core.unreleased }
+}
+
+// MARK: - Calling
+
+extension FakeHost {
+  /// Calls a route and waits for the answer. `path` starts with the automation's id or below it, and may have a query.
+  ///
+  /// An asynchronous handler needs a thread of the pool that tests run on: call it with `await`, which this has a twin for.
+  public func call(
+    _ method: String, _ path: String, query: [String: String] = [:], headers: [String: String] = [:],
+    body: JSON? = nil, bytes: [UInt8]? = nil, principal: String = "tester", deadline: Duration = .seconds(10)
+  ) throws -> FakeResponse {
+    let exchange = begin(method, path, query, headers, bytes ?? body?.bytes ?? [], principal, deadline)
+    if !exchange.wait(atMost: deadline) { expire(exchange) }
+    return exchange.finish()
+  }
+
+  /// Calls a route and waits for the answer, without holding a thread.
+  public func call(
+    _ method: String, _ path: String, query: [String: String] = [:], headers: [String: String] = [:],
+    body: JSON? = nil, bytes: [UInt8]? = nil, principal: String = "tester", deadline: Duration = .seconds(10)
+  ) async throws -> FakeResponse {
+    let exchange = begin(method, path, query, headers, bytes ?? body?.bytes ?? [], principal, deadline)
+    let timer = Task {
+      try await Task.sleep(for: deadline)
+      expire(exchange)
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in exchange.whenAnswered { continuation.resume() } }
+    } onCancel: {
+      expire(exchange)
+    }
+    timer.cancel()
+    return exchange.finish()
+  }
+
+  /// The host answers in the handler's place, and tells it.
+  private func expire(_ exchange: FakeExchange) {
+    let problem = FakeResponse.problem(504, "plugin.deadline", "The handler did not answer in time.")
+    if exchange.answer(problem) { plugin.cancel(exchange.name) }
+  }
+
+  private func begin(
+    _ method: String, _ path: String, _ query: [String: String], _ headers: [String: String], _ body: [UInt8],
+    _ principal: String, _ deadline: Duration
+  ) -> FakeExchange {
+    precondition(life.withLock { $0 } == .active, "the fake host was stopped")
+    let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let pairs = query.sorted { $0.key < $1.key }.map {
+      "\(PercentCoding.encodeSegment($0.key))=\(PercentCoding.encodeSegment($0.value))"
+    }
+    let text = ((parts.count > 1 ? [String(parts[1])] : []) + pairs).joined(separator: "&")
+    var segments = parts[0].utf8.split(separator: UInt8(ascii: "/")).map {
+      PercentCoding.decode($0, plusIsSpace: false)
+    }
+    if segments.first == id { segments.removeFirst() }
+    let exchange = FakeExchange(
+      core: core, method: method, path: "/" + segments.joined(separator: "/"), queryString: text,
+      headers: headers, body: body, principal: principal, deadline: deadline)
+    switch FakeRoute.match(routes, method, segments) {
+    case .failure(let problem): _ = exchange.answer(problem)
+    case .success(let found):
+      exchange.parameters = found.parameters
+      if let problem = found.route.refusal(of: exchange) {
+        _ = exchange.answer(problem)
+      } else {
+        plugin.handle(found.route.number, exchange, isInline: found.route.isInline)
+      }
+    }
+    return exchange
+  }
+}

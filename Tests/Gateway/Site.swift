@@ -1,0 +1,150 @@
+import Application
+import Cryptography
+import Domain
+import Doubles
+import Gateway
+import Kernel
+
+/// A gateway with one automation behind it, and requests without a network.
+final class Site: Sendable {
+  let automations = Automations()
+  let audit = MemoryAudit()
+  let health = Health()
+  let plugins = FakePlugins()
+  let keys: Keys
+  let gateway: Gateway
+  let reader: String
+  let writer: String
+  private let meter = CountingMeter()
+  private let scopes = ScopeMatrix()
+
+  init() {
+    do throws(Problem) {
+      let table = try KeyTable(
+        capacity: 1000, defaultLimit: RateLimit(requests: 200, per: .seconds(60)), scopes: scopes,
+        seed: (1, 2))
+      keys = Keys(table: table, store: MemoryKeyStore(), digests: OpenSSLDigests())
+      reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["a:read"])).key.text
+      writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
+      gateway = try Gateway(
+        .init(
+          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(), health: health),
+        limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60))))
+    } catch { preconditionFailure(error.detail) }
+    serve(behaviour: .answers)
+  }
+
+  static let manifest = """
+    {"id":"a","version":"1","routes":[
+     {"method":"GET","path":"/{id}","operation":"get"},
+     {"method":"POST","path":"/","operation":"create","body":{"needs":"name"}},
+     {"method":"GET","path":"/open","operation":"open","public":true},
+     {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
+     {"method":"GET","path":"/typed","operation":"typed","query":{"needs":"limit"}},
+     {"method":"GET","path":"/slow","operation":"slow","deadline_ms":5}]}
+    """
+
+  /// Puts a new generation in place, whose handlers behave so.
+  func serve(behaviour: FakePlugin.Behaviour) {
+    var file = FakePlugins.File(Site.manifest)
+    file.behaviour = behaviour
+    plugins["/a.so"] = file
+    do throws(Problem) {
+      let manifest = try Manifest.parse(Array(Site.manifest.utf8))
+      let plan = try PlanGeneration(schemas: OpenSchemas(), stores: EmptyStores())(
+        manifest, config: Array("{}".utf8))
+      let record = GenerationRecord(
+        automation: "a", number: plugins.plugins.count + 1, sha256: "", file: "/a.so", source: nil,
+        version: "1",
+        config: "{}", loaded: .now)
+      let start = StartGeneration(
+        loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
+        defaults: .init())
+      let automation = try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
+      _ = automations.swap(in: [automation])
+    } catch { preconditionFailure(error.detail) }
+  }
+
+  func issue(scopes: [String], limit: RateLimitRecord? = nil) throws(Problem) -> String {
+    try keys.issue(.init(principal: "agent", name: "k", scopes: scopes, limit: limit)).key.text
+  }
+
+  func issueWithID(scopes: [String]) throws(Problem) -> (String, String) {
+    let key = try keys.issue(.init(principal: "agent", name: "k", scopes: scopes)).key
+    return (key.text, key.id)
+  }
+
+  // MARK: Requests
+
+  struct Answer {
+    var status: Int
+    var headers: [(String, String)]
+    var body: String
+
+    func header(_ name: String) -> String? { headers.first { $0.0 == name }?.1 }
+    var code: String? { (try? JSONValue.parse(body.utf8.span))?["code"]?.string }
+  }
+
+  func send(
+    _ method: String, _ target: String, body: String = "", key: String? = nil,
+    headers: [(String, String)] = [], peer: (UInt64, UInt64) = (0, 1)
+  ) -> Answer {
+    let all = headers + (key.map { [("authorization", "Bearer \($0)")] } ?? [])
+    let exchange = exchange(method, target, headers: all)
+    exchange.peer = peer
+    if case .readBody = gateway.begin(exchange) {
+      exchange.body.append(body)
+      if case .pending = gateway.handle(exchange) { preconditionFailure("this request waits") }
+    }
+    gateway.conclude(exchange)
+    let (head, content) = (exchange.answerHead, exchange.answerBody)
+    let answer = Answer(
+      status: exchange.status,
+      headers: exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) },
+      body: String(content.span(content.all)))
+    gateway.finished(exchange, sent: true)
+    return answer
+  }
+
+  func decision(_ method: String, _ target: String, key: String? = nil) -> String {
+    let exchange = exchange(method, target, headers: key.map { [("authorization", "Bearer \($0)")] } ?? [])
+    defer { gateway.finished(exchange, sent: false) }
+    return switch gateway.begin(exchange) {
+    case .answer: "answer"
+    case .readBody: "body"
+    case .stream: "stream"
+    }
+  }
+
+  /// What the edge would hand over.
+  func exchange(_ method: String, _ target: String, headers: [(String, String)] = []) -> Exchange {
+    let exchange = Exchange(slot: 0)
+    exchange.open()
+    exchange.started = .now
+    if let known = HTTPMethod(rawValue: method) {
+      exchange.method = known
+    } else {
+      exchange.methodIsUnknown = true
+    }
+    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    exchange.rawPath = exchange.head.append(String(parts[0]))
+    if parts.count > 1 { exchange.rawQuery = exchange.head.append(String(parts[1])) }
+    for (name, value) in headers {
+      let range = exchange.head.append(value)
+      exchange.headers.append(Field(name: exchange.head.append(name), value: range))
+      for known in KnownHeader.allCases where known.name.description == name {
+        if exchange.knownCount[known.rawValue] == 0 { exchange.known[known.rawValue] = range }
+        exchange.knownCount[known.rawValue] += 1
+      }
+    }
+    return exchange
+  }
+}
+
+/// A listener with a single connection.
+final class OneExchange: ExchangeTable {
+  private let only: Exchange
+  init(_ exchange: Exchange) { only = exchange }
+  func exchange(slot: UInt32) -> Exchange? { slot == 0 ? only : nil }
+  var slotCount: Int { 1 }
+}

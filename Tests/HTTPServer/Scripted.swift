@@ -1,0 +1,142 @@
+import Application
+import Domain
+import HTTPServer
+import Kernel
+import Synchronization
+import Testing
+
+/// An application that does what the path says.
+final class Scripted: HTTPApplication {
+  let maxBody: Int
+  private let pending: @Sendable (Exchange) -> Void
+  let events = Mutex<[Event]>([])
+  private let changed = Monitor<Void>(())
+
+  enum Event: Equatable {
+    case begun(String)
+    case concluded(Int)
+    case finished(sent: Bool)
+  }
+
+  /// `pending` is called for `/pending`, on the event thread, and sees to an answer.
+  init(maxBody: Int = 1024, pending: @escaping @Sendable (Exchange) -> Void = { _ in }) {
+    self.maxBody = maxBody
+    self.pending = pending
+  }
+
+  func begin(_ exchange: Exchange) -> HeadDecision {
+    let path = text(exchange, exchange.rawPath)
+    note(.begun(path))
+    switch path {
+    case "/at-once":
+      reply(exchange, "{\"at\":\"once\"}")
+      return .answer
+    case "/stream": return .stream(to: Counter(), maxBytes: maxBody)
+    case "/stream-full": return .stream(to: Full(), maxBytes: maxBody)
+    default: return .readBody(maxBytes: maxBody)
+    }
+  }
+
+  func handle(_ exchange: Exchange) -> Completion {
+    switch text(exchange, exchange.rawPath) {
+    case "/pending":
+      pending(exchange)
+      return .pending
+    case "/echo":
+      let body = exchange.body
+      reply(exchange, String(body.span(body.all)))
+    case "/query": reply(exchange, text(exchange, exchange.rawQuery))
+    case "/head": reply(exchange, describe(exchange))
+    case "/large": reply(exchange, String(repeating: "x", count: 8_000_000))
+    case "/close":
+      reply(exchange, "{}")
+      exchange.closes = true
+    case "/empty":
+      _ = exchange.claim(exchange.handle)
+      exchange.status = 204
+    default: reply(exchange, "{\"ok\":true}")
+    }
+    return .answered
+  }
+
+  func refuse(_ exchange: Exchange, _ problem: Problem) {
+    exchange.answer(problem)
+  }
+
+  func conclude(_ exchange: Exchange) {
+    exchange.addHeader("X-Concluded", "yes")
+    note(.concluded(exchange.status))
+  }
+
+  func finished(_ exchange: Exchange, sent: Bool) { note(.finished(sent: sent)) }
+
+  private func note(_ event: Event) {
+    events.withLock { $0.append(event) }
+    changed.signal(all: true) { _ in }
+  }
+
+  /// Waits for an event; false after ten seconds.
+  func hasSeen(_ event: Event, times: Int = 1) -> Bool {
+    changed.wait(until: .now + .seconds(10)) { _ in
+      events.withLock { $0.count { $0 == event } } >= times ? true : nil
+    } ?? false
+  }
+
+  private func describe(_ exchange: Exchange) -> String {
+    let method = exchange.methodIsUnknown ? "?" : exchange.method.rawValue
+    let headers = exchange.headers.map { text(exchange, $0.name) + "=" + text(exchange, $0.value) }
+    let known = KnownHeader.allCases.filter { exchange.has($0) }.map {
+      "\($0):\(exchange.knownCount[$0.rawValue])" + text(exchange, exchange[$0])
+    }
+    return ([method] + headers + ["--"] + known).joined(separator: "\n")
+  }
+}
+
+/// Claims and writes an answer of status 200.
+func reply(_ exchange: Exchange, _ text: String) {
+  _ = exchange.claim(exchange.handle)
+  exchange.status = 200
+  exchange.addHeader("Content-Type", "application/json")
+  exchange.answerBody.append(text)
+}
+
+func text(_ exchange: Exchange, _ range: ByteRange) -> String {
+  let head = exchange.head
+  return String(head.span(range))
+}
+
+final class Counter: BodySink {
+  func write(_ bytes: Span<UInt8>) throws(Problem) {}
+}
+
+final class Full: BodySink {
+  func write(_ bytes: Span<UInt8>) throws(Problem) { throw Problem(507, "disk.full", "No room.") }
+}
+
+final class SilentLog: LogSink {
+  private let least = Mutex(LogLevel.debug)
+  let lines = Mutex<[String]>([])
+
+  var level: LogLevel {
+    get { least.withLock { $0 } }
+    set { least.withLock { $0 = newValue } }
+  }
+
+  func write(_ level: LogLevel, _ module: StaticString, _ message: String, _ fields: [String: JSONValue]) {
+    lines.withLock { $0.append(message) }
+  }
+}
+
+/// Runs a server on a free port for the length of `body`.
+func withServer<Result>(
+  _ application: Scripted = Scripted(), _ change: (inout HTTPServerConfiguration) -> Void = { _ in },
+  _ body: (HTTPServer, Int) throws -> Result
+) throws -> Result {
+  var configuration = HTTPServerConfiguration(.address("127.0.0.1", port: 0))
+  configuration.threads = 2
+  change(&configuration)
+  let server = HTTPServer(configuration, application: application, log: SilentLog())
+  try server.start()
+  defer { server.stop(within: .zero) }
+  return try body(server, server.port)
+}
