@@ -11,7 +11,8 @@ enum LoaderMessage {
       let symbol = after("undefined symbol: ", in: text)
       // The loader says "undefined symbol: name, version V" where a version is asked for.
       if text.contains(", version ") {
-        return named("link.symbol_version", "A needed symbol has another version: \(message).", members, step, symbol)
+        return named(
+          "link.symbol_version", "A needed symbol has another version: \(message).", members, step, symbol)
       }
       return named("link.undefined_symbol", "A symbol is defined nowhere: \(message).", members, step, symbol)
     }
@@ -25,7 +26,8 @@ enum LoaderMessage {
       return PluginRuntime.refusal(
         step, "link.missing_library", "A needed library is missing: \(message).", members)
     }
-    return PluginRuntime.refusal(step, "link.failed", "The dynamic loader refuses the file: \(message).", members)
+    return PluginRuntime.refusal(
+      step, "link.failed", "The dynamic loader refuses the file: \(message).", members)
   }
 
   private static func named(

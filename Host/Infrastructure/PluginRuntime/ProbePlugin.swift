@@ -76,7 +76,8 @@ package struct ProbePlugin: Sendable {
     case nil:
       throw withOutput(
         ProbeProcess.unavailable(
-          "The probe ended without a report (signal \(ending.signal), exit code \(ending.exitCode))."), ending)
+          "The probe ended without a report (signal \(ending.signal), exit code \(ending.exitCode))."), ending
+      )
     }
   }
 

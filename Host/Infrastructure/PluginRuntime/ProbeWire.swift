@@ -14,7 +14,8 @@ enum ProbeWire {
       let text = Arena()
       text.append(
         json: [
-          "path": .string(path), "sealed": .bool(sealed != nil), "deadline_ms": .integer(deadlineMilliseconds),
+          "path": .string(path), "sealed": .bool(sealed != nil),
+          "deadline_ms": .integer(deadlineMilliseconds),
           "manifest_bytes": .integer(Int64(manifestBytes)), "cpu_s": .integer(Int64(limits.cpuSeconds)),
           "address_space_bytes": .integer(Int64(limits.addressSpaceBytes)),
           "data_bytes": .integer(Int64(limits.dataBytes)), "file_bytes": .integer(Int64(limits.fileBytes)),

@@ -11,7 +11,8 @@ package final class Workers: Sendable {
     package var stackBytes: Int
 
     package init(
-      threads: Int = max(8, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), queue: Int = 1024, stackBytes: Int = 2 << 20
+      threads: Int = max(8, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), queue: Int = 1024,
+      stackBytes: Int = 2 << 20
     ) {
       self.threads = threads
       self.queue = queue

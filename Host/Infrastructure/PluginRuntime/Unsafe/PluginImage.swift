@@ -13,7 +13,8 @@ struct PluginImage: @unchecked Sendable {
   static func map(_ path: String, _ step: Step) throws(Problem) -> MappedFile {
     guard !isMapped(path) else {
       throw refusal(
-        step, "load.mapped", "The file is mapped already: the loader would give its old code again.", status: 409)
+        step, "load.mapped", "The file is mapped already: the loader would give its old code again.",
+        status: 409)
     }
     // Safe: the path is lent for the call. Constructors run; the probe has seen them return.
     guard let handle = unsafe path.withCString({ unsafe dlopen($0, RTLD_NOW | RTLD_LOCAL | nodelete) }) else {
@@ -32,7 +33,9 @@ struct PluginImage: @unchecked Sendable {
     // dlsym looks into needed libraries as well: an entry found there is another plugin's.
     guard let own = unsafe cplugins_path_of(file.handle), let holder = unsafe cplugins_image_of(symbol),
       unsafe strcmp(own, holder) == 0
-    else { throw refusal(step, "abi.no_entry", "\(ValidateFile.entry) is a needed library's, not the file's own.") }
+    else {
+      throw refusal(step, "abi.no_entry", "\(ValidateFile.entry) is a needed library's, not the file's own.")
+    }
     // Safe: VALIDATE found a function of this name, and the contract gives its type.
     let entry = unsafe unsafeBitCast(symbol, to: council_plugin_entry_fn_v1.self)
     guard let table = unsafe entry() else {

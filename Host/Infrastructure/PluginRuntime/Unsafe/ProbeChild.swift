@@ -101,7 +101,8 @@ struct ProbeChild {
       // Safe: the text is static or this thread's own.
       let name = unsafe String(cString: cplugins_signal_name(changed))
       throw refusal(
-        .probe, "probe.signal_handler", "The plugin changed what \(name) does, by the end of \(what): signals are the host's.",
+        .probe, "probe.signal_handler",
+        "The plugin changed what \(name) does, by the end of \(what): signals are the host's.",
         ["signal": .string(name)])
     }
     if cplugins_reap(-1, false, nil, nil) >= 0 { throw ProbeChild.forked }

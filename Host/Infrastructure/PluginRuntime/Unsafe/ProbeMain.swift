@@ -33,7 +33,9 @@ package enum ProbeMain {
   }
 
   /// Waits for the child, at most until the deadline, and for everything it left behind to be gone.
-  private static func watch(_ child: pid_t, _ order: ProbeWire.Order, _ report: SharedReport) -> ProbeWire.Outcome {
+  private static func watch(_ child: pid_t, _ order: ProbeWire.Order, _ report: SharedReport)
+    -> ProbeWire.Outcome
+  {
     let descriptor = cplugins_pidfd(child)
     let ended = descriptor >= 0 && isReadable(descriptor, within: order.deadlineMilliseconds)
     var signal: Int32 = 0
@@ -48,20 +50,24 @@ package enum ProbeMain {
     guard ended else {
       return .refused(
         refusal(
-          .probe, "probe.timeout", "The plugin hung in its \(phase): it was killed after \(order.deadlineMilliseconds) ms.",
+          .probe, "probe.timeout",
+          "The plugin hung in its \(phase): it was killed after \(order.deadlineMilliseconds) ms.",
           ["timeout_ms": .integer(order.deadlineMilliseconds), "phase": during]))
     }
     if signal == SIGXCPU {
       return .refused(
         refusal(
-          .probe, "probe.timeout", "The plugin used \(order.limits.cpuSeconds) s of processor time in its \(phase).",
+          .probe, "probe.timeout",
+          "The plugin used \(order.limits.cpuSeconds) s of processor time in its \(phase).",
           ["timeout_ms": .integer(order.deadlineMilliseconds), "phase": during]))
     }
     if signal != 0 {
       // Safe: the text is static or this thread's own.
       let name = unsafe String(cString: cplugins_signal_name(signal))
       return .refused(
-        refusal(.probe, "probe.crashed", "The plugin crashed in its \(phase): \(name).", ["signal": .string(name), "phase": during]))
+        refusal(
+          .probe, "probe.crashed", "The plugin crashed in its \(phase): \(name).",
+          ["signal": .string(name), "phase": during]))
     }
     guard exitCode == 0, let bytes = report.read(), let outcome = ProbeWire.Outcome(bytes) else {
       return .refused(
@@ -101,7 +107,9 @@ package enum ProbeMain {
     var done = 0
     while done < bytes.count {
       // Safe: the pointer is valid for what is left of the bytes.
-      let wrote = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+      let wrote = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress! + done, bytes.count - done)
+      }
       if wrote < 0, errno == EINTR { continue }
       guard wrote > 0 else { return }
       done += wrote

@@ -94,8 +94,12 @@ struct ProbeProcess {
         kill(child.id, SIGKILL)
         kill(-child.id, SIGKILL)
       }
-      if waits[1].revents != 0 { isOpen.report = take(report, into: &ending.report, keepingLast: nil, maxReport) }
-      if waits[2].revents != 0 { isOpen.errors = take(errors, into: &ending.errors, keepingLast: keptErrors, 0) }
+      if waits[1].revents != 0 {
+        isOpen.report = take(report, into: &ending.report, keepingLast: nil, maxReport)
+      }
+      if waits[2].revents != 0 {
+        isOpen.errors = take(errors, into: &ending.errors, keepingLast: keptErrors, 0)
+      }
       hasEnded = ready <= 0 || waits[0].revents != 0
     }
     // Safe: both numbers live across the call.

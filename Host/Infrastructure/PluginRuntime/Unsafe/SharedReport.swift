@@ -31,23 +31,33 @@ final class SharedReport {
 
   var phase: ProbePhase {
     // Safe: inside the mapping, aligned.
-    get { ProbePhase(rawValue: unsafe memory.load(fromByteOffset: SharedReport.phaseOffset, as: UInt64.self)) ?? .preparing }
-    set { unsafe memory.storeBytes(of: newValue.rawValue, toByteOffset: SharedReport.phaseOffset, as: UInt64.self) }
+    get {
+      ProbePhase(rawValue: unsafe memory.load(fromByteOffset: SharedReport.phaseOffset, as: UInt64.self))
+        ?? .preparing
+    }
+    set {
+      unsafe memory.storeBytes(of: newValue.rawValue, toByteOffset: SharedReport.phaseOffset, as: UInt64.self)
+    }
   }
 
   /// Leaves the report. The secret comes last.
   func write(_ bytes: [UInt8]) {
     guard bytes.count <= capacity else { return }
     // Safe: the count was checked against the capacity, and the offsets lie within the mapping.
-    unsafe bytes.withUnsafeBytes { unsafe _ = memcpy(memory + SharedReport.bytesOffset, $0.baseAddress!, $0.count) }
+    unsafe bytes.withUnsafeBytes {
+      unsafe _ = memcpy(memory + SharedReport.bytesOffset, $0.baseAddress!, $0.count)
+    }
     unsafe memory.storeBytes(of: UInt64(bytes.count), toByteOffset: SharedReport.countOffset, as: UInt64.self)
-    unsafe secret.withUnsafeBytes { unsafe _ = memcpy(memory + SharedReport.secretOffset, $0.baseAddress!, $0.count) }
+    unsafe secret.withUnsafeBytes {
+      unsafe _ = memcpy(memory + SharedReport.secretOffset, $0.baseAddress!, $0.count)
+    }
   }
 
   /// The report, when one was left. Read after the inner process ended.
   func read() -> [UInt8]? {
     // Safe: as in `write`; the count is checked before it is used.
-    let left = unsafe Array(UnsafeRawBufferPointer(start: memory + SharedReport.secretOffset, count: secret.count))
+    let left = unsafe Array(
+      UnsafeRawBufferPointer(start: memory + SharedReport.secretOffset, count: secret.count))
     guard left == secret else { return nil }
     let count = unsafe memory.load(fromByteOffset: SharedReport.countOffset, as: UInt64.self)
     guard count <= UInt64(capacity) else { return nil }
