@@ -18,7 +18,7 @@ let package = Package(
   ],
   targets: [
     // MARK: PluginAPI: the contract, and what a plugin author links
-    .target(name: "CCouncil", path: "PluginAPI/C"),
+    .target(name: "CCouncil", path: "PluginAPI/C", exclude: ["layout.txt"]),
     .target(name: "CouncilPlugin", dependencies: ["CCouncil"], path: "PluginAPI/Swift"),
     .target(
       name: "CouncilTesting", dependencies: ["CCouncil", "CouncilPlugin"],
@@ -118,7 +118,7 @@ let package = Package(
     tests("Gateway", with: "Doubles", "Cryptography"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
-      path: "Tests/PluginAPI"),
+      path: "Tests/PluginAPI", exclude: ["Fixtures"]),
   ],
   cLanguageStandard: .c11,
   cxxLanguageStandard: .cxx17
