@@ -13,7 +13,8 @@ struct HomeFolder {
     guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
       throw Problem(
         409, "home.in_use",
-        "Another host uses \(absolute), or it cannot be written. Stop that host, or name another folder with --home.")
+        "Another host uses \(absolute), or it cannot be written. Stop that host, or name another folder with --home."
+      )
     }
     return HomeFolder(path: absolute, lock: lock)
   }
