@@ -59,6 +59,8 @@ final class Link: @unchecked Sendable {
   /// Bytes of the request may be unread when the connection closes.
   private var lingers = false
   private var sentDirectly = false
+  /// The library ends such a request as a failed one, sent or not.
+  private var isFault = false
 
   init(server: HTTPServer) {
     self.server = server
@@ -177,6 +179,7 @@ extension Link {
   private func readHead(
     _ wire: Wire, _ line: Wire.Line, _ exchange: Exchange
   ) throws(Problem) -> BodyFraming {
+    guard wire.headBytes <= server.configuration.maxHeadBytes else { throw HTTPServer.fault(status: 431) }
     let head: Wire.Head
     switch wire.readHead(line, into: exchange, target: target, maxHeaders: server.configuration.maxHeaders) {
     case .success(let read): head = read
@@ -305,6 +308,7 @@ extension Link {
   func faulted(status: Int) -> Bool {
     guard let exchange = ensureExchange(), stage != .over else { return false }
     lingers = true
+    isFault = true
     if !begun {
       exchange.started = .now
       exchange.peer = peer
@@ -323,12 +327,13 @@ extension Link {
     if lingers, let wire { server.linger(wire.descriptor) }
     if begun {
       exchange.close()
-      application.finished(exchange, sent: (sent && stage == .over) || sentDirectly)
+      application.finished(exchange, sent: stage == .over && (sent || sentDirectly || isFault))
     }
     stage = .head
     begun = false
     lingers = false
     sentDirectly = false
+    isFault = false
     sink = nil
     target = Wire.Target()
     mark(.idle)
