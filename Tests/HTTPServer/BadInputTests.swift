@@ -150,7 +150,7 @@ struct Bad: CustomTestStringConvertible, Sendable {
   }
 
   @Test func headsUpToTheLimitAreRead() throws {
-    try withServer(change: { $0.maxHeadBytes = 4096 }) { _, port in
+    try withServer(with: settings { $0.maxHeadBytes = 4096 }) { _, port in
       let peer = try Peer(port: port)
       peer.send("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 3900))\r\n\r\n")
       #expect(try #require(peer.answer()).status == 200)
@@ -160,7 +160,7 @@ struct Bad: CustomTestStringConvertible, Sendable {
   }
 
   @Test func largerHeadsAreRefused() throws {
-    try withServer(change: { $0.maxHeadBytes = 4096 }) { _, port in
+    try withServer(with: settings { $0.maxHeadBytes = 4096 }) { _, port in
       for size in [4096, 10_000, 100_000] {
         let peer = try Peer(port: port)
         peer.send("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: size))\r\n\r\n")
@@ -172,7 +172,7 @@ struct Bad: CustomTestStringConvertible, Sendable {
   }
 
   @Test func longerTargetsAreRefused() throws {
-    try withServer(change: { $0.maxHeadBytes = 4096 }) { _, port in
+    try withServer(with: settings { $0.maxHeadBytes = 4096 }) { _, port in
       for size in [10_000, 100_000] {
         let peer = try Peer(port: port)
         peer.send("GET /\(String(repeating: "x", count: size)) HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -184,7 +184,7 @@ struct Bad: CustomTestStringConvertible, Sendable {
   }
 
   @Test func headersUpToTheLimitAreTaken() throws {
-    try withServer(change: { $0.maxHeaders = 10 }) { _, port in
+    try withServer(with: settings { $0.maxHeaders = 10 }) { _, port in
       let peer = try Peer(port: port)
       let nine = String(repeating: "X: y\r\n", count: 9)
       peer.send("GET / HTTP/1.1\r\nHost: a\r\n\(nine)\r\n")

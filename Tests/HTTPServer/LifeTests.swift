@@ -90,7 +90,7 @@ import Testing
     one.drain()
     #expect(idle.receiveAll().isEmpty)
     #expect(throws: Peer.Failure.self) { try Peer(port: port) }
-    #expect(one.connectionCount == 1)
+    #expect(eventually { one.connectionCount == 1 })
     reply(held.withLock { $0[0] }.exchange, "at last")
     held.withLock { $0[0] }.exchange.deliver()
     let answer = try #require(waiting.answer())

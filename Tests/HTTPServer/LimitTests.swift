@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct LimitTests {
   @Test func aConnectionBeyondTheLimitWaitsForRoom() throws {
-    try withServer(change: { $0.maxConnections = 2 }) { server, port in
+    try withServer(with: settings { $0.maxConnections = 2 }) { server, port in
       let first = try Peer(port: port)
       let second = try Peer(port: port)
       #expect(eventually { server.connectionCount == 2 })

@@ -180,7 +180,7 @@ import Testing
 
   @Test func anAbandonedHeadReachesNobody() throws {
     let application = Scripted()
-    try withServer(application, change: { $0.headTimeout = .milliseconds(200) }) { server, port in
+    try withServer(application, with: settings { $0.headTimeout = .milliseconds(200) }) { server, port in
       let peer = try Peer(port: port)
       peer.send("GET /a HTTP/1.1\r\nHost: ")
       peer.close()

@@ -139,14 +139,19 @@ final class SilentLog: LogSink {
   }
 }
 
-/// Runs a server on a free port for the length of `body`.
-func withServer<Result>(
-  _ application: Scripted = Scripted(), change: (inout HTTPServerConfiguration) -> Void = { _ in },
-  _ body: (HTTPServer, Int) throws -> Result
-) throws -> Result {
+/// The configuration of a test's server: a free port, two threads, and what `change` sets.
+func settings(_ change: (inout HTTPServerConfiguration) -> Void = { _ in }) -> HTTPServerConfiguration {
   var configuration = HTTPServerConfiguration(.address("127.0.0.1", port: 0))
   configuration.threads = 2
   change(&configuration)
+  return configuration
+}
+
+/// Runs a server for the length of `body`.
+func withServer<Result>(
+  _ application: Scripted = Scripted(), with configuration: HTTPServerConfiguration = settings(),
+  _ body: (HTTPServer, Int) throws -> Result
+) throws -> Result {
   let server = HTTPServer(configuration, application: application, log: SilentLog())
   try server.start()
   defer { server.stop(within: .zero) }

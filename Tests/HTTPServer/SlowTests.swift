@@ -16,7 +16,7 @@ import Testing
     let application = Scripted()
     try withServer(
       application,
-      change: {
+      with: settings {
         hurried(&$0)
         $0.headTimeout = .milliseconds(100)
       }
@@ -35,10 +35,12 @@ import Testing
   }
 
   @Test func aHeadThatKeepsDrippingIsAnswered408() throws {
-    try withServer(change: {
-      hurried(&$0)
-      $0.headTimeout = .milliseconds(100)
-    }) { _, port in
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(100)
+      }
+    ) { _, port in
       let peer = try Peer(port: port)
       peer.send("GET / HTTP/1.1\r\n")
       let dripper = Thread {
@@ -52,10 +54,12 @@ import Testing
   }
 
   @Test func aRequestLineThatDoesNotEndIsAnswered408() throws {
-    try withServer(change: {
-      hurried(&$0)
-      $0.headTimeout = .milliseconds(100)
-    }) { _, port in
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(100)
+      }
+    ) { _, port in
       let peer = try Peer(port: port)
       peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(try #require(peer.answer()).status == 200)
@@ -70,7 +74,7 @@ import Testing
     let application = Scripted()
     try withServer(
       application,
-      change: {
+      with: settings {
         hurried(&$0)
         $0.bodyTimeout = .milliseconds(100)
       }
@@ -85,10 +89,12 @@ import Testing
   }
 
   @Test func anIdleConnectionIsClosed() throws {
-    try withServer(change: {
-      hurried(&$0)
-      $0.idleTimeout = .milliseconds(100)
-    }) { server, port in
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.idleTimeout = .milliseconds(100)
+      }
+    ) { server, port in
       let fresh = try Peer(port: port)
       let used = try Peer(port: port)
       used.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -100,12 +106,14 @@ import Testing
   }
 
   @Test func anIdleConnectionOutlivesTheTimeOutsOfRequests() throws {
-    try withServer(change: {
-      hurried(&$0)
-      $0.headTimeout = .milliseconds(20)
-      $0.bodyTimeout = .milliseconds(20)
-      $0.sendTimeout = .milliseconds(20)
-    }) { _, port in
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(20)
+        $0.bodyTimeout = .milliseconds(20)
+        $0.sendTimeout = .milliseconds(20)
+      }
+    ) { _, port in
       let peer = try Peer(port: port)
       for _ in 0..<3 {
         peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -123,7 +131,7 @@ import Testing
     }
     try withServer(
       Scripted(pending: workers.give),
-      change: {
+      with: settings {
         $0.idleTimeout = .milliseconds(50)
         $0.headTimeout = .milliseconds(50)
         $0.bodyTimeout = .milliseconds(50)
@@ -141,7 +149,7 @@ import Testing
     let application = Scripted()
     try withServer(
       application,
-      change: {
+      with: settings {
         hurried(&$0)
         $0.sendTimeout = .milliseconds(100)
       }
@@ -155,7 +163,7 @@ import Testing
   }
 
   @Test func aPeerThatLeavesWithItsLastBytesIsNoticed() throws {
-    try withServer(change: hurried) { server, port in
+    try withServer(with: settings(hurried)) { server, port in
       for _ in 0..<20 {
         let peer = try Peer(port: port)
         peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
