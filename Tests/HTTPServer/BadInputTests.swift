@@ -183,6 +183,16 @@ struct Bad: CustomTestStringConvertible, Sendable {
     }
   }
 
+  @Test func theBookkeepingOfHeadersCounts() throws {
+    try withServer(with: settings { $0.maxHeadBytes = 1024 }) { _, port in
+      let peer = try Peer(port: port)
+      for (count, status) in [(50, 200), (60, 431)] {
+        peer.send("GET / HTTP/1.1\r\nHost: a\r\n\(String(repeating: "X: y\r\n", count: count))\r\n")
+        #expect(try #require(peer.answer()).status == status)
+      }
+    }
+  }
+
   @Test func headersUpToTheLimitAreTaken() throws {
     try withServer(with: settings { $0.maxHeaders = 10 }) { _, port in
       let peer = try Peer(port: port)

@@ -161,6 +161,18 @@ import Testing
     }
   }
 
+  @Test func aHeadThatIsTooLargeToSendIsAProblem() throws {
+    try withServer(with: settings { $0.maxHeadBytes = 4096 }) { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET /heavy?7000 HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try #require(peer.answer()).headers["x-heavy"]?.utf8.count == 7000)
+      peer.send("GET /heavy?8000 HTTP/1.1\r\nHost: a\r\n\r\n")
+      let answer = try #require(peer.answer())
+      #expect(answer.status == 500)
+      #expect(answer.body.contains("\"code\":\"http.answer_head_too_large\""))
+    }
+  }
+
   @Test func callsTheApplicationOnceForEachStep() throws {
     let application = Scripted()
     try withServer(application) { _, port in

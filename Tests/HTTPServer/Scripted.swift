@@ -52,6 +52,10 @@ final class Scripted: HTTPApplication {
     case "/close":
       reply(exchange, "{}")
       exchange.closes = true
+    case "/heavy":
+      reply(exchange, "{}")
+      let size = Int(text(exchange, exchange.rawQuery)) ?? 0
+      exchange.addHeader("X-Heavy", String(repeating: "h", count: size))
     case "/empty":
       _ = exchange.claim(exchange.handle)
       exchange.status = 204

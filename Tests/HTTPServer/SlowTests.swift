@@ -163,7 +163,12 @@ import Testing
   }
 
   @Test func aPeerThatLeavesWithItsLastBytesIsNoticed() throws {
-    try withServer(with: settings(hurried)) { server, port in
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(400)
+      }
+    ) { server, port in
       for _ in 0..<20 {
         let peer = try Peer(port: port)
         peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -179,7 +184,7 @@ import Testing
     idle: .milliseconds(10), head: .milliseconds(20), body: .milliseconds(30), send: .milliseconds(40),
     minimumBytesPerSecond: 1000)
 
-  @Test(arguments: [(.idle, 10), (.head, 20), (.body, 30), (.sending, 40)] as [(Phase, Int64)])
+  @Test(arguments: [(.fresh, 10), (.idle, 10), (.head, 20), (.body, 30), (.sending, 40)] as [(Phase, Int64)])
   func aPhaseIsOverAtItsLimit(_ phase: Phase, _ limit: Int64) {
     let watch = Watch(phase, since: 100)
     #expect(!deadlines.areOver(watch, now: 100 + limit - 1, moved: 0))
@@ -208,33 +213,54 @@ import Testing
     SocketSight(bytes: bytes, peerClosed: closed)
   }
 
-  @Test func aSilentConnectionNeverDrips() {
+  @Test(arguments: [(.idle, 50), (.fresh, 0)] as [(Phase, Int64)])
+  func aSilentConnectionNeverDrips(_ phase: Phase, _ bytes: Int64) {
     var drip = Drip()
     for now in stride(from: 0, through: 10_000, by: 7) {
-      #expect(!drip.isOver(idleSince: 0, now: Int64(now), limit: 100) { sight(50) })
+      #expect(!drip.isOver(Watch(phase, since: 0), now: Int64(now), limit: 100) { sight(bytes) })
     }
   }
 
-  @Test func aPartOfARequestHasItsLimitFromWhenItWasSeen() {
+  @Test func aConnectionThatIsUsedIsNotLookedAt() {
     var drip = Drip()
-    #expect(!drip.isOver(idleSince: 5, now: 10, limit: 100) { sight(0) })
-    #expect(!drip.isOver(idleSince: 5, now: 34, limit: 100) { sight(1) })
-    #expect(!drip.isOver(idleSince: 5, now: 35, limit: 100) { sight(1) })
-    #expect(!drip.isOver(idleSince: 5, now: 134, limit: 100) { sight(2) })
-    #expect(drip.isOver(idleSince: 5, now: 135, limit: 100) { sight(2) })
+    for now in stride(from: Int64(0), through: 10_000, by: 24) {
+      #expect(
+        !drip.isOver(Watch(.idle, since: now), now: now + 24, limit: 100) {
+          Issue.record("looked")
+          return nil
+        })
+    }
+  }
+
+  @Test func aPartOfALaterRequestHasItsLimitFromWhenItWasSeen() {
+    var drip = Drip()
+    let watch = Watch(.idle, since: 10)
+    #expect(!drip.isOver(watch, now: 35, limit: 100) { sight(7) })
+    #expect(!drip.isOver(watch, now: 60, limit: 100) { sight(8) })
+    #expect(!drip.isOver(watch, now: 159, limit: 100) { sight(9) })
+    #expect(drip.isOver(watch, now: 160, limit: 100) { sight(9) })
+  }
+
+  @Test func aPartOfTheFirstRequestHasItsLimitFromTheConnection() {
+    var drip = Drip()
+    let watch = Watch(.fresh, since: 10)
+    #expect(!drip.isOver(watch, now: 35, limit: 100) { sight(1) })
+    #expect(!drip.isOver(watch, now: 109, limit: 100) { sight(1) })
+    #expect(drip.isOver(watch, now: 110, limit: 100) { sight(1) })
   }
 
   @Test func aNewIdleTimeStartsAnew() {
     var drip = Drip()
-    #expect(!drip.isOver(idleSince: 5, now: 10, limit: 100) { sight(0) })
-    #expect(!drip.isOver(idleSince: 5, now: 35, limit: 100) { sight(1) })
-    #expect(!drip.isOver(idleSince: 6, now: 135, limit: 100) { sight(2) })
-    #expect(!drip.isOver(idleSince: 6, now: 300, limit: 100) { sight(2) })
+    #expect(!drip.isOver(Watch(.idle, since: 10), now: 35, limit: 100) { sight(0) })
+    #expect(!drip.isOver(Watch(.idle, since: 10), now: 60, limit: 100) { sight(1) })
+    #expect(!drip.isOver(Watch(.idle, since: 61), now: 161, limit: 100) { sight(2) })
+    #expect(!drip.isOver(Watch(.idle, since: 61), now: 300, limit: 100) { sight(2) })
   }
 
   @Test func aPeerThatIsGoneHasOneRoundOfGrace() {
     var drip = Drip()
-    #expect(!drip.isOver(idleSince: 0, now: 1, limit: 100) { sight(9, closed: true) })
-    #expect(drip.isOver(idleSince: 0, now: 2, limit: 100) { sight(9, closed: true) })
+    let watch = Watch(.idle, since: 0)
+    #expect(!drip.isOver(watch, now: 25, limit: 100) { sight(9, closed: true) })
+    #expect(drip.isOver(watch, now: 26, limit: 100) { sight(9, closed: true) })
   }
 }

@@ -3,7 +3,9 @@ import Kernel
 /// What a connection is doing, as far as its deadlines are concerned.
 package enum Phase: UInt64, Sendable, CaseIterable {
   case closed
-  /// Between requests, or before the first.
+  /// Before the first request.
+  case fresh
+  /// Between requests.
   case idle
   /// The request line is there, the headers are not complete.
   case head
@@ -58,7 +60,7 @@ package struct Deadlines: Sendable {
     let lasted = now - watch.since
     return switch watch.phase {
     case .closed, .handling, .expired: false
-    case .idle: lasted >= idleMilliseconds
+    case .fresh, .idle: lasted >= idleMilliseconds
     case .head: lasted >= headMilliseconds
     case .body: lasted >= bodyMilliseconds + moved * 1000 / bytesPerSecond
     case .sending: lasted >= sendMilliseconds + moved * 1000 / bytesPerSecond
@@ -86,26 +88,23 @@ package struct SocketSight: Sendable, Equatable {
 /// together with the last bytes (it reads edge-triggered and stops at a short read). The kernel knows both.
 package struct Drip: Sendable {
   private var idleSince: Int64 = -1
-  private var first = SocketSight(bytes: 0, peerClosed: false)
+  private var bytes: Int64?
   private var nextLook: Int64 = 0
   private var partialSince: Int64?
   private var closedAt: Int64?
 
   package init() {}
 
-  /// Whether an idle connection has sent a part of a request for longer than `limit`, or is deserted. Looks at
-  /// the socket a few times per `limit`; `look` answers nil where the kernel does not tell.
+  /// Whether a connection that is fresh or idle has sent a part of a request for longer than `limit`, or is
+  /// deserted. Looks at the socket every quarter of `limit`, so that a busy connection costs nothing;
+  /// `look` answers nil where the kernel does not tell.
   package mutating func isOver(
-    idleSince since: Int64, now: Int64, limit: Int64, look: () -> SocketSight?
+    _ watch: Watch, now: Int64, limit: Int64, look: () -> SocketSight?
   ) -> Bool {
-    if since != idleSince {
+    if watch.since != idleSince {
       self = Drip()
-      idleSince = since
-      nextLook = now + max(limit / 4, 1)
-      guard let sight = look() else { return false }
-      first = sight
-      if sight.peerClosed { closedAt = now }
-      return false
+      idleSince = watch.since
+      nextLook = watch.since + max(limit / 4, 1)
     }
     // One round of grace: the bytes before the close may be a request that is read just now.
     if let closedAt, now > closedAt { return true }
@@ -114,7 +113,13 @@ package struct Drip: Sendable {
     nextLook = now + max(limit / 4, 1)
     guard let sight = look() else { return false }
     if sight.peerClosed { closedAt = now }
-    if sight.bytes > first.bytes, partialSince == nil { partialSince = now }
+    // How many bytes belong to the requests before is known from the first look on; of a fresh connection
+    // every byte is a part of the first request (or of the TLS handshake, which counts as one).
+    let before = bytes ?? (watch.phase == .fresh ? 0 : sight.bytes)
+    bytes = before
+    if sight.bytes > before, partialSince == nil {
+      partialSince = watch.phase == .fresh ? watch.since : now
+    }
     return false
   }
 }

@@ -55,6 +55,8 @@ final class Link: @unchecked Sendable {
   private var target = Wire.Target()
   private var targetRange = ByteRange.empty
   private var bodyLimit = 0
+  /// What the head and its bookkeeping take of the connection's memory.
+  private var headBytes = 0
   private var sink: (any BodySink)?
   /// Bytes of the request may be unread when the connection closes.
   private var lingers = false
@@ -76,7 +78,7 @@ extension Link {
     self.wire = wire
     self.peer = peer
     descriptor.withLock { $0 = wire.descriptor }
-    mark(.idle)
+    mark(.fresh)
   }
 
   /// The socket is about to be closed.
@@ -179,7 +181,9 @@ extension Link {
   private func readHead(
     _ wire: Wire, _ line: Wire.Line, _ exchange: Exchange
   ) throws(Problem) -> BodyFraming {
-    guard wire.headBytes <= server.configuration.maxHeadBytes else { throw HTTPServer.fault(status: 431) }
+    let limit = server.configuration.maxHeadBytes
+    headBytes = wire.headBytes
+    guard headBytes <= limit else { throw HTTPServer.fault(status: 431) }
     let head: Wire.Head
     switch wire.readHead(line, into: exchange, target: target, maxHeaders: server.configuration.maxHeaders) {
     case .success(let read): head = read
@@ -193,6 +197,10 @@ extension Link {
       case .tooMany:
         throw Problem(431, "http.too_many_headers", "The request has too many headers.")
       }
+    }
+    headBytes += exchange.headers.count * HTTPServerConfiguration.bytesPerHeader
+    guard headBytes <= limit + HTTPServerConfiguration.bookkeeping else {
+      throw HTTPServer.fault(status: 431)
     }
     guard exchange.splitTarget(targetRange) else {
       throw Problem(400, "http.bad_target", "The request target is malformed.")
@@ -264,6 +272,9 @@ extension Link {
 // MARK: - Answers
 
 extension Link {
+  /// Room for what the library adds to an answer's head.
+  private static let statusLineAndDate = 256
+
   /// Hands the answer in the exchange to the library.
   private func transmit() -> Bool {
     guard let exchange, let wire else { return false }
@@ -273,6 +284,12 @@ extension Link {
     }
     stage = .over
     application.conclude(exchange)
+    if exchange.answerHead.count + exchange.answerHeaders.count * 4 + Link.statusLineAndDate
+      > server.configuration.connectionMemory - headBytes
+    {
+      // The library has no room for such a head, and would close the connection without a word.
+      exchange.answer(HTTPServer.answerHeadTooLarge)
+    }
     exchange.close()
     moved.store(exchange.answerBody.count, ordering: .relaxed)
     mark(.sending)
@@ -335,6 +352,7 @@ extension Link {
     sentDirectly = false
     isFault = false
     sink = nil
+    headBytes = 0
     target = Wire.Target()
     mark(.idle)
     if exchange.relinquish() {

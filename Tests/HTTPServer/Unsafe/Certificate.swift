@@ -28,7 +28,7 @@ final class Certificate {
     unsafe fputs(request, stream)
     unsafe fclose(stream)
     return run(
-      "(cat \(file); exec sleep 5) | timeout 5 openssl s_client -quiet -connect 127.0.0.1:\(port) \(options) 2>/dev/null"
+      "timeout 5 openssl s_client -quiet -connect 127.0.0.1:\(port) \(options) <\(file) 2>/dev/null"
     )
   }
 

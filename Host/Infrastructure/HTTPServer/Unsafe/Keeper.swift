@@ -177,7 +177,7 @@ extension Keeper {
       let moved = Int64(link.moved.load(ordering: .relaxed))
       if server.deadlines.areOver(watch, now: now, moved: moved) {
         expire(link, word, answers: watch.phase == .head || watch.phase == .body)
-      } else if watch.phase == .idle {
+      } else if watch.phase == .idle || watch.phase == .fresh {
         if drains, now - watch.since >= drainIdle {
           expire(link, word, answers: false)
         } else if isDripping(link, watch, now) {
@@ -194,7 +194,7 @@ extension Keeper {
 
   private func isDripping(_ link: Link, _ watch: Watch, _ now: Int64) -> Bool {
     link.drip.isOver(
-      idleSince: watch.since, now: now, limit: server.deadlines.headMilliseconds,
+      watch, now: now, limit: server.deadlines.headMilliseconds,
       look: {
         link.descriptor.withLock { descriptor in
           guard descriptor >= 0 else { return nil }
