@@ -1,0 +1,3 @@
+#include "plugin.h"
+__attribute__((constructor)) static void run(void) { exit(0); }
+EXPORT_PLUGIN

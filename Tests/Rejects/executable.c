@@ -1,0 +1,3 @@
+#include "plugin.h"
+EXPORT_PLUGIN
+int main(void) { return 0; }

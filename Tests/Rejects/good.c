@@ -1,0 +1,3 @@
+/* Everything right. */
+#include "plugin.h"
+EXPORT_PLUGIN

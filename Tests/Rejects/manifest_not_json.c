@@ -1,0 +1,3 @@
+#define MANIFEST "once upon a time"
+#include "plugin.h"
+EXPORT_PLUGIN

@@ -1,0 +1,3 @@
+#define MANIFEST "{\"id\":\"reject\xff\"}"
+#include "plugin.h"
+EXPORT_PLUGIN

@@ -1,0 +1,3 @@
+#define MANIFEST "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.teleport/1\"],\"routes\":[]}"
+#include "plugin.h"
+EXPORT_PLUGIN

@@ -1,0 +1,3 @@
+#define MIN_HOST_MINOR 99
+#include "plugin.h"
+EXPORT_PLUGIN

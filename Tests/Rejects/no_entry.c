@@ -1,0 +1,1 @@
+int council_something_else(void) { return 0; }

@@ -1,0 +1,4 @@
+#define CANCEL NULL
+#define DESTROY NULL
+#include "plugin.h"
+EXPORT_PLUGIN

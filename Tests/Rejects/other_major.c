@@ -1,0 +1,3 @@
+#define ABI_MAJOR 7
+#include "plugin.h"
+EXPORT_PLUGIN
