@@ -125,13 +125,15 @@ let package = Package(
 )
 
 /// A shared library that exports the entry symbol and nothing else, and binds to itself first: two
-/// generations of one plugin must never share a symbol.
+/// generations of one plugin must never share a symbol. PluginAPI/Recipes/README.md has the reasons.
 var pluginLinking: [LinkerSetting] {
   [
     .unsafeFlags([
       "-Xlinker", "--version-script=\(Context.packageDirectory)/PluginAPI/Recipes/plugin.map",
       "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
-    ])
+    ]),
+    // The symbol table is three quarters of a file that is hashed and copied with every reload.
+    .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
   ]
 }
 
