@@ -95,6 +95,8 @@ let package = Package(
     tests("Audit"),
     tests("Telemetry"),
     tests("Gateway"),
+    tests("AdminAPI"),
+    tests("CommandLineInterface", path: "CommandLine"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting"],
       path: "Tests/PluginAPI"),
@@ -132,11 +134,11 @@ func interface(_ name: String, path: String? = nil) -> Target {
     path: "Host/Interfaces/\(path ?? name)")
 }
 
-func tests(_ name: String) -> Target {
+func tests(_ name: String, path: String? = nil) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
     name: "\(name)Tests", dependencies: (layers + [name]).map { .byName(name: $0) },
-    path: "Tests/\(name)")
+    path: "Tests/\(path ?? name)")
 }
 
 /// What every Swift target is compiled with.
