@@ -116,6 +116,8 @@ let package = Package(
     tests("Audit"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
+    tests("AdminAPI"),
+    tests("CommandLineInterface", path: "CommandLine"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),
@@ -157,11 +159,11 @@ func interface(_ name: String, path: String? = nil) -> Target {
     path: "Host/Interfaces/\(path ?? name)")
 }
 
-func tests(_ name: String, with more: String...) -> Target {
+func tests(_ name: String, path: String? = nil, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
     name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
-    path: "Tests/\(name)")
+    path: "Tests/\(path ?? name)")
 }
 
 /// What every Swift target is compiled with.

@@ -2,7 +2,7 @@ extension AdminApplication {
   package struct Limits: Sendable {
     /// Threads that work on requests; acts use all but one of them, so that a list answers while plugins load.
     package var controlThreads: Int
-    /// Requests that wait for such a thread; a further one gets 503 `admin.busy`.
+    /// Acts that wait for such a thread, and reads; a further one gets 503 `admin.busy`.
     package var queuedJobs: Int
     package var maxJSONBytes: Int
     /// Of an uploaded plugin; the folder of plugins has a limit too, and the smaller one holds.

@@ -1,4 +1,5 @@
 import Kernel
+import Synchronization
 
 /// A few threads for admin requests, which block: files, the store, a plugin's start.
 ///
@@ -19,15 +20,16 @@ final class ControlThreads: Sendable {
   }
 
   private let state = Monitor(State())
-  private let threads: [OSThread]
+  private let threads: Mutex<[OSThread]>
   private let queued: Int
 
   init(count: Int, queued: Int) {
     self.queued = queued
     // A load compiles schemas and opens stores on this stack.
-    threads = (0..<count).map { [state] number in
-      OSThread("control-\(number)", stackBytes: 2 << 20) { ControlThreads.run(state, maxActs: count - 1) }
-    }
+    threads = Mutex(
+      (0..<count).map { [state] number in
+        OSThread("control-\(number)", stackBytes: 2 << 20) { ControlThreads.run(state, maxActs: count - 1) }
+      })
   }
 
   /// Queues a job; false when the queue is full or the threads end. `abandon` is called in place of `run` for a job
@@ -36,13 +38,14 @@ final class ControlThreads: Sendable {
     _ lane: Lane, run: @escaping @Sendable () -> Void, abandon: @escaping @Sendable () -> Void
   ) -> Bool {
     state.signal(all: true) { state in
-      guard !state.ended, state.waiting.count < queued else { return false }
+      // Each lane has a queue's length of its own: a row of loads does not keep reads out.
+      guard !state.ended, state.waiting.count(where: { $0.lane == lane }) < queued else { return false }
       state.waiting.append(Job(lane: lane, run: run, abandon: abandon))
       return true
     }
   }
 
-  /// Waits for the jobs that run. Once.
+  /// Waits for the jobs that run; a second call does nothing.
   func stop() {
     let left = state.signal(all: true) { state in
       state.ended = true
@@ -50,7 +53,11 @@ final class ControlThreads: Sendable {
       return state.waiting
     }
     for job in left { job.abandon() }
-    for thread in threads { thread.join() }
+    let running = threads.withLock { threads in
+      defer { threads = [] }
+      return threads
+    }
+    for thread in running { thread.join() }
   }
 
   private static func run(_ state: Monitor<State>, maxActs: Int) {
