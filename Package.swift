@@ -18,7 +18,7 @@ let package = Package(
   ],
   targets: [
     // MARK: PluginAPI: the contract, and what a plugin author links
-    .target(name: "CCouncil", path: "PluginAPI/C"),
+    .target(name: "CCouncil", path: "PluginAPI/C", exclude: ["layout.txt"]),
     .target(name: "CouncilPlugin", dependencies: ["CCouncil"], path: "PluginAPI/Swift"),
     .target(
       name: "CouncilTesting", dependencies: ["CCouncil", "CouncilPlugin"],
@@ -97,26 +97,45 @@ let package = Package(
     tests("Configuration"),
     tests("PluginFiles"),
     tests("PluginRuntime"),
-    tests("SQLiteStore"),
+    // What every records engine does, for the tests of each.
+    .target(
+      name: "RecordsContract", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Contract"),
+    // Writes until it is killed, for the crash test.
+    .executableTarget(
+      name: "records-crash-writer", dependencies: ["Kernel", "Domain", "Application", "SQLiteStore"],
+      path: "Tests/Faults/RecordsCrashWriter"),
+    .executableTarget(
+      name: "records-bench", dependencies: ["Kernel", "Domain", "Application", "SQLiteStore"],
+      path: "Tests/Benchmarks/Records"),
+    .testTarget(
+      name: "SQLiteStoreTests",
+      dependencies: [
+        "Kernel", "Domain", "Application", "SQLiteStore", "RecordsContract", "records-crash-writer",
+      ],
+      path: "Tests/SQLiteStore"),
     tests("Audit"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
+    tests("AdminAPI"),
+    tests("CommandLineInterface", path: "CommandLine"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
-      path: "Tests/PluginAPI"),
+      path: "Tests/PluginAPI", exclude: ["Fixtures"]),
   ],
   cLanguageStandard: .c11,
   cxxLanguageStandard: .cxx17
 )
 
 /// A shared library that exports the entry symbol and nothing else, and binds to itself first: two
-/// generations of one plugin must never share a symbol.
+/// generations of one plugin must never share a symbol. PluginAPI/Recipes/README.md has the reasons.
 var pluginLinking: [LinkerSetting] {
   [
     .unsafeFlags([
       "-Xlinker", "--version-script=\(Context.packageDirectory)/PluginAPI/Recipes/plugin.map",
       "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
-    ])
+    ]),
+    // The symbol table is three quarters of a file that is hashed and copied with every reload.
+    .unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release)),
   ]
 }
 
@@ -140,11 +159,11 @@ func interface(_ name: String, path: String? = nil) -> Target {
     path: "Host/Interfaces/\(path ?? name)")
 }
 
-func tests(_ name: String, with more: String...) -> Target {
+func tests(_ name: String, path: String? = nil, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
     name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
-    path: "Tests/\(name)")
+    path: "Tests/\(path ?? name)")
 }
 
 /// What every Swift target is compiled with.

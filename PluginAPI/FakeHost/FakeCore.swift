@@ -8,6 +8,7 @@ final class FakeCore: Sendable {
     var log: [FakeHost.LogLine] = []
     var failure: String?
     var unreleased = 0
+    var lent: [LentMemory] = []
     var clock: Int64 = 0
     var ids = 0
   }
@@ -40,6 +41,15 @@ final class FakeCore: Sendable {
   var unreleased: Int { state.withLock { $0.unreleased } }
 
   func count(released change: Int) { state.withLock { $0.unreleased -= change } }
+
+  /// Keeps what a request lent, so that a plugin that reads it too late finds it overwritten instead of reused: of the last
+  /// 64 requests.
+  func keep(_ memory: LentMemory) {
+    state.withLock { state in
+      state.lent.append(memory)
+      if state.lent.count > 64 { state.lent.removeFirst() }
+    }
+  }
 
   // MARK: Records
 

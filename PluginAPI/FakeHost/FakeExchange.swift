@@ -40,6 +40,7 @@ final class FakeExchange: Sendable {
     self.deadline = .now + deadline
     name = Exchanges.newName()
     Exchanges.add(self)
+    core.keep(memory)
   }
 
   var parameters: [String: String] {

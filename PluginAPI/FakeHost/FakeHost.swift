@@ -28,6 +28,12 @@ public final class FakeHost: Sendable {
     public var text: String
     /// The path of the request that the line belongs to, if any.
     public var path: String?
+
+    public init(_ level: Level, _ text: String, path: String? = nil) {
+      self.level = level
+      self.text = text
+      self.path = path
+    }
   }
 
   /// What the automation states about itself.

@@ -45,13 +45,19 @@ final class Declarations: Sendable {
     return 0
   }
 
-  /// The configuration; nil where there is none, where it is empty, or where it does not fit the type.
-  func decodeConfig<Value: Decodable>(_ type: Value.Type) -> Value? {
-    guard let config, config != Array("{}".utf8) else { return nil }
-    do { return try JSONCoding.decode(type, from: config.span) } catch let error as DecodingError {
+  /// The configuration over the defaults; nil where there is none, or where it does not fit the type.
+  func decodeConfig<Value: Codable>(over defaults: Value) -> Value? {
+    guard let config else { return nil }
+    do {
+      var merged = try JSON(parsing: JSONCoding.encode(defaults))
+      for member in try JSON(parsing: config).members ?? [] {
+        merged = merged.with(member.name, member.value)
+      }
+      return try JSONCoding.decode(Value.self, from: merged.bytes.span)
+    } catch let error as DecodingError {
       fail("The configuration does not fit: \(JSONCoding.reason(of: error)).")
     } catch {
-      fail("The configuration cannot be decoded.")
+      fail("The configuration cannot be read: \(error).")
     }
     return nil
   }
@@ -80,18 +86,17 @@ public struct Records<Entity: Record>: Sendable {
 
 /// Declares the automation's configuration: `@Configuration(schema: …) var settings = Settings()`.
 ///
-/// The host validates the configuration against the schema before it makes an instance; the value given here is what
-/// stands where none was configured (an empty object). Decoding takes the whole object: members that may be left
-/// out are optional in the type, or have the schema require them.
+/// The host validates the configuration against the schema before it makes an instance. Members that were not configured
+/// keep the values that stand here.
 @propertyWrapper
-public struct Configuration<Value: Decodable & Sendable>: Sendable {
+public struct Configuration<Value: Codable & Sendable>: Sendable {
   public let wrappedValue: Value
 
   /// The schema must describe an object.
   public init(wrappedValue: Value, schema: JSON) {
     let current = Declarations.current
     current?.set(configSchema: schema)
-    self.wrappedValue = current?.decodeConfig(Value.self) ?? wrappedValue
+    self.wrappedValue = current?.decodeConfig(over: wrappedValue) ?? wrappedValue
   }
 }
 

@@ -1,24 +1,16 @@
 /// One made automation with its handlers: what the host's opaque instance pointer stands for.
 final class Instance: Sendable {
-  private struct Entry: Sendable {
-    let handler: Route.Handler
-    let isGet: Bool
-    let parameterNames: [String]
-  }
-
   private let host: Host
   private let automation: any Automation
   private let stopTimeout: Duration
-  private let entries: [Entry]
+  private let endpoints: Endpoints
   private let running = RunningTasks()
 
   init<A: Automation>(_ automation: A, in host: Host) {
     self.host = host
     self.automation = automation
     stopTimeout = A.stopTimeout
-    entries = automation.routes.all.map {
-      Entry(handler: $0.handler, isGet: $0.method == "GET", parameterNames: $0.parameterNames)
-    }
+    endpoints = Endpoints(automation.routes.all)
   }
 
   func activate() throws { try automation.activate() }
@@ -32,35 +24,36 @@ final class Instance: Sendable {
     return ended
   }
 
+  /// The host goes after this.
+  func close() { host.close() }
+
   func cancel(_ name: UInt64) { running.cancel(name) }
 
   /// Handles one request; true when it was answered, false when the answer comes later.
   func handle(_ route: Int, _ name: UInt64) -> Bool {
-    guard entries.indices.contains(route) else {
-      answer(name, ProblemError(500, "plugin.unknown_route", "The plugin has no route \(route)."))
-      return true
-    }
-    switch entries[route].handler {
-    case .immediate(let handler):
-      do { answer(name, try handler(Request(name, of: host)), isGet: entries[route].isGet) } catch {
+    let isAnswered = endpoints.with(route) { endpoint in
+      if endpoint.isDeferred, let handler = endpoint.deferred { return !start(handler, endpoint, name) }
+      do { answer(name, try endpoint.immediate(Request(name, of: host)), isGet: endpoint.isGet) } catch {
         answer(name, error)
       }
       return true
-    case .deferred(let handler):
-      return !start(handler, entries[route], name)
     }
+    if let isAnswered { return isAnswered }
+    answer(name, ProblemError(500, "plugin.unknown_route", "The plugin has no route \(route)."))
+    return true
   }
 
   /// Copies the request and starts a task; false when the request was answered at once.
-  private func start(_ handler: @escaping Route.Deferred, _ entry: Entry, _ name: UInt64) -> Bool {
+  private func start(_ handler: @escaping Route.Deferred, _ endpoint: Endpoint, _ name: UInt64) -> Bool {
     let copy: RequestCopy
-    do { copy = try RequestCopy(name, of: host, parameterNames: entry.parameterNames) } catch {
+    do { copy = try RequestCopy(name, of: host, parameterNames: endpoint.parameterNames) } catch {
       answer(name, error)
       return false
     }
+    let isGet = endpoint.isGet
     let started = running.start(name) { [self] in
       do {
-        answer(name, try await handler(Request(name, of: host, copy: copy)), copy, isGet: entry.isGet)
+        answer(name, try await handler(Request(name, of: host, copy: copy)), copy, isGet: isGet)
       } catch {
         answer(name, error)
       }
@@ -82,11 +75,11 @@ final class Instance: Sendable {
   // MARK: Answering
 
   private func answer(_ name: UInt64, _ response: Response, _ copy: RequestCopy? = nil, isGet: Bool) {
-    var response = response
-    if response.version > 0, isGet, response.status == 200, isKnown(name, response.version, copy) {
-      response = Response(304, .none, version: response.version)
-    }
-    if !host.respond(name, response) {
+    let isSent =
+      if response.version > 0, isGet, response.status == 200, isKnown(name, response.version, copy) {
+        host.respond(name, Response(304, .none, version: response.version))
+      } else { host.respond(name, response) }
+    if !isSent {
       host.log(name, 3, "The handler's response breaks a rule of council.http/1: status \(response.status).")
       host.problem(name, 500, "plugin.invalid_response", "The plugin made a response that cannot be sent.")
     }

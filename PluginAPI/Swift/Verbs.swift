@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// HTTP spells its methods like this, and a route reads as in its documents.
+
 // One function per method, each with an immediate and an asynchronous handler.
 //
 // An immediate handler runs on a worker thread, where it may block, or with `.inline()` on the event thread. An

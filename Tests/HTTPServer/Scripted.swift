@@ -9,8 +9,9 @@ import Testing
 final class Scripted: HTTPApplication {
   let maxBody: Int
   private let pending: @Sendable (Exchange) -> Void
-  let events = Mutex<[Event]>([])
+  private let events = Mutex<[Event]>([])
   private let changed = Monitor<Void>(())
+  private let bytes = Atomic<Int>(0)
 
   enum Event: Equatable {
     case begun(String)
@@ -31,7 +32,7 @@ final class Scripted: HTTPApplication {
     case "/at-once":
       reply(exchange, "{\"at\":\"once\"}")
       return .answer
-    case "/stream": return .stream(to: Counter(), maxBytes: maxBody)
+    case "/stream": return .stream(to: Counter(self), maxBytes: maxBody)
     case "/stream-full": return .stream(to: Full(), maxBytes: maxBody)
     default: return .readBody(maxBytes: maxBody)
     }
@@ -51,6 +52,10 @@ final class Scripted: HTTPApplication {
     case "/close":
       reply(exchange, "{}")
       exchange.closes = true
+    case "/heavy":
+      reply(exchange, "{}")
+      let size = Int(text(exchange, exchange.rawQuery)) ?? 0
+      exchange.addHeader("X-Heavy", String(repeating: "h", count: size))
     case "/empty":
       _ = exchange.claim(exchange.handle)
       exchange.status = 204
@@ -69,6 +74,13 @@ final class Scripted: HTTPApplication {
   }
 
   func finished(_ exchange: Exchange, sent: Bool) { note(.finished(sent: sent)) }
+
+  /// What sinks took.
+  var streamed: Int { bytes.load(ordering: .sequentiallyConsistent) }
+
+  func count(_ more: Int) { bytes.add(more, ordering: .sequentiallyConsistent) }
+
+  var seen: [Event] { events.withLock { $0 } }
 
   private func note(_ event: Event) {
     events.withLock { $0.append(event) }
@@ -106,7 +118,11 @@ func text(_ exchange: Exchange, _ range: ByteRange) -> String {
 }
 
 final class Counter: BodySink {
-  func write(_ bytes: Span<UInt8>) throws(Problem) {}
+  private let application: Scripted
+
+  init(_ application: Scripted) { self.application = application }
+
+  func write(_ bytes: Span<UInt8>) throws(Problem) { application.count(bytes.count) }
 }
 
 final class Full: BodySink {
@@ -127,14 +143,19 @@ final class SilentLog: LogSink {
   }
 }
 
-/// Runs a server on a free port for the length of `body`.
-func withServer<Result>(
-  _ application: Scripted = Scripted(), _ change: (inout HTTPServerConfiguration) -> Void = { _ in },
-  _ body: (HTTPServer, Int) throws -> Result
-) throws -> Result {
+/// The configuration of a test's server: a free port, two threads, and what `change` sets.
+func settings(_ change: (inout HTTPServerConfiguration) -> Void = { _ in }) -> HTTPServerConfiguration {
   var configuration = HTTPServerConfiguration(.address("127.0.0.1", port: 0))
   configuration.threads = 2
   change(&configuration)
+  return configuration
+}
+
+/// Runs a server for the length of `body`.
+func withServer<Result>(
+  _ application: Scripted = Scripted(), with configuration: HTTPServerConfiguration = settings(),
+  _ body: (HTTPServer, Int) throws -> Result
+) throws -> Result {
   let server = HTTPServer(configuration, application: application, log: SilentLog())
   try server.start()
   defer { server.stop(within: .zero) }

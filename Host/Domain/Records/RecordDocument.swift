@@ -249,7 +249,8 @@ extension FieldDeclaration.FieldType {
       switch element.kind {
       case .integer(let number): return .number(Double(number))
       case .unsigned(let number): return .number(Double(number))
-      case .double(let number): return .number(number)
+      // Engines do not keep the sign of zero.
+      case .double(let number): return .number(number == 0 ? 0 : number)
       default: throw RecordIssue("", "must be a number")
       }
     case .boolean:

@@ -3,7 +3,9 @@ import Kernel
 /// What a connection is doing, as far as its deadlines are concerned.
 package enum Phase: UInt64, Sendable, CaseIterable {
   case closed
-  /// Between requests, or before the first.
+  /// Before the first request.
+  case fresh
+  /// Between requests.
   case idle
   /// The request line is there, the headers are not complete.
   case head
@@ -58,7 +60,7 @@ package struct Deadlines: Sendable {
     let lasted = now - watch.since
     return switch watch.phase {
     case .closed, .handling, .expired: false
-    case .idle: lasted >= idleMilliseconds
+    case .fresh, .idle: lasted >= idleMilliseconds
     case .head: lasted >= headMilliseconds
     case .body: lasted >= bodyMilliseconds + moved * 1000 / bytesPerSecond
     case .sending: lasted >= sendMilliseconds + moved * 1000 / bytesPerSecond
@@ -66,32 +68,58 @@ package struct Deadlines: Sendable {
   }
 }
 
-/// Tells a connection that waits from one that sends its request line drop by drop: the library says
-/// nothing before that line is complete, the kernel counts its bytes.
+/// What the kernel tells of an open socket.
+package struct SocketSight: Sendable, Equatable {
+  /// Bytes that arrived since the connection began.
+  package var bytes: Int64
+  /// The peer sends no more.
+  package var peerClosed: Bool
+
+  package init(bytes: Int64, peerClosed: Bool) {
+    self.bytes = bytes
+    self.peerClosed = peerClosed
+  }
+}
+
+/// Tells a connection that waits for a request from one that sends its request line drop by drop, and from
+/// one whose peer is gone.
+///
+/// The library says nothing before the request line is complete, and it misses a close that arrives
+/// together with the last bytes (it reads edge-triggered and stops at a short read). The kernel knows both.
 package struct Drip: Sendable {
   private var idleSince: Int64 = -1
-  private var bytes: Int64 = 0
+  private var bytes: Int64?
   private var nextLook: Int64 = 0
   private var partialSince: Int64?
+  private var closedAt: Int64?
 
   package init() {}
 
-  /// Whether an idle connection has sent a part of a request for longer than `limit`. Asks `received` a few
-  /// times per `limit`, for bytes received since the connection began; negative where that is unknown.
+  /// Whether a connection that is fresh or idle has sent a part of a request for longer than `limit`, or is
+  /// deserted. Looks at the socket every quarter of `limit`, so that a busy connection costs nothing;
+  /// `look` answers nil where the kernel does not tell.
   package mutating func isOver(
-    idleSince since: Int64, now: Int64, limit: Int64, received: () -> Int64
+    _ watch: Watch, now: Int64, limit: Int64, look: () -> SocketSight?
   ) -> Bool {
-    if since != idleSince {
+    if watch.since != idleSince {
       self = Drip()
-      idleSince = since
-      bytes = received()
-      nextLook = now + max(limit / 4, 1)
-      return false
+      idleSince = watch.since
+      nextLook = watch.since + max(limit / 4, 1)
     }
-    if let partialSince { return now - partialSince >= limit }
+    // One round of grace: the bytes before the close may be a request that is read just now.
+    if let closedAt, now > closedAt { return true }
+    if let partialSince, now - partialSince >= limit { return true }
     guard now >= nextLook else { return false }
     nextLook = now + max(limit / 4, 1)
-    if received() > bytes { partialSince = now }
+    guard let sight = look() else { return false }
+    if sight.peerClosed { closedAt = now }
+    // How many bytes belong to the requests before is known from the first look on; of a fresh connection
+    // every byte is a part of the first request (or of the TLS handshake, which counts as one).
+    let before = bytes ?? (watch.phase == .fresh ? 0 : sight.bytes)
+    bytes = before
+    if sight.bytes > before, partialSince == nil {
+      partialSince = watch.phase == .fresh ? watch.since : now
+    }
     return false
   }
 }

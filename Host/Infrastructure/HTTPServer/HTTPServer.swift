@@ -10,7 +10,8 @@ import Synchronization
 /// What the edge refuses by itself goes through ``HTTPApplication/refuse(_:_:)``, with these codes: `http.malformed`,
 /// `http.bad_target`, `http.host`, `http.too_many_headers`, `http.head_too_large`, `http.target_too_long`,
 /// `http.length_and_coding`, `http.coding_in_http_1_0`, `http.unknown_coding`, `http.duplicate_length`,
-/// `http.bad_length`, `http.body_too_large`, `http.expectation`, `http.version`, `http.stopping`. A head or body that
+/// `http.bad_length`, `http.body_too_large`, `http.expectation`, `http.version`, `http.stopping`,
+/// `http.answer_head_too_large`. A head or body that
 /// comes too slowly is answered by the keeper, 408 `http.timeout`, and does not reach the application again
 /// before `finished`.
 package final class HTTPServer: ExchangeTable {
@@ -135,7 +136,7 @@ extension HTTPServer {
           link.isForced.store(true, ordering: .relaxed)
           exchange.deliver()
         }
-      case .closed, .idle, .head, .body, .expired: break
+      case .closed, .fresh, .idle, .head, .body, .expired: break
       }
     }
     return quiet && waking.load(ordering: .sequentiallyConsistent) == 0
@@ -193,6 +194,9 @@ extension HTTPServer {
 extension HTTPServer {
   static let stopping = Problem(
     503, "http.stopping", "The server is stopping: send the request again.", retryAfterSeconds: 1)
+
+  static let answerHeadTooLarge = Problem(
+    500, "http.answer_head_too_large", "The headers of the answer are larger than the server can send.")
 
   static func bodyTooLarge(_ limit: Int) -> Problem {
     Problem(

@@ -40,10 +40,11 @@ package struct HTTPServerConfiguration: Sendable {
   /// Open connections from one address, 0 for no limit; a further one is closed at once. Loopback peers are
   /// exempt: behind a proxy on the same machine every client has that address.
   package var maxConnectionsPerAddress = 512
-  /// Request line and headers, with the host's bookkeeping for them (48 bytes a header): more is answered
-  /// 431. A connection holds twice this much memory from its first request on.
+  /// Request line and headers: more is answered 431. So are headers whose bookkeeping, 48 bytes each, is more
+  /// than 2 KiB beyond what the head leaves of this. A connection holds this and 4 KiB; the library clears
+  /// that memory between two requests, so it costs time, too (0.1 µs for each KiB).
   package var maxHeadBytes = 8 * 1024
-  /// Headers of one request: more is answered 431.
+  /// Headers of one request: more are answered 431.
   package var maxHeaders = 100
   /// Requests whose handler outlives its connection hold their exchange; so many are possible at a time.
   package var exchangeSlack = 1024
@@ -61,6 +62,13 @@ package struct HTTPServerConfiguration: Sendable {
   package var minimumBytesPerSecond = 64 * 1024
   /// While the server drains, a connection that has been quiet for this long is closed.
   package var drainIdle = Duration.milliseconds(250)
+
+  /// What a connection has for a head, its bookkeeping, and the head of the answer.
+  var connectionMemory: Int { maxHeadBytes + HTTPServerConfiguration.bookkeeping + 2048 }
+
+  /// What the library keeps for one header of a request, and how much of that is granted beyond the head.
+  static let bytesPerHeader = 48
+  static let bookkeeping = 2048
 
   package init(_ listener: Listener, tls: TLS? = nil) {
     self.listener = listener

@@ -55,10 +55,14 @@ final class Link: @unchecked Sendable {
   private var target = Wire.Target()
   private var targetRange = ByteRange.empty
   private var bodyLimit = 0
+  /// What the head and its bookkeeping take of the connection's memory.
+  private var headBytes = 0
   private var sink: (any BodySink)?
   /// Bytes of the request may be unread when the connection closes.
   private var lingers = false
   private var sentDirectly = false
+  /// The library ends such a request as a failed one, sent or not.
+  private var isFault = false
 
   init(server: HTTPServer) {
     self.server = server
@@ -74,7 +78,7 @@ extension Link {
     self.wire = wire
     self.peer = peer
     descriptor.withLock { $0 = wire.descriptor }
-    mark(.idle)
+    mark(.fresh)
   }
 
   /// The socket is about to be closed.
@@ -177,6 +181,9 @@ extension Link {
   private func readHead(
     _ wire: Wire, _ line: Wire.Line, _ exchange: Exchange
   ) throws(Problem) -> BodyFraming {
+    let limit = server.configuration.maxHeadBytes
+    headBytes = wire.headBytes
+    guard headBytes <= limit else { throw HTTPServer.fault(status: 431) }
     let head: Wire.Head
     switch wire.readHead(line, into: exchange, target: target, maxHeaders: server.configuration.maxHeaders) {
     case .success(let read): head = read
@@ -190,6 +197,10 @@ extension Link {
       case .tooMany:
         throw Problem(431, "http.too_many_headers", "The request has too many headers.")
       }
+    }
+    headBytes += exchange.headers.count * HTTPServerConfiguration.bytesPerHeader
+    guard headBytes <= limit + HTTPServerConfiguration.bookkeeping else {
+      throw HTTPServer.fault(status: 431)
     }
     guard exchange.splitTarget(targetRange) else {
       throw Problem(400, "http.bad_target", "The request target is malformed.")
@@ -261,6 +272,9 @@ extension Link {
 // MARK: - Answers
 
 extension Link {
+  /// Room for what the library adds to an answer's head.
+  private static let statusLineAndDate = 256
+
   /// Hands the answer in the exchange to the library.
   private func transmit() -> Bool {
     guard let exchange, let wire else { return false }
@@ -270,6 +284,12 @@ extension Link {
     }
     stage = .over
     application.conclude(exchange)
+    if exchange.answerHead.count + exchange.answerHeaders.count * 4 + Link.statusLineAndDate
+      > server.configuration.connectionMemory - headBytes
+    {
+      // The library has no room for such a head, and would close the connection without a word.
+      exchange.answer(HTTPServer.answerHeadTooLarge)
+    }
     exchange.close()
     moved.store(exchange.answerBody.count, ordering: .relaxed)
     mark(.sending)
@@ -305,6 +325,7 @@ extension Link {
   func faulted(status: Int) -> Bool {
     guard let exchange = ensureExchange(), stage != .over else { return false }
     lingers = true
+    isFault = true
     if !begun {
       exchange.started = .now
       exchange.peer = peer
@@ -323,13 +344,15 @@ extension Link {
     if lingers, let wire { server.linger(wire.descriptor) }
     if begun {
       exchange.close()
-      application.finished(exchange, sent: (sent && stage == .over) || sentDirectly)
+      application.finished(exchange, sent: stage == .over && (sent || sentDirectly || isFault))
     }
     stage = .head
     begun = false
     lingers = false
     sentDirectly = false
+    isFault = false
     sink = nil
+    headBytes = 0
     target = Wire.Target()
     mark(.idle)
     if exchange.relinquish() {

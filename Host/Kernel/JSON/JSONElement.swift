@@ -1,18 +1,20 @@
 /// One value of a ``JSONDocument``, lent: a place on simdjson's tape (simdjson, doc/tape.md).
-package struct JSONElement: ~Escapable {
-  private let tape: Span<UInt64>
-  private let strings: Span<UInt8>
+///
+/// Two words, and inlined into whoever reads: a body is walked on every request. Public, which nothing else of
+/// the host is, because Swift 6.3 inlines across modules only what is: `@inlinable package` stays a call.
+public struct JSONElement: ~Escapable {
+  @usableFromInline let tape: JSONTape
   /// Where on the tape the value stands; equal for equal places.
-  package let index: Int
+  public let index: Int
 
-  @_lifetime(copy tape, copy strings)
-  init(tape: Span<UInt64>, strings: Span<UInt8>, index: Int) {
+  @inlinable @inline(__always)
+  @_lifetime(immortal)
+  init(tape: JSONTape, index: Int) {
     self.tape = tape
-    self.strings = strings
     self.index = index
   }
 
-  package enum Kind: Sendable, Equatable {
+  public enum Kind: Sendable, Equatable {
     case object, array, string, null
     case bool(Bool)
     /// Fits Int64.
@@ -22,55 +24,56 @@ package struct JSONElement: ~Escapable {
     case double(Double)
   }
 
-  package var kind: Kind {
-    switch UInt8(truncatingIfNeeded: tape[index] >> 56) {
+  @inlinable @inline(__always)
+  public var kind: Kind {
+    switch tag {
     case UInt8(ascii: "{"): .object
     case UInt8(ascii: "["): .array
     case UInt8(ascii: "\""): .string
-    case UInt8(ascii: "l"): .integer(Int64(bitPattern: tape[index + 1]))
-    case UInt8(ascii: "u"): .unsigned(tape[index + 1])
-    case UInt8(ascii: "d"): .double(Double(bitPattern: tape[index + 1]))
+    case UInt8(ascii: "l"): .integer(Int64(bitPattern: tape.word(index + 1)))
+    case UInt8(ascii: "u"): .unsigned(tape.word(index + 1))
+    case UInt8(ascii: "d"): .double(Double(bitPattern: tape.word(index + 1)))
     case UInt8(ascii: "t"): .bool(true)
     case UInt8(ascii: "f"): .bool(false)
     default: .null
     }
   }
 
+  @inlinable @inline(__always)
+  var tag: UInt8 { UInt8(truncatingIfNeeded: tape.word(index) >> 56) }
+
   /// The text of a string, unescaped; nil for another kind.
-  package var utf8: Span<UInt8>? {
+  @inlinable @inline(__always)
+  public var utf8: Span<UInt8>? {
     @_lifetime(copy self)
     get {
-      guard UInt8(truncatingIfNeeded: tape[index] >> 56) == UInt8(ascii: "\"") else { return nil }
+      guard tag == UInt8(ascii: "\"") else { return nil }
       return text(at: index)
     }
   }
 
-  package var string: String? {
+  public var string: String? {
     guard let utf8 else { return nil }
     return String(utf8)
   }
 
   /// The elements of an array, or nothing.
-  package var elements: Elements {
+  @inlinable @inline(__always)
+  public var elements: Elements {
     @_lifetime(copy self)
-    get {
-      let isArray = UInt8(truncatingIfNeeded: tape[index] >> 56) == UInt8(ascii: "[")
-      return Elements(tape: tape, strings: strings, from: index + 1, to: isArray ? end - 1 : index + 1)
-    }
+    get { Elements(self, to: tag == UInt8(ascii: "[") ? end - 1 : index) }
   }
 
   /// The members of an object in document order, duplicates included, or nothing.
-  package var members: Members {
+  @inlinable @inline(__always)
+  public var members: Members {
     @_lifetime(copy self)
-    get {
-      let isObject = UInt8(truncatingIfNeeded: tape[index] >> 56) == UInt8(ascii: "{")
-      return Members(tape: tape, strings: strings, from: index + 1, to: isObject ? end - 1 : index + 1)
-    }
+    get { Members(self, to: tag == UInt8(ascii: "{") ? end - 1 : index) }
   }
 
   /// The value of the first member of that name; nil when there is none, or this is not an object.
   @_lifetime(copy self)
-  package func member(_ name: Span<UInt8>) -> JSONElement? {
+  public func member(_ name: Span<UInt8>) -> JSONElement? {
     var members = members
     while members.next() {
       if members.key.isEqual(to: name) { return members.value }
@@ -79,17 +82,19 @@ package struct JSONElement: ~Escapable {
   }
 
   /// How many elements or members a container has, duplicates included; 0 for another kind.
-  package var count: Int {
-    switch UInt8(truncatingIfNeeded: tape[index] >> 56) {
+  @inlinable @inline(__always)
+  public var count: Int {
+    switch tag {
     case UInt8(ascii: "{"), UInt8(ascii: "["):
       // The tape keeps 24 bits of the count, and all ones for what does not fit.
-      let kept = Int(tape[index] >> 32 & 0xFF_FFFF)
+      let kept = Int(tape.word(index) >> 32 & 0xFF_FFFF)
       return kept < 0xFF_FFFF ? kept : counted
     default: return 0
     }
   }
 
-  private var counted: Int {
+  @usableFromInline
+  var counted: Int {
     var count = 0
     var elements = elements
     while elements.next() { count += 1 }
@@ -99,92 +104,97 @@ package struct JSONElement: ~Escapable {
   }
 
   /// The value of this document whose ``index`` was that.
+  @inlinable @inline(__always)
   @_lifetime(copy self)
-  package func value(at index: Int) -> JSONElement {
-    JSONElement(tape: tape, strings: strings, index: index)
+  public func value(at index: Int) -> JSONElement {
+    JSONElement(tape: tape, index: index)
   }
 
   /// The index after this value: containers know their end, scalars are one or two words long.
-  package var end: Int {
-    switch UInt8(truncatingIfNeeded: tape[index] >> 56) {
-    case UInt8(ascii: "{"), UInt8(ascii: "["): Int(tape[index] & 0xFFFF_FFFF)
+  @inlinable @inline(__always)
+  public var end: Int {
+    switch tag {
+    case UInt8(ascii: "{"), UInt8(ascii: "["): Int(tape.word(index) & 0xFFFF_FFFF)
     case UInt8(ascii: "l"), UInt8(ascii: "u"), UInt8(ascii: "d"): index + 2
     default: index + 1
     }
   }
 
-  @_lifetime(copy self)
-  private func text(at index: Int) -> Span<UInt8> {
-    let offset = Int(tape[index] & 0x00FF_FFFF_FFFF_FFFF)
-    var length = 0
-    for byte in (0..<4).reversed() { length = length << 8 | Int(strings[offset + byte]) }
-    return strings.extracting(offset + 4..<offset + 4 + length)
-  }
+  /// The length of a string and its first four bytes as one number: two strings whose digests differ, differ.
+  /// 0 for another kind.
+  @inlinable @inline(__always)
+  public var digest: UInt64 { tag == UInt8(ascii: "\"") ? tape.digest(tape.word(index)) : 0 }
 
   /// Walks the elements of an array: `while elements.next() { elements.value … }`.
-  package struct Elements: ~Escapable {
-    private let tape: Span<UInt64>
-    private let strings: Span<UInt8>
-    private var upcoming: Int
-    private let limit: Int
-    private var current = 0
+  public struct Elements: ~Escapable {
+    @usableFromInline let array: JSONElement
+    @usableFromInline var upcoming: Int
+    @usableFromInline let limit: Int
+    @usableFromInline var current: Int
 
-    @_lifetime(copy tape, copy strings)
-    fileprivate init(tape: Span<UInt64>, strings: Span<UInt8>, from: Int, to: Int) {
-      self.tape = tape
-      self.strings = strings
-      upcoming = from
-      limit = to
+    @inlinable @inline(__always)
+    @_lifetime(copy array)
+    init(_ array: JSONElement, to limit: Int) {
+      self.array = array
+      self.limit = limit
+      current = array.index
+      upcoming = array.index + 1
     }
 
+    @inlinable @inline(__always)
     @_lifetime(self: copy self)
-    package mutating func next() -> Bool {
+    public mutating func next() -> Bool {
       guard upcoming < limit else { return false }
       current = upcoming
-      upcoming = value.end
+      upcoming = array.value(at: current).end
       return true
     }
 
-    package var value: JSONElement {
-      @_lifetime(copy self) get { JSONElement(tape: tape, strings: strings, index: current) }
+    @inlinable @inline(__always)
+    public var value: JSONElement {
+      @_lifetime(copy self) get { array.value(at: current) }
     }
   }
 
   /// Walks the members of an object: `while members.next() { members.key, members.value … }`.
-  package struct Members: ~Escapable {
-    private let tape: Span<UInt64>
-    private let strings: Span<UInt8>
-    private var upcoming: Int
-    private let limit: Int
-    private var current = 0
+  public struct Members: ~Escapable {
+    @usableFromInline let object: JSONElement
+    @usableFromInline var upcoming: Int
+    @usableFromInline let limit: Int
+    @usableFromInline var current: Int
 
-    @_lifetime(copy tape, copy strings)
-    fileprivate init(tape: Span<UInt64>, strings: Span<UInt8>, from: Int, to: Int) {
-      self.tape = tape
-      self.strings = strings
-      upcoming = from
-      limit = to
+    @inlinable @inline(__always)
+    @_lifetime(copy object)
+    init(_ object: JSONElement, to limit: Int) {
+      self.object = object
+      self.limit = limit
+      current = object.index
+      upcoming = object.index + 1
     }
 
+    @inlinable @inline(__always)
     @_lifetime(self: copy self)
-    package mutating func next() -> Bool {
+    public mutating func next() -> Bool {
       guard upcoming < limit else { return false }
       current = upcoming
-      upcoming = value.end
+      upcoming = object.value(at: current + 1).end
       return true
     }
 
-    package var key: Span<UInt8> {
-      @_lifetime(copy self) get { JSONElement(tape: tape, strings: strings, index: current).utf8! }
+    @inlinable @inline(__always)
+    public var key: Span<UInt8> {
+      @_lifetime(copy self) get { object.text(at: current) }
     }
 
     /// The key as a value: a string.
-    package var name: JSONElement {
-      @_lifetime(copy self) get { JSONElement(tape: tape, strings: strings, index: current) }
+    @inlinable @inline(__always)
+    public var name: JSONElement {
+      @_lifetime(copy self) get { object.value(at: current) }
     }
 
-    package var value: JSONElement {
-      @_lifetime(copy self) get { JSONElement(tape: tape, strings: strings, index: current + 1) }
+    @inlinable @inline(__always)
+    public var value: JSONElement {
+      @_lifetime(copy self) get { object.value(at: current + 1) }
     }
   }
 }

@@ -23,6 +23,9 @@ package final class OSThread: Sendable {
   /// Waits for the thread's end. Once per thread.
   package func join() { pthread_join(handle, nil) }
 
+  /// Lets the thread run on by itself: it will not be joined.
+  package func leave() { pthread_detach(handle) }
+
   /// The calling thread's number: dense, reused after a thread ends, below ``maxNumber`` or nil when
   /// more threads than that exist.
   package static var number: Int? {

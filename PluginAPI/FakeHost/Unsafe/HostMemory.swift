@@ -72,8 +72,8 @@ private func logWrite(
   _ text: council_view_v1
 ) {
   let line = FakeHost.LogLine(
-    level: FakeHost.LogLine.Level(rawValue: level) ?? .critical,
-    text: unsafe String(decoding: bytes(text), as: UTF8.self), path: Exchanges.find(request)?.path)
+    FakeHost.LogLine.Level(rawValue: level) ?? .critical, unsafe String(decoding: bytes(text), as: UTF8.self),
+    path: Exchanges.find(request)?.path)
   unsafe HostMemory.core(host)?.write(line)
 }
 

@@ -158,7 +158,7 @@ private func stop(_ instance: UnsafeMutableRawPointer?) -> council_status {
 private func destroy(_ instance: UnsafeMutableRawPointer?) {
   guard let instance = unsafe instance else { return }
   // Safe: the host destroys once what create retained, with nothing in flight.
-  unsafe Unmanaged<Instance>.fromOpaque(instance).release()
+  unsafe Unmanaged<Instance>.fromOpaque(instance).takeRetainedValue().close()
 }
 
 private func getExtension(_ instance: UnsafeMutableRawPointer?, _ id: UnsafePointer<CChar>?)

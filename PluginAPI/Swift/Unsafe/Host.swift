@@ -1,9 +1,14 @@
 import CCouncil
+import Synchronization
 
 /// The host as one instance sees it: its tables, called with spans and strings instead of pointers.
-// Safe to share: the tables never change while the instance lives, and their functions may be called on any thread,
-// but for `get`, which checks by the request's name that its handler is still running.
-@safe final class Host: @unchecked Sendable {
+///
+/// A pointer without a reference count: requests are handled on many cores at once, and a count that all of them
+/// change would be the one thing they wait for. What it points to stays until the process ends, as the
+/// plugin's image does; ``close()`` turns calls that come after destroy into refusals.
+// Safe to share: the tables never change, their functions may be called on any thread, and `get` checks by the
+// request's name that its handler is still running.
+@safe struct Host: @unchecked Sendable {
   /// What `get` reads, in the numbers of council.h.
   enum Part: UInt32 {
     case method = 1
@@ -11,28 +16,46 @@ import CCouncil
     case headers
   }
 
-  /// The automation's id.
-  let automation: String
-  private let host: UnsafePointer<council_host_v1>
-  private let http: council_http_v1
-  private let records: council_records_v1?
-  private let logging: council_log_v1?
+  @safe private struct State: ~Copyable {
+    let automation: String
+    let host: UnsafePointer<council_host_v1>
+    let http: council_http_v1
+    let records: council_records_v1?
+    let logging: council_log_v1?
+    let isOpen = Atomic(true)
+  }
+
+  private let state: UnsafeMutablePointer<State>
 
   /// nil when the host lacks `council.http/1`.
   init?(_ host: UnsafePointer<council_host_v1>, automation: String) {
     // Safe: the contract has the host valid until destroy, and its tables as long as the process.
     guard let http: council_http_v1 = unsafe Host.table(host, COUNCIL_HTTP_V1) else { return nil }
-    unsafe self.host = host
-    self.http = http
-    unsafe records = Host.table(host, COUNCIL_RECORDS_V1)
-    unsafe logging = Host.table(host, COUNCIL_LOG_V1)
-    self.automation = automation
+    unsafe state = .allocate(capacity: 1)
+    unsafe state.initialize(
+      to: State(
+        automation: automation, host: host, http: http, records: Host.table(host, COUNCIL_RECORDS_V1),
+        logging: Host.table(host, COUNCIL_LOG_V1)))
   }
 
   private static func table<Table>(_ host: UnsafePointer<council_host_v1>, _ id: String) -> Table? {
     // Safe: an extension's id stands for the type of its table, which never changes.
     unsafe host.pointee.get_extension(host, id)?.assumingMemoryBound(to: Table.self).pointee
   }
+
+  /// The automation's id.
+  var automation: String { unsafe state.pointee.automation }
+
+  // Safe, all four: the state is never freed.
+  private var http: council_http_v1 { unsafe state.pointee.http }
+  private var records: council_records_v1? { unsafe isOpen ? state.pointee.records : nil }
+  private var logging: council_log_v1? { unsafe isOpen ? state.pointee.logging : nil }
+  private var host: UnsafePointer<council_host_v1> { unsafe state.pointee.host }
+
+  private var isOpen: Bool { unsafe state.pointee.isOpen.load(ordering: .acquiring) }
+
+  /// The host is about to be gone: only requests can be named to it, which are stale.
+  func close() { unsafe state.pointee.isOpen.store(false, ordering: .releasing) }
 
   /// The reason of a create or activate that is about to fail.
   func fail(_ text: String) {

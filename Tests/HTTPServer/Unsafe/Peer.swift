@@ -121,14 +121,15 @@ final class Peer: @unchecked Sendable {
     }
   }
 
-  /// Whether the other side closes, without sending anything before.
-  var isClosedByServer: Bool { receive().isEmpty && lastErrorWasNotTimeout }
+  /// Whether bytes, or the end, are there to be read.
+  var hasAnswer: Bool { hears(within: .zero) }
 
-  private var lastErrorWasNotTimeout: Bool {
-    var byte: UInt8 = 0
-    // Safe: one byte.
-    let count = unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
-    return count == 0 || (count < 0 && errno != EAGAIN)
+  /// Waits for bytes or the end of the connection.
+  func hears(within patience: Duration) -> Bool {
+    var one = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let milliseconds = patience / .milliseconds(1)
+    // Safe: one entry.
+    return unsafe poll(&one, 1, Int32(milliseconds)) > 0
   }
 }
 
@@ -167,14 +168,27 @@ extension [UInt8] {
   }
 }
 
-/// Raises the limit of descriptors; false where the system does not allow it.
-func canOpen(descriptors: Int) -> Bool {
-  var limit = rlimit()
-  let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-  // Safe: both calls read or fill the struct.
-  guard unsafe getrlimit(kind, &limit) == 0 else { return false }
-  if limit.rlim_cur >= rlim_t(descriptors) { return true }
-  limit.rlim_cur = rlim_t(descriptors)
-  limit.rlim_max = max(limit.rlim_max, limit.rlim_cur)
-  return unsafe setrlimit(kind, &limit) == 0
+/// An IPv4 address of this machine that is not loopback.
+func ownAddress() -> String? {
+  var first: UnsafeMutablePointer<ifaddrs>?
+  // Safe: the list is read until it ends, and given back; an address of family AF_INET is a sockaddr_in.
+  guard unsafe getifaddrs(&first) == 0 else { return nil }
+  defer { unsafe freeifaddrs(first) }
+  var next = unsafe first
+  while let entry = unsafe next {
+    defer { unsafe next = entry.pointee.ifa_next }
+    guard let address = unsafe entry.pointee.ifa_addr, Int32(unsafe address.pointee.sa_family) == AF_INET
+    else {
+      continue
+    }
+    let text = unsafe address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
+      var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
+      return unsafe text.withUnsafeMutableBufferPointer { buffer in
+        unsafe inet_ntop(AF_INET, &address.pointee.sin_addr, buffer.baseAddress, socklen_t(INET_ADDRSTRLEN))
+          .map { unsafe String(cString: $0) }
+      }
+    }
+    if let text, !text.hasPrefix("127.") { return text }
+  }
+  return nil
 }

@@ -66,10 +66,14 @@ int chttpedge_accept(int fd, struct sockaddr *peer, socklen_t *length) {
 
 int chttpedge_bell(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-int64_t chttpedge_bytes_received(int fd) {
+/* TCP_ESTABLISHED is an enumerator of netinet/tcp.h, which clashes with linux/tcp.h. */
+enum { tcp_established = 1 };
+
+int64_t chttpedge_bytes_received(int fd, int *peer_closed) {
   struct tcp_info info;
   socklen_t length = sizeof info;
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return -1;
   if (length < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received) return -1;
+  *peer_closed = info.tcpi_state != tcp_established;
   return (int64_t)info.tcpi_bytes_received;
 }

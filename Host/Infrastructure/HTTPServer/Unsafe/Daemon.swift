@@ -23,7 +23,7 @@ final class Daemon: @unchecked Sendable {
     unsafe options.threads = UInt32(
       configuration.threads > 0 ? configuration.threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     unsafe options.connections = UInt32(configuration.maxConnections)
-    unsafe options.connection_memory = configuration.maxHeadBytes * 2
+    unsafe options.connection_memory = configuration.connectionMemory
     unsafe options.stack_bytes = 1024 * 1024
     if let tls {
       unsafe options.certificate = UnsafePointer(tls.certificate)

@@ -177,7 +177,7 @@ extension Keeper {
       let moved = Int64(link.moved.load(ordering: .relaxed))
       if server.deadlines.areOver(watch, now: now, moved: moved) {
         expire(link, word, answers: watch.phase == .head || watch.phase == .body)
-      } else if watch.phase == .idle {
+      } else if watch.phase == .idle || watch.phase == .fresh {
         if drains, now - watch.since >= drainIdle {
           expire(link, word, answers: false)
         } else if isDripping(link, watch, now) {
@@ -194,9 +194,15 @@ extension Keeper {
 
   private func isDripping(_ link: Link, _ watch: Watch, _ now: Int64) -> Bool {
     link.drip.isOver(
-      idleSince: watch.since, now: now, limit: server.deadlines.headMilliseconds,
-      received: {
-        link.descriptor.withLock { $0 >= 0 ? chttpedge_bytes_received($0) : -1 }
+      watch, now: now, limit: server.deadlines.headMilliseconds,
+      look: {
+        link.descriptor.withLock { descriptor in
+          guard descriptor >= 0 else { return nil }
+          var closed: Int32 = 0
+          // Safe: the call fills the number.
+          let bytes = unsafe chttpedge_bytes_received(descriptor, &closed)
+          return bytes >= 0 ? SocketSight(bytes: bytes, peerClosed: closed != 0) : nil
+        }
       })
   }
 
@@ -212,24 +218,30 @@ extension Keeper {
         ).exchanged
       else { return }
       if answers, server.configuration.tls == nil {
-        // Safe: the text is static; a full socket buffer drops it.
-        _ = unsafe send(
-          descriptor, Keeper.timeout.utf8Start, Keeper.timeout.utf8CodeUnitCount,
-          Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        // Safe: the whole array with its count; a full socket buffer drops it.
+        _ = unsafe Keeper.timeout.withUnsafeBytes {
+          unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
       }
       shutdown(descriptor, Int32(SHUT_RDWR))
     }
   }
 
-  private static let timeout: StaticString = """
-    HTTP/1.1 408 Request Timeout\r
-    Connection: close\r
-    Content-Type: application/problem+json\r
-    Content-Length: 153\r
-    \r
-    {"code":"http.timeout","detail":"The request came too slowly.","status":408,\
-    "title":"Request Timeout","type":"urn:council:problem:http.timeout"}
-    """
+  private static let timeout: [UInt8] = {
+    let body = """
+      {"code":"http.timeout","detail":"The request came too slowly.","status":408,\
+      "title":"Request Timeout","type":"urn:council:problem:http.timeout"}
+      """
+    let head = """
+      HTTP/1.1 408 Request Timeout\r
+      Connection: close\r
+      Content-Type: application/problem+json\r
+      Content-Length: \(body.utf8.count)\r
+      \r
+
+      """
+    return Array((head + body).utf8)
+  }()
 }
 
 // MARK: - Lingering

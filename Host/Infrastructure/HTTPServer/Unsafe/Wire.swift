@@ -150,6 +150,12 @@ struct Wire: @unchecked Sendable {
         isHTTP10: out.version_1_0 != 0, expectsContinue: out.expect == 1, expectsOther: out.expect == 2))
   }
 
+  /// Bytes of the request line and the headers, once they are complete.
+  var headBytes: Int {
+    // Safe: called for a live connection.
+    unsafe chttpedge_head_bytes(connection)
+  }
+
   struct HeadFaultError: Error { var fault: HeadFault }
 }
 

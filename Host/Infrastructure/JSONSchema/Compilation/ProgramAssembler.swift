@@ -65,7 +65,8 @@ struct ProgramAssembler {
       candidates: memory.table(candidates), numbers: memory.table(numbers), strings: memory.table(strings),
       arrays: memory.table(arrays), objects: memory.table(objects),
       namedPatterns: memory.table(namedPatterns), triggers: memory.table(triggers),
-      choices: memory.table(choices), constants: memory.table(constants), entries: memory.table(entries),
+      patterns: memory.table(graph.patterns.patterns), choices: memory.table(choices),
+      constants: memory.table(constants), entries: memory.table(entries),
       slots: memory.table(slots), bytes: memory.table(bytes))
     return Program(
       tables: tables, memory: memory, root: aliases[graph.root], isDynamic: isDynamic,

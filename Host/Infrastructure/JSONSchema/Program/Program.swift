@@ -98,6 +98,7 @@ final class Program: CompiledSchema {
     var objects: FixedTable<ObjectRules>
     var namedPatterns: FixedTable<NamedPattern>
     var triggers: FixedTable<Trigger>
+    var patterns: FixedTable<Pattern>
     var choices: FixedTable<Choices>
     var constants: FixedTable<Constant>
     var entries: FixedTable<NameEntry>
@@ -112,7 +113,6 @@ final class Program: CompiledSchema {
   let root: Int32
   /// Whether the chain of resources must be kept while evaluating.
   let isDynamic: Bool
-  let patterns: PatternTable
   let patternTexts: [String]
   /// What a value may be, in words, for each ``Choices``.
   let choiceTexts: [String]
@@ -120,6 +120,7 @@ final class Program: CompiledSchema {
   let scratches: ThreadSlots<Scratch>
   // Owns what `tables` points to.
   private let memory: TableMemory
+  private let patterns: PatternTable
   private let parameters: ParameterTypes
 
   init(

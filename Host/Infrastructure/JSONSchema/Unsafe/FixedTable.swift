@@ -1,3 +1,5 @@
+import Glibc
+
 /// Elements that never change, at an address that never moves: reading one counts no references, which a
 /// thread would otherwise do to memory that all threads share.
 ///
@@ -28,11 +30,10 @@ extension FixedTable where Element == UInt8 {
   /// Whether the bytes from `offset` on are `bytes`.
   func holds(_ bytes: Span<UInt8>, at offset: Int) -> Bool {
     precondition(offset >= 0 && offset + bytes.count <= count)
-    for index in bytes.indices {
-      // Safe: the bound was checked for the whole range.
-      if unsafe base[offset + index] != bytes[index] { return false }
+    return unsafe bytes.withUnsafeBytes { other in
+      // Safe: the bound was checked for the whole range, and both sides have that many bytes.
+      unsafe other.count == 0 || memcmp(base + offset, other.baseAddress!, other.count) == 0
     }
-    return true
   }
 
   func text(at offset: Int, count length: Int) -> String {

@@ -13,52 +13,55 @@ enum MatchOutcome {
   case yes, no, exhausted
 }
 
-/// The compiled patterns of one program. Immutable once the program is built; then any thread may match.
+/// One compiled pattern, as a table of a program keeps it: valid as long as the ``PatternTable`` that made it.
+@safe
+struct Pattern: BitwiseCopyable, @unchecked Sendable {
+  // Sendable: PCRE2 never writes to compiled code.
+  fileprivate let code: OpaquePointer
+
+  fileprivate init(code: OpaquePointer) { unsafe self.code = unsafe code }
+
+  /// Whether the pattern occurs in `text`, which must be valid UTF-8: any string of a JSONDocument is.
+  func find(in text: Span<UInt8>, with matcher: PatternMatcher) -> MatchOutcome {
+    let status = unsafe text.withUnsafeBufferPointer { bytes in unsafe matcher.match(code, bytes) }
+    switch status {
+    case 0...: return .yes
+    case PCRE2_ERROR_NOMATCH: return .no
+    default: return .exhausted
+    }
+  }
+}
+
+/// Owns the compiled patterns of one program.
 @safe
 final class PatternTable: @unchecked Sendable {
-  // Sendable: `codes` grows only while one thread builds the program, and PCRE2 never writes to compiled code.
-  private var codes: [OpaquePointer] = unsafe []
-  private var jitted: [Bool] = []
+  // Sendable: changes only while one thread builds the program.
+  private(set) var patterns: [Pattern] = []
 
   deinit {
     // Safe: each was made once by `add`.
-    while let code = unsafe codes.popLast() { unsafe pcre2_code_free_8(code) }
+    for pattern in patterns { unsafe pcre2_code_free_8(pattern.code) }
   }
-
-  var count: Int { jitted.count }
 
   /// Compiles a pattern in PCRE2's syntax and gives its number.
   func add(_ pattern: [UInt8]) throws(PatternError) -> Int {
     var code: Int32 = 0
     var offset = 0
-    let options =
-      PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF
+    let options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF
     let compiled = unsafe pattern.withUnsafeBufferPointer { bytes in
-      // Safe: PCRE2 reads exactly the counted bytes, and keeps none of them.
-      unsafe pcre2_compile_8(bytes.baseAddress, bytes.count, options, &code, &offset, nil)
+      // Safe: PCRE2 reads exactly the counted bytes, and keeps none of them. It takes no null pattern.
+      bytes.count > 0
+        ? unsafe pcre2_compile_8(bytes.baseAddress, bytes.count, options, &code, &offset, nil)
+        : unsafe pcre2_compile_8("", 0, options, &code, &offset, nil)
     }
     guard let compiled = unsafe compiled else {
       // 125: a lookbehind without a fixed length, which ECMA-262 allows.
       throw PatternError(reason: message(of: code), unsupported: code == 125)
     }
     // Without JIT (a system that forbids writable code pages) the interpreter matches, within the same limits.
-    let isJitted = unsafe pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE)) == 0
-    unsafe codes.append(compiled)
-    jitted.append(isJitted)
-    return count - 1
-  }
-
-  /// Whether pattern `index` occurs in `text`, which must be valid UTF-8: any string of a JSONDocument is.
-  func find(_ index: Int, in text: Span<UInt8>, with matcher: PatternMatcher) -> MatchOutcome {
-    let code = unsafe codes[index]
-    let status = unsafe text.withUnsafeBufferPointer { bytes in
-      unsafe matcher.match(code, bytes)
-    }
-    switch status {
-    case 0...: return .yes
-    case PCRE2_ERROR_NOMATCH: return .no
-    default: return .exhausted
-    }
+    unsafe pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE))
+    unsafe patterns.append(Pattern(code: compiled))
+    return patterns.count - 1
   }
 }
 
@@ -95,10 +98,7 @@ final class PatternMatcher {
   fileprivate func match(_ code: OpaquePointer, _ text: UnsafeBufferPointer<UInt8>) -> Int32 {
     // PCRE2 takes no null subject, even when empty.
     guard let base = text.baseAddress else {
-      return unsafe withUnsafeBytes(of: UInt8(0)) { empty in
-        unsafe pcre2_match_8(
-          code, empty.bindMemory(to: UInt8.self).baseAddress, 0, 0, PCRE2_NO_UTF_CHECK, data, context)
-      }
+      return unsafe pcre2_match_8(code, "", 0, 0, PCRE2_NO_UTF_CHECK, data, context)
     }
     return unsafe pcre2_match_8(code, base, text.count, 0, PCRE2_NO_UTF_CHECK, data, context)
   }

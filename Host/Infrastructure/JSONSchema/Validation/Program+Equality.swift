@@ -169,20 +169,33 @@ extension Program {
   }
 
   private func hasDuplicateKey(inSmall object: JSONElement, _ run: inout Run) -> Bool {
+    var digests = InlineArray<8, UInt64>(repeating: 0)
     var found = false
     var members = object.members
+    var count = 0
     while members.next() {
-      let key = members.key
-      var later = object.members
-      while later.next(), later.name.index < members.name.index {
-        if later.key.isEqual(to: key) {
+      let digest = members.name.digest
+      for index in 0..<count where digests[index] == digest {
+        if isRepeated(members.name, in: object) {
           found = true
           failDuplicate(members.name, &run)
           if !run.goesOn { return true }
         }
+        break
       }
+      digests[count] = digest
+      count += 1
     }
     return found
+  }
+
+  /// Whether a member before this one has the same key.
+  private func isRepeated(_ name: JSONElement, in object: JSONElement) -> Bool {
+    var members = object.members
+    while members.next(), members.name.index < name.index {
+      if members.key.isEqual(to: name.utf8!) { return true }
+    }
+    return false
   }
 
   private func failDuplicate(_ name: JSONElement, _ run: inout Run) {

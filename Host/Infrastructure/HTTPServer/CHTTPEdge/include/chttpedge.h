@@ -110,8 +110,9 @@ int chttpedge_read_head(struct MHD_Connection *connection, const char *method, c
 int chttpedge_accept(int fd, struct sockaddr *peer, socklen_t *length);
 int chttpedge_bell(void);
 
-/* Bytes that arrived on a TCP socket since it was opened; -1 when the kernel does not say. [any] */
-int64_t chttpedge_bytes_received(int fd);
+/* Bytes that arrived on a TCP socket since it was opened, and whether the peer has closed its side; -1 when
+ * the kernel does not say. [any] */
+int64_t chttpedge_bytes_received(int fd, int *peer_closed);
 
 /* Whether the library's refusals reach `faulted`: see interposed.c. [any] after chttpedge_start */
 int chttpedge_interposed(void);

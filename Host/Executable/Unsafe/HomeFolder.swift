@@ -1,0 +1,52 @@
+import Glibc
+import Kernel
+
+/// The folder that holds everything a host keeps. One host at a time has it.
+struct HomeFolder {
+  let path: String
+  private let lock: Int32
+
+  /// Makes the folder, readable by its owner alone, and takes it. Throws `home.in_use` when another host has it.
+  static func open(_ path: String) throws(Problem) -> HomeFolder {
+    let absolute = try make(path)
+    let lock = unsafe Glibc.open(absolute + "/host.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      throw Problem(
+        409, "home.in_use",
+        "Another host uses \(absolute), or it cannot be written. Stop that host, or name another folder with --home."
+      )
+    }
+    return HomeFolder(path: absolute, lock: lock)
+  }
+
+  /// Makes the folder where there is none; returns its absolute path.
+  static func make(_ path: String) throws(Problem) -> String {
+    var partial = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      partial += part + "/"
+      if unsafe mkdir(partial, 0o700) != 0, errno != EEXIST {
+        throw Problem(500, "home.unavailable", "The folder \(partial) cannot be made (errno \(errno)).")
+      }
+    }
+    guard let resolved = unsafe realpath(path, nil) else {
+      throw Problem(500, "home.unavailable", "The folder \(path) cannot be found (errno \(errno)).")
+    }
+    // Safe: realpath allocated the text; it is copied, then freed once.
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Writes a file that only its owner can read; one that exists is not touched.
+  static func writeSecret(_ text: String, to path: String) throws(Problem) {
+    let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else {
+      throw Problem(409, "secret.exists", "\(path) exists already or cannot be written (errno \(errno)).")
+    }
+    defer { close(file) }
+    let line = Array((text + "\n").utf8)
+    // Safe: the count is the array's own.
+    guard unsafe write(file, line, line.count) == line.count, fsync(file) == 0 else {
+      throw Problem(500, "secret.failed", "\(path) cannot be written (errno \(errno)).")
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import Domain
+
+/// SQL of one query after FROM, with its values. Equal text means an equal statement: it is the cache's key.
+struct Clause {
+  private(set) var sql: [UInt8] = []
+  private(set) var values: [RecordValue] = []
+  private let collection: CompiledCollection
+
+  init(_ collection: CompiledCollection) {
+    self.collection = collection
+    sql.reserveCapacity(160)
+  }
+
+  private mutating func text(_ text: String) { sql.append(contentsOf: text.utf8) }
+
+  private mutating func column(_ member: Int) { sql.append(contentsOf: collection.columns[member]) }
+
+  private mutating func parameter(_ value: RecordValue) {
+    sql.append(UInt8(ascii: "?"))
+    values.append(value)
+  }
+
+  // MARK: Filters
+
+  /// Everything that the filter and the segment take, without order.
+  mutating func add(filter: RecordFilter?, segment: Segment? = nil) {
+    guard filter != nil || segment != nil else { return }
+    text(" WHERE ")
+    if let segment {
+      add(segment)
+      if filter != nil { text(" AND ") }
+    }
+    if let filter { add(filter) }
+  }
+
+  private mutating func add(_ filter: RecordFilter) {
+    switch filter {
+    case .compare(let member, let comparison, let operand):
+      column(member)
+      switch comparison {
+      case .equal: text("=")
+      // Not `<>`: a missing value differs from every value.
+      case .notEqual: text(" IS NOT ")
+      case .greater: text(">")
+      case .greaterOrEqual: text(">=")
+      case .less: text("<")
+      case .lessOrEqual: text("<=")
+      }
+      parameter(operand.value)
+    case .isNull(let member, let flag):
+      column(member)
+      text(flag ? " IS NULL" : " IS NOT NULL")
+    case .oneOf(let member, let operands, let negated):
+      add(member, among: operands, negated: negated)
+    case .prefix(let member, let operand):
+      guard case .text(let prefix) = operand.value else { preconditionFailure("a prefix is text") }
+      text("(")
+      column(member)
+      text(">=")
+      parameter(operand.value)
+      // Up to the next text that does not start so: a range, which an index serves.
+      if let bound = upperBound(ofPrefix: prefix) {
+        text(" AND ")
+        column(member)
+        text("<")
+        parameter(.text(bound))
+      }
+      text(")")
+    case .contains(let member, let operand):
+      text("instr(")
+      column(member)
+      text(",")
+      parameter(operand.value)
+      text(")>0")
+    case .all(let filters): add(filters, joined: " AND ")
+    case .any(let filters): add(filters, joined: " OR ")
+    case .not(let inner):
+      // Two-valued: what is unknown to SQL, for a missing value, is false to us.
+      text("((")
+      add(inner)
+      text(") IS NOT TRUE)")
+    }
+  }
+
+  private mutating func add(_ filters: [RecordFilter], joined separator: String) {
+    text("(")
+    for (index, filter) in filters.enumerated() {
+      if index > 0 { text(separator) }
+      add(filter)
+    }
+    text(")")
+  }
+
+  private mutating func add(
+    _ member: Int, among operands: [RecordFilter.Operand], negated: Bool
+  ) {
+    if negated {
+      text("(")
+      column(member)
+      text(" IS NULL OR ")
+    }
+    column(member)
+    text(negated ? " NOT IN (" : " IN (")
+    // Filled up to a power of two by repeating the last, so that few statements serve every length.
+    var count = 1
+    while count < operands.count { count *= 2 }
+    for index in 0..<count {
+      if index > 0 { text(",") }
+      parameter(operands[min(index, operands.count - 1)].value)
+    }
+    text(negated ? "))" : ")")
+  }
+
+  // MARK: Order and position
+
+  mutating func add(order: [RecordQuery.Order], limit: Int) {
+    text(" ORDER BY ")
+    for (index, part) in order.enumerated() {
+      if index > 0 { text(",") }
+      column(part.member)
+      if part.descending { text(" DESC") }
+    }
+    text(" LIMIT ")
+    parameter(.integer(Int64(limit)))
+  }
+
+  /// The columns whose values make a cursor, after the JSON in the list of results.
+  static func cursorColumns(_ order: [RecordQuery.Order], of collection: CompiledCollection) -> String {
+    order.map { "," + String(decoding: collection.columns[$0.member], as: UTF8.self) }.joined()
+  }
+
+  /// Part of what comes after a position in an order: the first members equal to the position's, the next
+  /// one beyond it, the rest free.
+  ///
+  /// One range of one index each, which a condition with OR would not be. A page reads the segments one after the other
+  /// until it is full.
+  struct Segment {
+    enum Bound { case above, below, null, notNull }
+
+    var position: [RecordValue]
+    var order: [RecordQuery.Order]
+    /// How many members are equal to the position's.
+    var equal: Int
+    var bound: Bound
+
+    /// What comes after `position`, nearest first. Null sorts before every value.
+    static func all(after position: [RecordValue], in order: [RecordQuery.Order], of schema: RecordSchema)
+      -> [Segment]
+    {
+      var segments: [Segment] = []
+      for equal in order.indices.reversed() {
+        let isNull = position[equal] == .null
+        let bounds: [Bound] =
+          switch (order[equal].descending, isNull) {
+          case (false, false): [.above]
+          case (false, true): [.notNull]
+          case (true, false): schema.members[order[equal].member].isNeverNull ? [.below] : [.below, .null]
+          case (true, true): []
+          }
+        for bound in bounds {
+          segments.append(Segment(position: position, order: order, equal: equal, bound: bound))
+        }
+      }
+      return segments
+    }
+
+    /// The order within the segment: members that are equal throughout do not take part.
+    var rest: [RecordQuery.Order] { Array(order[(bound == .null ? equal + 1 : equal)...]) }
+  }
+
+  private mutating func add(_ segment: Segment) {
+    for index in 0..<segment.equal {
+      column(segment.order[index].member)
+      if segment.position[index] == .null {
+        text(" IS NULL AND ")
+      } else {
+        text("=")
+        parameter(segment.position[index])
+        text(" AND ")
+      }
+    }
+    column(segment.order[segment.equal].member)
+    switch segment.bound {
+    case .above:
+      text(">")
+      parameter(segment.position[segment.equal])
+    case .below:
+      text("<")
+      parameter(segment.position[segment.equal])
+    case .null: text(" IS NULL")
+    case .notNull: text(" IS NOT NULL")
+    }
+  }
+}

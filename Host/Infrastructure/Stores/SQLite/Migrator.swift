@@ -1,0 +1,277 @@
+import Domain
+import Kernel
+
+/// What a file remembers of its collections, and the steps from one declaration to the next.
+///
+/// Beside one table per collection the file has `_council_schemas` (every distinct declaration that was applied),
+/// `_council_fields` and `_council_indexes` (what the tables have, shown or hidden). Collection names start with a
+/// letter, so these never meet them.
+struct Migrator {
+  /// PRAGMA user_version of a file in this layout.
+  static let layout: Int64 = 1
+
+  let connection: Connection
+  let configuration: SQLiteConfiguration
+
+  // MARK: Reading
+
+  /// What the file knows. Throws `records.newer_layout` for a file of a later host.
+  func stored() throws(Problem) -> StoredSchema {
+    do {
+      let layout = try integer("PRAGMA user_version")
+      if layout > Migrator.layout {
+        throw Problem(
+          500, "records.newer_layout",
+          "the records were written by a later version of the host (layout \(layout); this one knows "
+            + "\(Migrator.layout))",
+          members: ["found": .integer(layout), "known": .integer(Migrator.layout)])
+      }
+      guard layout == Migrator.layout else { return StoredSchema() }
+      return try readStored()
+    } catch let error as SQLiteError {
+      throw error.problem(configuration)
+    } catch let problem as Problem {
+      throw problem
+    } catch {
+      throw .recordsInternal("\(error)")
+    }
+  }
+
+  private func readStored() throws -> StoredSchema {
+    var stored = StoredSchema()
+    try rows("SELECT text,is_current FROM _council_schemas ORDER BY id") { row in
+      guard let declarations = CollectionDeclaration.read(storedText: row.text(0)) else { return }
+      stored.history.append(declarations)
+      if row.integer(1) == 1 { stored.current = declarations }
+    }
+    try rows("SELECT collection,name,type,has_default FROM _council_fields") { row in
+      guard let type = FieldDeclaration.FieldType(rawValue: row.text(2)) else { return }
+      stored.collections[row.text(0), default: .init(fields: [:], indexes: [])].fields[row.text(1)] =
+        StoredSchema.Field(type: type, hasDefault: row.integer(3) == 1)
+    }
+    try rows("SELECT collection,fields,is_unique FROM _council_indexes") { row in
+      let fields = row.text(1).split(separator: ",").map { String($0) }
+      stored.collections[row.text(0), default: .init(fields: [:], indexes: [])].indexes.insert(
+        StoredSchema.Index(fields: fields, unique: row.integer(2) == 1))
+    }
+    return stored
+  }
+
+  // MARK: Planning
+
+  /// The migration to these schemas. Throws `records.migration_destructive` with everything that forbids it, looked up
+  /// in the records where that is needed. Changes nothing.
+  func plan(_ schemas: [RecordSchema]) throws(Problem) -> SchemaMigration {
+    let migration = SchemaMigration(from: try stored(), to: schemas)
+    var refusals = migration.refusals
+    do throws(SQLiteError) {
+      for check in migration.checks {
+        if let refusal = try refusal(check) { refusals.append(refusal) }
+      }
+    } catch {
+      throw error.problem(configuration)
+    }
+    guard refusals.isEmpty else { throw .recordMigrationDestructive(refusals) }
+    return migration
+  }
+
+  private func refusal(_ check: SchemaMigration.Check) throws(SQLiteError) -> SchemaMigration.Refusal? {
+    switch check {
+    case .noDuplicates(let collection, let field):
+      let name = SQL.quoted(field)
+      let count = try integer(
+        """
+        SELECT count(*) FROM (SELECT 1 FROM \(SQL.quoted(collection)) WHERE \(name) IS NOT NULL \
+        GROUP BY \(name) HAVING count(*)>1 LIMIT 1000)
+        """)
+      guard count > 0 else { return nil }
+      return SchemaMigration.Refusal(
+        "duplicate_values", collection, field,
+        "field \(field) of \(collection) is declared unique, but \(count) values occur more than once")
+    case .noNulls(let collection, let field):
+      let count = try integer(
+        "SELECT count(*) FROM \(SQL.quoted(collection)) WHERE \(SQL.quoted(field)) IS NULL")
+      guard count > 0 else { return nil }
+      return SchemaMigration.Refusal(
+        "missing_values", collection, field,
+        "field \(field) of \(collection) is declared required, but \(count) records lack it")
+    case .valuesFit(let collection, let field):
+      let count = try misfits(of: field, in: collection)
+      guard count > 0 else { return nil }
+      return SchemaMigration.Refusal(
+        "values_out_of_bounds", collection, field.name,
+        "\(count) records of \(collection) have a \(field.name) that its declaration no longer allows")
+    }
+  }
+
+  private func misfits(of field: FieldDeclaration, in collection: String) throws(SQLiteError) -> Int64 {
+    let name = SQL.quoted(field.name)
+    var conditions: [String] = []
+    var values: [RecordValue] = []
+    if let allowed = field.allowed {
+      conditions.append("\(name) IN (\(allowed.map { _ in "?" }.joined(separator: ",")))")
+      values += allowed.map { .text(Array($0.utf8)) }
+    }
+    for (bound, expression) in [
+      (field.minLength.map { RecordValue.integer(Int64($0)) }, "length(\(name))>=?"),
+      (field.maxLength.map { RecordValue.integer(Int64($0)) }, "length(\(name))<=?"),
+      (field.minimum.map { RecordValue.number($0) }, "\(name)>=?"),
+      (field.maximum.map { RecordValue.number($0) }, "\(name)<=?"),
+    ] {
+      guard let bound else { continue }
+      conditions.append(expression)
+      values.append(bound)
+    }
+    guard !conditions.isEmpty else { return 0 }
+    return try integer(
+      """
+      SELECT count(*) FROM \(SQL.quoted(collection)) WHERE \(name) IS NOT NULL \
+      AND NOT (\(conditions.joined(separator: " AND ")))
+      """, values)
+  }
+
+  // MARK: Applying
+
+  /// Plans again, inside the writer's transaction, and takes the steps.
+  func migrate(to schemas: [RecordSchema]) throws(Problem) -> SchemaMigration {
+    let migration = try plan(schemas)
+    do throws(SQLiteError) {
+      if try integer("PRAGMA user_version") == 0 { try makeLayout() }
+      for step in migration.steps { try take(step, schemas) }
+      try remember(schemas)
+    } catch {
+      throw error.problem(configuration)
+    }
+    return migration
+  }
+
+  private func makeLayout() throws(SQLiteError) {
+    for sql in [
+      """
+      CREATE TABLE _council_schemas(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, \
+      is_current INTEGER NOT NULL) STRICT
+      """,
+      """
+      CREATE TABLE _council_fields(collection TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, \
+      has_default INTEGER NOT NULL, PRIMARY KEY(collection,name)) STRICT, WITHOUT ROWID
+      """,
+      """
+      CREATE TABLE _council_indexes(collection TEXT NOT NULL, fields TEXT NOT NULL, \
+      is_unique INTEGER NOT NULL, PRIMARY KEY(collection,fields,is_unique)) STRICT, WITHOUT ROWID
+      """,
+      "PRAGMA user_version=\(Migrator.layout)",
+    ] { try connection.execute(sql) }
+  }
+
+  private func take(_ step: SchemaMigration.Step, _ schemas: [RecordSchema]) throws(SQLiteError) {
+    switch step {
+    case .createCollection(let declaration):
+      try create(declaration, schemas)
+    case .addField(let collection, let field):
+      let value = fallback(field, collection, schemas)
+      try connection.execute(
+        "ALTER TABLE \(SQL.quoted(collection)) ADD COLUMN \(SQL.column(field, default: value))")
+      try remember(field, of: collection, hasDefault: value != .null)
+    case .fill(let collection, let field):
+      let statement = try connection.prepare(
+        "UPDATE \(SQL.quoted(collection)) SET \(SQL.quoted(field.name))=? WHERE \(SQL.quoted(field.name)) IS NULL"
+      )
+      try statement.bind(1, fallback(field, collection, schemas))
+      try statement.run()
+    case .addIndex(let collection, let index):
+      try connection.execute(
+        """
+        CREATE \(index.unique ? "UNIQUE " : "")INDEX \(name(index, collection)) \
+        ON \(SQL.quoted(collection))(\(index.fields.map { SQL.quoted($0) }.joined(separator: ",")))
+        """)
+      try run("INSERT INTO _council_indexes VALUES(?,?,?)", row(index, collection))
+    case .dropIndex(let collection, let index):
+      try connection.execute("DROP INDEX \(name(index, collection))")
+      try run(
+        "DELETE FROM _council_indexes WHERE collection=? AND fields=? AND is_unique=?", row(index, collection)
+      )
+    }
+  }
+
+  /// The table's key is the id and the rows lie in its tree: a get is one descent, and every index ends with
+  /// the id, which is what a page's order ends with.
+  private func create(_ declaration: CollectionDeclaration, _ schemas: [RecordSchema]) throws(SQLiteError) {
+    var columns = ["\"id\" TEXT NOT NULL PRIMARY KEY"]
+    for field in declaration.fields {
+      columns.append(SQL.column(field, default: fallback(field, declaration.name, schemas)))
+    }
+    columns += [
+      "\"version\" INTEGER NOT NULL", "\"created_at\" TEXT NOT NULL", "\"updated_at\" TEXT NOT NULL",
+    ]
+    try connection.execute(
+      "CREATE TABLE \(SQL.quoted(declaration.name))(\(columns.joined(separator: ","))) STRICT, WITHOUT ROWID")
+    for field in declaration.fields {
+      let value = fallback(field, declaration.name, schemas)
+      try remember(field, of: declaration.name, hasDefault: value != .null)
+    }
+  }
+
+  private func fallback(
+    _ field: FieldDeclaration, _ collection: String, _ schemas: [RecordSchema]
+  ) -> RecordValue {
+    guard let schema = schemas.first(where: { $0.name == collection }),
+      let member = schema.member(named: field.name)
+    else { return .null }
+    return schema.defaults[member - 1]
+  }
+
+  private func remember(
+    _ field: FieldDeclaration, of collection: String, hasDefault: Bool
+  ) throws(SQLiteError) {
+    try run(
+      "INSERT INTO _council_fields VALUES(?,?,?,?)",
+      [
+        text(collection), text(field.name), text(field.type.rawValue), .integer(hasDefault ? 1 : 0),
+      ])
+  }
+
+  private func remember(_ schemas: [RecordSchema]) throws(SQLiteError) {
+    let declared = CollectionDeclaration.storedText(schemas.map(\.declaration))
+    let isCurrent = try integer(
+      "SELECT count(*) FROM _council_schemas WHERE text=? AND is_current=1", [text(declared)])
+    if isCurrent == 1 { return }
+    try run("UPDATE _council_schemas SET is_current=0 WHERE is_current=1")
+    try run(
+      "INSERT INTO _council_schemas(text,is_current) VALUES(?,1) ON CONFLICT(text) DO UPDATE SET is_current=1",
+      [text(declared)])
+    try run(
+      """
+      DELETE FROM _council_schemas WHERE is_current=0 AND id NOT IN \
+      (SELECT id FROM _council_schemas ORDER BY id DESC LIMIT ?)
+      """, [.integer(Int64(configuration.maxHistory))])
+  }
+
+  private func name(_ index: StoredSchema.Index, _ collection: String) -> String {
+    SQL.quoted("\(index.unique ? "unique" : "index"):\(collection):\(index.fields.joined(separator: ","))")
+  }
+
+  private func row(_ index: StoredSchema.Index, _ collection: String) -> [RecordValue] {
+    [text(collection), text(index.fields.joined(separator: ",")), .integer(index.unique ? 1 : 0)]
+  }
+
+  private func text(_ text: String) -> RecordValue { .text(Array(text.utf8)) }
+
+  // MARK: Statements
+
+  private func run(_ sql: String, _ values: [RecordValue] = []) throws(SQLiteError) {
+    let statement = try connection.prepare(sql)
+    for (index, value) in values.enumerated() { try statement.bind(index + 1, value) }
+    try statement.run()
+  }
+
+  private func integer(_ sql: String, _ values: [RecordValue] = []) throws(SQLiteError) -> Int64 {
+    let statement = try connection.prepare(sql)
+    for (index, value) in values.enumerated() { try statement.bind(index + 1, value) }
+    return try statement.step() ? statement.integer(0) : 0
+  }
+
+  private func rows(_ sql: String, _ body: (Statement) -> Void) throws(SQLiteError) {
+    let statement = try connection.prepare(sql)
+    while try statement.step() { body(statement) }
+  }
+}

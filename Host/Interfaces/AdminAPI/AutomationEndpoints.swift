@@ -1,0 +1,203 @@
+import Application
+import Domain
+import Kernel
+
+// Automations: see them, change them.
+
+extension AdminApplication {
+  func listAutomations() -> AdminAnswer {
+    let draining = ports.automations.retiring + ports.automations.stuck
+    return AdminAnswer(
+      ["items": .array(ports.automations.live.map { .object(summary($0.generation, draining)) })] as JSONValue
+    )
+  }
+
+  func showAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    let id = request.parameter("id")
+    let live = ports.automations.live(id)?.generation
+    let known = try ports.catalog.generations(of: id)
+    let draining = ports.automations.retiring + ports.automations.stuck
+    guard live != nil || !known.isEmpty else { throw AdminApplication.notFound(id) }
+    var document: [String: JSONValue] = ["id": .string(id), "state": "unloaded"]
+    if let live {
+      document = summary(live, draining)
+      let manifest = live.manifest
+      document["summary"] = .string(manifest.summary)
+      document["requires"] = .array(manifest.requires.map(JSONValue.string))
+      document["records"] = .array(manifest.collections.map { .string($0.name) })
+      document["source"] = live.record.source.map(JSONValue.string) ?? .null
+      document["loaded"] = .string(live.record.loaded.text)
+      document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
+    }
+    document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
+    return AdminAnswer(document)
+  }
+
+  // MARK: Changes
+
+  func loadAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    let replace = request.query["replace"] ?? "false"
+    guard replace == "true" || replace == "false" else {
+      request.abandonUpload()
+      throw Problem(400, "request.query_parameter_invalid", "'replace' is true or false.")
+    }
+    let source = try source(request, stored: nil)
+    return answer(
+      try ports.change.change(
+        ChangeAutomation.Request(
+          replace == "true" ? .either : .load, from: source.file, expectedSHA256: source.sha256,
+          config: source.config)), status: 201)
+  }
+
+  func reloadAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    let id = request.parameter("id")
+    guard let live = ports.automations.live(id) else {
+      request.abandonUpload()
+      throw AdminApplication.notFound(id)
+    }
+    let source = try source(request, stored: live.generation.record)
+    return answer(
+      try ports.change.change(
+        ChangeAutomation.Request(
+          .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config)))
+  }
+
+  func rollBackAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    var members = try Members(request.body, optional: true, known: ["generation"])
+    let number = members.whole("generation", in: 1...Int(Int32.max))
+    try members.check()
+    return answer(try ports.change.rollBack(request.parameter("id"), to: number))
+  }
+
+  func unloadAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    try refuseBody(request)
+    return answer(try ports.change.unload(request.parameter("id")))
+  }
+
+  // MARK: Configuration
+
+  func readConfiguration(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    let id = request.parameter("id")
+    guard let live = ports.automations.live(id)?.generation else { throw AdminApplication.notFound(id) }
+    let config = try StrictJSON.parse(live.record.config.utf8.span)
+    return AdminAnswer(
+      [
+        "automation": .string(id), "generation": .integer(Int64(live.record.number)), "config": config,
+        "schema": live.manifest.configSchema ?? .null,
+      ] as JSONValue)
+  }
+
+  /// The whole configuration, for a new generation of the file that serves.
+  func changeConfiguration(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    let id = request.parameter("id")
+    guard case .json(.object(let config)) = request.body else {
+      throw Problem(422, "request.body_invalid", "The body must be the configuration, a JSON object.")
+    }
+    guard let record = ports.automations.live(id)?.generation.record else {
+      throw AdminApplication.notFound(id)
+    }
+    return answer(
+      try ports.change.change(
+        ChangeAutomation.Request(
+          .reload(id), from: .kept(ports.files.absolute(record.file)), expectedSHA256: record.sha256,
+          config: JSON.encode(config))))
+  }
+
+  // MARK: Reading requests
+
+  private struct Source {
+    var file: ChangeAutomation.Source
+    var sha256: String?
+    var config: [UInt8]?
+  }
+
+  /// The file that a request names or brings; the path of `stored` when it does neither.
+  private func source(_ request: AdminRequest, stored: GenerationRecord?) throws(Problem) -> Source {
+    if case .upload(let upload) = request.body {
+      return Source(
+        file: .received(try upload.finish()), sha256: request.expectedSHA256, config: request.config)
+    }
+    var members = try Members(request.body, optional: stored != nil, known: ["path", "config", "sha256"])
+    let path = members.text("path", max: 4096, required: stored == nil)
+    if let path, !path.hasPrefix("/") {
+      members.fault("path", "must be an absolute path on the host's machine")
+    }
+    let sha256 = members.text("sha256", max: 64)
+    if let sha256, Digest256(hex: sha256) == nil { members.fault("sha256", "must be 64 hexadecimal digits") }
+    if members.has("config"), members["config"]?.object == nil {
+      members.fault("config", "must be an object")
+    }
+    try members.check()
+    guard let path = path ?? stored?.source else {
+      throw Problem(
+        409, "automation.no_source",
+        "Automation '\(stored?.automation ?? "")' came as an upload: send the file, or name a path.")
+    }
+    return Source(
+      file: .path(path), sha256: sha256 ?? request.expectedSHA256,
+      config: members["config"]?.object.map { JSON.encode($0) })
+  }
+
+  // MARK: Writing answers
+
+  private func answer(_ report: ChangeReport, status: Int = 200) -> AdminAnswer {
+    var answer = AdminAnswer(report, status: status)
+    answer.target = report.automation
+    answer.details = [
+      "generation": .integer(Int64(report.generation)), "version": .string(report.version),
+      "sha256": .string(report.sha256),
+    ]
+    if let previous = report.previous { answer.details["previous"] = .integer(Int64(previous)) }
+    return answer
+  }
+
+  private func summary(_ generation: Generation, _ draining: [Generation]) -> [String: JSONValue] {
+    let manifest = generation.manifest
+    return [
+      "id": .string(manifest.id), "title": .string(manifest.title), "version": .string(manifest.version),
+      "generation": .integer(Int64(generation.record.number)), "state": .string(generation.state.name),
+      "sha256": .string(generation.record.sha256),
+      "requests_inside": .integer(Int64(generation.requestsInside)),
+      "route_count": .integer(Int64(manifest.routes.count)),
+      "draining": .array(
+        draining.filter { $0.record.automation == manifest.id }.map { leaving in
+          [
+            "generation": .integer(Int64(leaving.record.number)), "state": .string(leaving.state.name),
+            "requests_inside": .integer(Int64(leaving.requestsInside)),
+          ]
+        }),
+    ]
+  }
+
+  /// What the catalog keeps and what still runs, newest first; a generation may be either without the other.
+  private func generations(
+    _ known: [GenerationRecord], _ live: Generation?, _ draining: [Generation]
+  ) -> [JSONValue] {
+    let running = draining + (live.map { [$0] } ?? [])
+    let unknown = running.map(\.record).filter { record in !known.contains { $0.number == record.number } }
+    return (known + unknown).sorted { $0.number > $1.number }.map { record in
+      let generation = running.first { $0.record.number == record.number }
+      return [
+        "generation": .integer(Int64(record.number)), "version": .string(record.version),
+        "sha256": .string(record.sha256), "loaded": .string(record.loaded.text),
+        "source": record.source.map(JSONValue.string) ?? .null,
+        "state": .string(generation?.state.name ?? "kept"),
+        "requests_inside": .integer(Int64(generation?.requestsInside ?? 0)),
+      ]
+    }
+  }
+
+  static func notFound(_ id: String) -> Problem {
+    Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
+  }
+}
+
+extension RouteDeclaration {
+  fileprivate func json(below id: String) -> JSONValue {
+    [
+      "method": .string(method.rawValue), "path": .string("/" + id + path), "operation": .string(operation),
+      "summary": .string(summary), "scope": scope.map(JSONValue.string) ?? .null,
+      "execution": .string(execution.rawValue),
+    ]
+  }
+}

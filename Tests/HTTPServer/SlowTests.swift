@@ -1,0 +1,266 @@
+import HTTPServer
+import Kernel
+import Testing
+
+/// Peers that are too slow. The time-outs are short, and only their order is relied on.
+@Suite struct SlowTests {
+  private func hurried(_ configuration: inout HTTPServerConfiguration) {
+    configuration.idleTimeout = .seconds(60)
+    configuration.headTimeout = .seconds(60)
+    configuration.bodyTimeout = .seconds(60)
+    configuration.sendTimeout = .seconds(60)
+    configuration.minimumBytesPerSecond = 1 << 30
+  }
+
+  @Test func aHeadThatDoesNotEndIsAnswered408() throws {
+    let application = Scripted()
+    try withServer(
+      application,
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(100)
+      }
+    ) { server, port in
+      let peer = try Peer(port: port)
+      peer.send("GET / HTTP/1.1\r\nHost: a\r\nX: ")
+      let answer = try #require(peer.answer())
+      #expect(answer.status == 408)
+      #expect(answer.headers["content-type"] == "application/problem+json")
+      #expect(answer.body.contains("\"code\":\"http.timeout\""))
+      #expect(answer.body.hasSuffix("}"))
+      #expect(peer.receiveAll().isEmpty)
+      #expect(eventually { server.connectionCount == 0 })
+    }
+    #expect(application.seen.isEmpty)
+  }
+
+  @Test func aHeadThatKeepsDrippingIsAnswered408() throws {
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(100)
+      }
+    ) { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET / HTTP/1.1\r\n")
+      let dripper = Thread {
+        for _ in 0..<10_000 where !peer.hasAnswer { peer.send("X: y\r\n") }
+      }
+      // The drops stop when the answer is there, or are more than a head may have.
+      let status = try #require(peer.answer()).status
+      #expect(status == 408 || status == 431)
+      dripper.join()
+    }
+  }
+
+  @Test func aRequestLineThatDoesNotEndIsAnswered408() throws {
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(100)
+      }
+    ) { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try #require(peer.answer()).status == 200)
+      #expect(!peer.hears(within: .milliseconds(300)))
+      peer.send("GET /")
+      #expect(try #require(peer.answer()).status == 408)
+      #expect(peer.receiveAll().isEmpty)
+    }
+  }
+
+  @Test func aBodyThatDoesNotEndIsAnswered408() throws {
+    let application = Scripted()
+    try withServer(
+      application,
+      with: settings {
+        hurried(&$0)
+        $0.bodyTimeout = .milliseconds(100)
+      }
+    ) { _, port in
+      let peer = try Peer(port: port)
+      peer.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nbody")
+      #expect(try #require(peer.answer()).status == 408)
+      #expect(peer.receiveAll().isEmpty)
+      #expect(application.hasSeen(.finished(sent: false)))
+    }
+    #expect(application.seen == [.begun("/echo"), .finished(sent: false)])
+  }
+
+  @Test func anIdleConnectionIsClosed() throws {
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.idleTimeout = .milliseconds(100)
+      }
+    ) { server, port in
+      let fresh = try Peer(port: port)
+      let used = try Peer(port: port)
+      used.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try #require(used.answer()).status == 200)
+      #expect(fresh.receiveAll().isEmpty)
+      #expect(used.receiveAll().isEmpty)
+      #expect(eventually { server.connectionCount == 0 })
+    }
+  }
+
+  @Test func anIdleConnectionOutlivesTheTimeOutsOfRequests() throws {
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(20)
+        $0.bodyTimeout = .milliseconds(20)
+        $0.sendTimeout = .milliseconds(20)
+      }
+    ) { _, port in
+      let peer = try Peer(port: port)
+      for _ in 0..<3 {
+        peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try #require(peer.answer()).status == 200)
+        #expect(!peer.hears(within: .milliseconds(200)))
+      }
+    }
+  }
+
+  @Test func aHandlerMayTakeLongerThanEveryTimeOut() throws {
+    let workers = Workers(1) { exchange in
+      let pause = Monitor<Void>(())
+      _ = pause.wait(until: .now + .milliseconds(300)) { _ in nil as Void? }
+      reply(exchange, "late")
+    }
+    try withServer(
+      Scripted(pending: workers.give),
+      with: settings {
+        $0.idleTimeout = .milliseconds(50)
+        $0.headTimeout = .milliseconds(50)
+        $0.bodyTimeout = .milliseconds(50)
+        $0.sendTimeout = .milliseconds(50)
+      }
+    ) { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET /pending HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try #require(peer.answer()).body == "late")
+    }
+    workers.end()
+  }
+
+  @Test func aReaderThatDoesNotReadIsClosed() throws {
+    let application = Scripted()
+    try withServer(
+      application,
+      with: settings {
+        hurried(&$0)
+        $0.sendTimeout = .milliseconds(100)
+      }
+    ) { server, port in
+      let peer = try Peer(port: port, receiveBuffer: 4096)
+      peer.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(application.hasSeen(.finished(sent: false)))
+      #expect(eventually { server.connectionCount == 0 })
+      #expect(peer.receiveAll().utf8.count < 8_000_000)
+    }
+  }
+
+  @Test func aPeerThatLeavesWithItsLastBytesIsNoticed() throws {
+    try withServer(
+      with: settings {
+        hurried(&$0)
+        $0.headTimeout = .milliseconds(400)
+      }
+    ) { server, port in
+      for _ in 0..<20 {
+        let peer = try Peer(port: port)
+        peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        peer.close()
+      }
+      #expect(eventually { server.connectionCount == 0 })
+    }
+  }
+}
+
+@Suite struct DeadlineTests {
+  private let deadlines = Deadlines(
+    idle: .milliseconds(10), head: .milliseconds(20), body: .milliseconds(30), send: .milliseconds(40),
+    minimumBytesPerSecond: 1000)
+
+  @Test(arguments: [(.fresh, 10), (.idle, 10), (.head, 20), (.body, 30), (.sending, 40)] as [(Phase, Int64)])
+  func aPhaseIsOverAtItsLimit(_ phase: Phase, _ limit: Int64) {
+    let watch = Watch(phase, since: 100)
+    #expect(!deadlines.areOver(watch, now: 100 + limit - 1, moved: 0))
+    #expect(deadlines.areOver(watch, now: 100 + limit, moved: 0))
+  }
+
+  @Test(arguments: [(.body, 30), (.sending, 40)] as [(Phase, Int64)])
+  func bytesThatMovedTakeTheirTime(_ phase: Phase, _ limit: Int64) {
+    let watch = Watch(phase, since: 0)
+    #expect(!deadlines.areOver(watch, now: limit + 4, moved: 5))
+    #expect(deadlines.areOver(watch, now: limit + 5, moved: 5))
+  }
+
+  @Test(arguments: [Phase.closed, .handling, .expired])
+  func otherPhasesLastForever(_ phase: Phase) {
+    #expect(!deadlines.areOver(Watch(phase, since: 0), now: 1 << 50, moved: 0))
+  }
+
+  @Test(arguments: Phase.allCases)
+  func aWatchFitsItsWord(_ phase: Phase) {
+    let watch = Watch(phase, since: 1 << 54)
+    #expect(Watch(word: watch.word) == watch)
+  }
+
+  private func sight(_ bytes: Int64, closed: Bool = false) -> SocketSight {
+    SocketSight(bytes: bytes, peerClosed: closed)
+  }
+
+  @Test(arguments: [(.idle, 50), (.fresh, 0)] as [(Phase, Int64)])
+  func aSilentConnectionNeverDrips(_ phase: Phase, _ bytes: Int64) {
+    var drip = Drip()
+    for now in stride(from: 0, through: 10_000, by: 7) {
+      #expect(!drip.isOver(Watch(phase, since: 0), now: Int64(now), limit: 100) { sight(bytes) })
+    }
+  }
+
+  @Test func aConnectionThatIsUsedIsNotLookedAt() {
+    var drip = Drip()
+    for now in stride(from: Int64(0), through: 10_000, by: 24) {
+      #expect(
+        !drip.isOver(Watch(.idle, since: now), now: now + 24, limit: 100) {
+          Issue.record("looked")
+          return nil
+        })
+    }
+  }
+
+  @Test func aPartOfALaterRequestHasItsLimitFromWhenItWasSeen() {
+    var drip = Drip()
+    let watch = Watch(.idle, since: 10)
+    #expect(!drip.isOver(watch, now: 35, limit: 100) { sight(7) })
+    #expect(!drip.isOver(watch, now: 60, limit: 100) { sight(8) })
+    #expect(!drip.isOver(watch, now: 159, limit: 100) { sight(9) })
+    #expect(drip.isOver(watch, now: 160, limit: 100) { sight(9) })
+  }
+
+  @Test func aPartOfTheFirstRequestHasItsLimitFromTheConnection() {
+    var drip = Drip()
+    let watch = Watch(.fresh, since: 10)
+    #expect(!drip.isOver(watch, now: 35, limit: 100) { sight(1) })
+    #expect(!drip.isOver(watch, now: 109, limit: 100) { sight(1) })
+    #expect(drip.isOver(watch, now: 110, limit: 100) { sight(1) })
+  }
+
+  @Test func aNewIdleTimeStartsAnew() {
+    var drip = Drip()
+    #expect(!drip.isOver(Watch(.idle, since: 10), now: 35, limit: 100) { sight(0) })
+    #expect(!drip.isOver(Watch(.idle, since: 10), now: 60, limit: 100) { sight(1) })
+    #expect(!drip.isOver(Watch(.idle, since: 61), now: 161, limit: 100) { sight(2) })
+    #expect(!drip.isOver(Watch(.idle, since: 61), now: 300, limit: 100) { sight(2) })
+  }
+
+  @Test func aPeerThatIsGoneHasOneRoundOfGrace() {
+    var drip = Drip()
+    let watch = Watch(.idle, since: 0)
+    #expect(!drip.isOver(watch, now: 25, limit: 100) { sight(9, closed: true) })
+    #expect(drip.isOver(watch, now: 26, limit: 100) { sight(9, closed: true) })
+  }
+}

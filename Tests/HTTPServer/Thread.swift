@@ -1,0 +1,60 @@
+import Application
+import Kernel
+import Synchronization
+
+/// A thread of a test.
+final class Thread: Sendable {
+  private let thread: OSThread
+
+  init(_ body: @escaping @Sendable () -> Void) { thread = OSThread("test", body) }
+
+  func join() { thread.join() }
+}
+
+/// Threads that answer exchanges, as the workers of plugins do.
+final class Workers: Sendable {
+  private struct Queue {
+    var exchanges: [(Exchange, UInt64)] = []
+    var ended = false
+  }
+
+  private let queue = Monitor(Queue())
+  private let threads = Mutex<[Thread]>([])
+
+  init(_ count: Int, _ answer: @escaping @Sendable (Exchange) -> Void) {
+    for _ in 0..<count {
+      let thread = Thread { [queue] in
+        while let (exchange, handle) = queue.wait({ queue in
+          queue.exchanges.isEmpty ? (queue.ended ? .some(nil) : nil) : .some(queue.exchanges.removeFirst())
+        }) ?? nil {
+          exchange.beginHandling()
+          precondition(exchange.isCurrent(handle))
+          answer(exchange)
+          exchange.deliver()
+          exchange.endHandling()
+        }
+      }
+      threads.withLock { $0.append(thread) }
+    }
+  }
+
+  @Sendable func give(_ exchange: Exchange) {
+    queue.signal { $0.exchanges.append((exchange, exchange.handle)) }
+  }
+
+  func end() {
+    queue.signal(all: true) { $0.ended = true }
+    for thread in threads.withLock({ $0 }) { thread.join() }
+  }
+}
+
+/// Asks again and again, for ten seconds, until a condition outside of the test's reach holds.
+func eventually(_ condition: () -> Bool) -> Bool {
+  let pause = Monitor<Void>(())
+  let end = Instant.now + .seconds(10)
+  while !condition() {
+    if Instant.now > end { return false }
+    _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Void? }
+  }
+  return true
+}
