@@ -58,7 +58,8 @@ struct Run: ~Copyable {
   /// Notes a violation. False, and the end of the check when only that is asked.
   @inline(__always)
   mutating func fail(_ place: Int, _ keyword: StaticString, _ message: @autoclosure () -> String) -> Bool {
-    if isReporting { note(place, keyword, message()) }
+    // After a stop every answer is no, and says nothing.
+    if isReporting, stop == nil { note(place, keyword, message()) }
     return false
   }
 
