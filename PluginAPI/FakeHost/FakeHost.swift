@@ -67,6 +67,8 @@ public final class FakeHost: Sendable {
     self.core = core
     self.plugin = plugin
     do { try plugin.activate() } catch {
+      // Everything is set by now, so deinit runs too: it must find nothing to stop.
+      life.withLock { $0 = .stopped }
       try? plugin.stopAndDestroy()
       throw error
     }
