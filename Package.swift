@@ -90,7 +90,7 @@ let package = Package(
     tests("Configuration"),
     tests("PluginRuntime"),
     tests("SQLiteStore"),
-    tests("Audit"),
+    tests("Audit", "Cryptography"),
     tests("Telemetry"),
     tests("Gateway"),
     .testTarget(
@@ -130,10 +130,10 @@ func interface(_ name: String, path: String? = nil) -> Target {
     path: "Host/Interfaces/\(path ?? name)")
 }
 
-func tests(_ name: String) -> Target {
+func tests(_ name: String, _ more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name]).map { .byName(name: $0) },
+    name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
     path: "Tests/\(name)")
 }
 
