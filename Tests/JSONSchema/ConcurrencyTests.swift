@@ -39,4 +39,39 @@ import Testing
     #expect(try violations(schema, "\"a\"") == [])
     #expect(try violations(schema, "\"b\"").count == 1)
   }
+
+  /// With the depth that the limits allow and the stack that threads have by default.
+  @Test func fitsTheStackOfAThread() throws {
+    // Without optimisation a level takes three times the stack.
+    let depth = SchemaLimits().evaluationDepth / 3
+    let properties =
+      ##"{"properties": {"a": {"$ref": "#"}}, "additionalProperties": false, "minProperties": 0}"##
+    let nested =
+      String(repeating: #"{"a":"#, count: depth - 1) + "{}" + String(repeating: "}", count: depth - 1)
+    let alternatives =
+      ##"{"oneOf": [{"type": "null"}, {"items": {"$ref": "#"}, "type": "array", "unevaluatedItems": false}]}"##
+    let lists = String(repeating: "[", count: depth / 2) + String(repeating: "]", count: depth / 2)
+    let items =
+      ##"{"items": {"$ref": "#"}, "uniqueItems": true}"##
+    for (schema, document) in [(properties, nested), (alternatives, lists), (items, lists)] {
+      let compiled = try compile(schema)
+      let found = Monitor<[String]?>(nil)
+      OSThread("stack") {
+        let answer = try? violations(compiled, document).map { "\($0.pointer.utf8.count) \($0.keyword)" }
+        found.withLock { $0 = answer }
+      }.join()
+      #expect(found.withLock { $0 } == [], "\(schema)")
+    }
+  }
+
+  @Test func stopsBeforeTheStackEnds() throws {
+    let compiled = try compile(##"{"oneOf": [{"type": "null"}, {"items": {"$ref": "#"}, "type": "array"}]}"##)
+    let lists = String(repeating: "[", count: 1000) + String(repeating: "]", count: 1000)
+    let found = Monitor<[String]?>(nil)
+    OSThread("stack") {
+      let answer = try? violations(compiled, lists).map(\.keyword)
+      found.withLock { $0 = answer }
+    }.join()
+    #expect(found.withLock { $0 } == ["depth"])
+  }
 }

@@ -78,10 +78,11 @@ import Testing
     }
     for thread in threads { thread.join() }
     var (visited, uses) = (0, 0)
-    slots.forEach {
+    let visit = { (slot: Slot) in
       visited += 1
-      uses += $0.uses.load(ordering: .relaxed)
+      uses += slot.uses.load(ordering: .relaxed)
     }
+    slots.forEach(visit)
     #expect(uses == 80_000)
     #expect(visited == made.load(ordering: .relaxed) && (1...8).contains(visited))
   }
@@ -96,7 +97,8 @@ import Testing
       #expect(deaths.withLock { $0 } == 0)
     }
     var made = 0
-    slots!.forEach { _ in made += 1 }
+    let count = { (_: Slot) in made += 1 }
+    slots!.forEach(count)
     slots = nil
     #expect(made >= 1)
     #expect(deaths.withLock { $0 } == made)
