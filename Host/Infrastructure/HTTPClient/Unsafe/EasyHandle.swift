@@ -28,6 +28,8 @@ final class EasyHandle {
     for (name, value) in request.headers { unsafe lines = curl_slist_append(lines, "\(name): \(value)") }
     // libcurl would wait for a 100 that a local host sends at once anyway.
     unsafe lines = curl_slist_append(lines, "Expect:")
+    // Nor may it call an empty body a form.
+    if upload == nil { unsafe lines = curl_slist_append(lines, "Content-Type:") }
 
     // Safe: libcurl copies texts; `answer`, `upload` and `lines` outlive the transfer, which ends in this call.
     unsafe ccurl_set_text(curl, CURLOPT_URL, request.url)
@@ -49,7 +51,7 @@ final class EasyHandle {
       unsafe ccurl_set_function(curl, CURLOPT_READFUNCTION, giveBody)
       unsafe ccurl_set_pointer(curl, CURLOPT_READDATA, Unmanaged.passUnretained(upload).toOpaque())
     } else if request.method == "POST" || request.method == "PUT" {
-      unsafe ccurl_set_text(curl, CURLOPT_POSTFIELDS, "")
+      unsafe ccurl_set_text(curl, CURLOPT_COPYPOSTFIELDS, "")
     }
 
     let code = unsafe curl_easy_perform(curl)
