@@ -118,6 +118,11 @@ let package = Package(
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("AdminAPI"),
     tests("CommandLineInterface", path: "CommandLine"),
+    // The host as a process, with real plugins and real clients.
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["Kernel", "council", "Accounts", "Hello"],
+      path: "Tests/EndToEnd"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),

@@ -12,7 +12,7 @@ extension PluginRuntimeTests {
     @Test func writesTheManifestAndTheResultLoads() throws {
       let path = Workshop.plugin("good")
       let output = Workshop.path()
-      let facts = try sealer.seal(path: path, output: output)
+      let facts: PluginFileFacts = try sealer.seal(path: path, output: output)
       let manifest = try #require(facts.sealedManifest)
       #expect(String(decoding: manifest, as: UTF8.self).contains("\"operation\":\"look\""))
       #expect(facts.warnings.isEmpty)

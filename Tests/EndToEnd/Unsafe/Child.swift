@@ -65,17 +65,7 @@ final class Child: Sendable {
 /// What tests ask of the system.
 enum System {
   static func text(_ path: String) -> String {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
-    defer { close(file) }
-    var all: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 65_536)
-    while true {
-      // Safe: the kernel writes at most the array's count.
-      let count = unsafe piece.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
-      if count <= 0 { return String(decoding: all, as: UTF8.self) }
-      all += piece[..<count]
-    }
+    exists(path) ? String(decoding: bytes(path), as: UTF8.self) : ""
   }
 
   static func write(_ text: String, to path: String) { write(Array(text.utf8), to: path) }
@@ -132,4 +122,20 @@ enum System {
     let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? path
     return bundle.split(separator: "/").dropLast().map { "/" + $0 }.joined()
   }()
+}
+
+extension System {
+  static func bytes(_ path: String) -> [UInt8] {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    precondition(file >= 0, "\(path) cannot be read")
+    defer { close(file) }
+    var all: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      // Safe: the kernel writes at most the array's count.
+      let count = unsafe piece.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+      if count <= 0 { return all }
+      all += piece[..<count]
+    }
+  }
 }
