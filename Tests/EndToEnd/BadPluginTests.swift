@@ -44,8 +44,8 @@ import Testing
   static let file: [Case] = [
     .init("empty", "plugin.file.empty") { Fixtures.file([], "empty.so") },
     .init("not ELF", "plugin.elf.not_elf") { Fixtures.file(Array("#!/bin/sh\n".utf8), "script.so") },
-    .init("truncated in the header", "plugin.elf.truncated") { truncated(40) },
-    .init("truncated in a segment", "plugin.elf.truncated") { truncated(9000) },
+    .init("truncated in the header", "plugin.elf.truncated_header") { truncated(40) },
+    .init("truncated in a segment", "plugin.elf.truncated_segment") { truncated(9000) },
     .init("32-bit", "plugin.elf.class") { changed(4, 1) },
     .init("other machine", "plugin.elf.machine") { changed(18, 183) },
     .init("executable", "plugin.elf.executable") { Fixtures.plugin("executable", shared: false) },
@@ -65,7 +65,7 @@ import Testing
   ]
 
   static let link: [Case] = [
-    .init("missing library", "plugin.link.library_missing") {
+    .init("missing library", "plugin.link.missing_library") {
       Fixtures.plugin("good", "-Wl,--no-as-needed '\(library("libcouncil-absent.so"))'")
     },
     .init("undefined_symbol", "plugin.link.undefined_symbol"),
@@ -84,9 +84,9 @@ import Testing
   static let abi: [Case] = [
     .init("no_entry", "plugin.abi.no_entry"), .init("null_table", "plugin.abi.null_table"),
     .init("null_members", "plugin.abi.null_member"), .init("other_major", "plugin.abi.major"),
-    .init("newer_minor", "plugin.abi.minor"), .init("missing_extension", "plugin.abi.extension_missing"),
+    .init("newer_minor", "plugin.abi.min_host_minor"), .init("missing_extension", "plugin.abi.extension_missing"),
     .init("manifest_not_json", "plugin.manifest.json"), .init("manifest_not_utf8", "plugin.manifest.not_utf8"),
-    .init("manifest_large", "plugin.manifest.too_large"),
+    .init("manifest_large", "plugin.manifest.too_large") { Fixtures.plugin("manifest_large", "-DSIZE=104857600") },
     .init("not what was sealed", "plugin.manifest.not_as_sealed") { sealedDifferently() },
   ]
 
@@ -100,7 +100,7 @@ import Testing
     .init("another automation's id", "plugin.manifest.other_automation") {
       Fixtures.plugin(manifest: #"{"id":"other","version":"2","routes":[\#(get("/", "one"))]}"#)
     },
-    .init("undeclared records", "plugin.create_refused") { Fixtures.plugin("create_uses_records") },
+    .init("undeclared records", "plugin.probe.create_refused") { Fixtures.plugin("create_uses_records") },
     .init("create that fails", "plugin.probe.create_refused") { Fixtures.plugin("create_refuses") },
     .init("create that hangs", "plugin.probe.timeout", quarantines: true) { Fixtures.plugin("create_hangs") },
   ]

@@ -87,7 +87,7 @@ final class HostUnderTest: Sendable {
     let list = scopes.map { "\"\($0)\"" }.joined(separator: ",")
     let answer = try admin(
       "POST", "/keys",
-      body: #"{"principal":"tester","name":"t","scopes":[\#(list)],"limit":{"requests":\#(requests),"period_s":60}}"#)
+      body: #"{"principal":"tester","name":"t","scopes":[\#(list)],"limit":{"requests":\#(requests),"per_s":60}}"#)
     return try #require(answer.json?["key"]?.string ?? answer.json?["text"]?.string, "\(answer.body)")
   }
 

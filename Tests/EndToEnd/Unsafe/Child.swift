@@ -10,7 +10,7 @@ final class Child: Sendable {
 
   init(_ program: String, _ arguments: [String], output: String, environment: [String] = []) {
     self.output = output
-    var actions = posix_spawn_file_actions_t()
+    var actions = unsafe posix_spawn_file_actions_t()
     // Safe: everything passed lives until the call returns; the actions are destroyed once.
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -27,14 +27,14 @@ final class Child: Sendable {
     var pid: pid_t = 0
     let code = unsafe posix_spawn(&pid, program, &actions, &attributes, words, variables)
     unsafe posix_spawnattr_destroy(&attributes)
-    for word in unsafe words { unsafe free(word) }
-    for variable in unsafe variables { unsafe free(variable) }
+    unsafe words.forEach { unsafe free($0) }
+    unsafe variables.forEach { unsafe free($0) }
     precondition(code == 0, "\(program) does not start: errno \(code)")
     self.pid = pid
   }
 
-  private static let inherited: [String] = ["PATH", "HOME", "LD_LIBRARY_PATH"].compactMap { name in
-    unsafe getenv(name).map { "\(name)=\(unsafe String(cString: $0))" }
+  private static let inherited: [String] = ["PATH", "HOME", "LD_LIBRARY_PATH"].compactMap { (name: String) in
+    System.environment(name).map { "\(name)=\($0)" }
   }
 
   func signal(_ number: Int32) { kill(pid, number) }

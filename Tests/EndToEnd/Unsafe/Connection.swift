@@ -42,7 +42,7 @@ final class Connection {
     while sent < bytes.count {
       // Safe: the rest of the array is that long.
       let count = unsafe bytes.withUnsafeBytes {
-        unsafe Glibc.send(socket, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+        unsafe Glibc.send(socket, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
       }
       if count <= 0 { return false }
       sent += count
