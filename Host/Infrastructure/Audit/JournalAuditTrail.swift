@@ -16,7 +16,7 @@ package final class JournalAuditTrail: AuditTrail {
   package struct Limits: Sendable {
     /// Of each thread that records, a power of two. Half of it is admitted to; the rest is for requests that
     /// are on their way.
-    package var ringBytes = 1 << 20
+    package var ringBytes = 4 << 20
     /// The longest that a row waits before it is written.
     package var flushInterval: Duration = .milliseconds(40)
     /// A segment that has reached this gets no more batches.
