@@ -50,7 +50,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var auditFlushMilliseconds = 40
   package var auditSegmentBytes = 64 << 20
   package var auditKeptSegments = 0
-  package var auditAdmitWaitMilliseconds = 20
+  package var auditAdmitWaitMilliseconds = 2000
 
   package var logLevel = LogLevel.info
 

@@ -24,7 +24,7 @@ package final class JournalAuditTrail: AuditTrail {
     /// nil keeps every segment.
     package var keptSegments: Int?
     /// How long ``admit()`` may hold up its thread when the ring is full.
-    package var admitWait: Duration = .milliseconds(20)
+    package var admitWait: Duration = .seconds(2)
     /// How long an act of administration waits for the disk.
     package var actWait: Duration = .seconds(5)
     /// After an error of the disk.
