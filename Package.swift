@@ -116,7 +116,7 @@ let package = Package(
     tests("Audit"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
-    tests("AdminAPI"),
+    tests("AdminAPI", with: "CommandLineInterface"),
     tests("CommandLineInterface", path: "CommandLine"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
