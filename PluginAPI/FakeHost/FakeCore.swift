@@ -1,5 +1,4 @@
 import CouncilPlugin
-import Synchronization
 
 /// What the plugin reaches of the fake host: records and log. The host tables find it by its pointer.
 final class FakeCore: Sendable {
@@ -13,7 +12,7 @@ final class FakeCore: Sendable {
     var ids = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   let host = HostMemory()
 
   init() { host.register(self) }
@@ -153,8 +152,8 @@ struct RecordsFault: Error, Sendable {
       .invalid, 400, "records.invalid_query", "\(pointer): \(reason)", ["pointer": .string(pointer)])
   }
   static let deniedWrite = RecordsFault(
-    .denied, 500, "records.denied", "an inline handler must not write: take .inline() off the route")
-  static let stale = RecordsFault(.stale, 500, "request.over", "the request is over")
+    .denied, 403, "records.denied", "an inline handler must not write: take .inline() off the route")
+  static let stale = RecordsFault(.stale, 410, "records.stale", "the request is over")
   static let unknownOperation = RecordsFault(
     .unsupported, 422, "records.unsupported", "there is no such operation")
 }

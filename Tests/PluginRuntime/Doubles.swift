@@ -54,7 +54,8 @@ final class KeptLog: LogSink {
   var messages: [String] { lines.map(\.message) }
 
   func waitFor(_ message: String) -> Bool {
-    kept.wait(until: .now + .seconds(10)) { lines in lines.contains { $0.message == message } ? true : nil } ?? false
+    kept.wait(until: .now + .seconds(10)) { lines in lines.contains { $0.message == message } ? true : nil }
+      ?? false
   }
 }
 
@@ -63,7 +64,8 @@ final class OneRecord: RecordStore {
   func collection(named name: String) -> Int? { name == "things" ? 0 : nil }
 
   func call(
-    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>, expectedVersion: Int64
+    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
+    expectedVersion: Int64
   ) throws(Problem) -> RecordResult {
     guard collection == 0 else { throw Problem(404, "records.not_found", "No such collection.") }
     switch operation {

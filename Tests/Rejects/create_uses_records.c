@@ -2,7 +2,7 @@
 #define CREATE create
 #define MANIFEST                                                                                  \
   "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.records/1\"],\"records\":[{\"name\":\"things\"," \
-  "\"fields\":[{\"name\":\"name\",\"type\":\"string\"}]}],\"routes\":[]}"
+  "\"fields\":[{\"name\":\"name\",\"type\":\"string\"}]}],\"routes\":[{\"method\":\"GET\",\"path\":\"/\",\"operation\":\"look\",\"scope\":\"reject:read\"}]}"
 #include <stdio.h>
 #include "plugin.h"
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {

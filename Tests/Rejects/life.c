@@ -6,7 +6,7 @@
 #define DESTROY destroy
 #define MANIFEST                                                                                       \
   "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.records/1\"],\"records\":[{\"name\":\"things\",\"fields\":[{\"name\":\"name\"," \
-  "\"type\":\"string\"}]}],\"routes\":[]}"
+  "\"type\":\"string\"}]}],\"routes\":[{\"method\":\"GET\",\"path\":\"/\",\"operation\":\"look\",\"scope\":\"reject:read\"}]}"
 #include <stdio.h>
 #include "plugin.h"
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {

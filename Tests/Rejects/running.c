@@ -103,9 +103,8 @@ static council_status arguments(council_request request) {
   council_response_v1 type = {.status = 200, .content_type = view("a\r\nb: c")};
   council_response_v1 body204 = {.status = 204, .body = {(const uint8_t *)"x", 1, NULL, NULL}};
   council_response_v1 huge = {.status = 200, .body = {(const uint8_t *)"x", SIZE_MAX, NULL, NULL}};
-  (void)header;
   int before = released;
-  int s[20], n = 0;
+  int s[24], n = 0;
   s[n++] = http->get(request, 999, view(""), &out);
   s[n++] = http->get(request, COUNCIL_HTTP_PATH, view(""), NULL);
   s[n++] = http->get(request, COUNCIL_HTTP_HEADER, hollow, &out);
@@ -122,6 +121,8 @@ static council_status arguments(council_request request) {
   s[n++] = http->respond(request, &hollow_headers);
   s[n++] = http->respond(request, &type);
   s[n++] = http->respond(request, &body204);
+  s[n++] = http->respond(request, &huge);
+  huge = (council_response_v1){.status = 200, .headers = &header, .header_count = SIZE_MAX};
   s[n++] = http->respond(request, &huge);
   s[n++] = http->problem(request, 399, view("a"), view(""));
   s[n++] = http->problem(request, 400, view("A b"), view(""));

@@ -43,6 +43,8 @@ package final class Workers: Sendable {
   /// Calls that can wait at a time.
   package var queueBound: Int { queue.capacity }
   package var threads: Int { count }
+  /// Whether no call waits for a thread now.
+  package var isQueueEmpty: Bool { queue.isEmpty }
 
   /// False when the queue is full, or the pool ends. [event]
   func submit(_ job: Job) -> Bool {

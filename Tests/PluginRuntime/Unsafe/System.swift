@@ -13,7 +13,9 @@ enum System {
   /// Whether a process of that name lives.
   static func hasProcess(named name: String) -> Bool {
     names("/proc").contains { entry in
-      guard let first = entry.utf8.first, first >= UInt8(ascii: "1"), first <= UInt8(ascii: "9") else { return false }
+      guard let first = entry.utf8.first, first >= UInt8(ascii: "1"), first <= UInt8(ascii: "9") else {
+        return false
+      }
       return text("/proc/\(entry)/comm") == name + "\n"
     }
   }
@@ -65,7 +67,9 @@ enum System {
     var bytes = [UInt8](repeating: 0, count: 4096)
     // Safe: the kernel writes at most the array's count.
     let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-      unsafe link.withCString { unsafe readlink($0, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count) }
+      unsafe link.withCString {
+        unsafe readlink($0, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+      }
     }
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
   }

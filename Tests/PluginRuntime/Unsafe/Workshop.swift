@@ -33,7 +33,9 @@ enum Workshop {
   }
 
   /// The shared object made of a fixture; every use gets a file of its own.
-  static func plugin(_ fixture: String, _ flags: String = "") -> String { copy(of: build("\(rejects)/\(fixture).c", flags)) }
+  static func plugin(_ fixture: String, _ flags: String = "") -> String {
+    copy(of: build("\(rejects)/\(fixture).c", flags))
+  }
 
   static func build(_ source: String, _ flags: String = "", shared: Bool = true) -> String {
     built.withLock { built in
@@ -41,7 +43,8 @@ enum Workshop {
       if let known = built[key] { return known }
       let path = path()
       let kind = shared ? "-shared -fPIC -fvisibility=hidden" : "-pie -fPIE"
-      let command = "cc -std=gnu11 -D_GNU_SOURCE -O1 -w \(kind) -I'\(include)' -I'\(rejects)' '\(source)' -o '\(path)' \(flags) -lpthread"
+      let command =
+        "cc -std=gnu11 -D_GNU_SOURCE -O1 -w \(kind) -I'\(include)' -I'\(rejects)' '\(source)' -o '\(path)' \(flags) -lpthread"
       precondition(shell(command) == 0, "this does not compile: \(command)")
       built[key] = path
       return path
@@ -61,12 +64,16 @@ enum Workshop {
   }
 
   static func read(_ path: String) -> [UInt8] {
-    do { return try RegularFile.read(path, maxBytes: 1 << 30) } catch { preconditionFailure("\(path): \(error)") }
+    do { return try RegularFile.read(path, maxBytes: 1 << 30) } catch {
+      preconditionFailure("\(path): \(error)")
+    }
   }
 
   static func write(_ bytes: [UInt8], to path: String) {
     NewFile.remove(path)
-    do { try NewFile.write(bytes, to: path, mode: 0o755, .load) } catch { preconditionFailure("\(path): \(error)") }
+    do { try NewFile.write(bytes, to: path, mode: 0o755, .load) } catch {
+      preconditionFailure("\(path): \(error)")
+    }
   }
 
   /// A new file with these bytes.
@@ -93,5 +100,16 @@ enum Workshop {
     // Safe: both are lent as C strings.
     _ = unsafe target.withCString { target in unsafe path.withCString { unsafe symlink(target, $0) } }
     return path
+  }
+
+  /// The first bytes behind a section that belong to no section.
+  static func gap(after section: String, in path: String) -> Range<Int>? {
+    do {
+      let reader = try ElfReader(read(path))
+      let all = try reader.sections(try reader.header())
+      guard let found = all.first(where: { $0.name == section }) else { return nil }
+      let end = Int(found.offset + found.bytes)
+      return end..<end + 16
+    } catch { return nil }
   }
 }

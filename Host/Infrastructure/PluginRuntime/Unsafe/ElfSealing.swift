@@ -89,7 +89,9 @@ enum ElfSealing {
   {
     var header = GElf_Ehdr()
     // Safe, all of it: libelf checks its handles; what it keeps pointers to lives until it has written.
-    _ = unsafe elf_flagelf(elf, ELF_C_SET, UInt32(ELF_F_LAYOUT))
+    // DIRTY, for libelf (0.188) writes a new section's header from beyond its array when only parts of the file are
+    // marked as changed. It goes when that is mended.
+    _ = unsafe elf_flagelf(elf, ELF_C_SET, UInt32(ELF_F_LAYOUT | ELF_F_DIRTY))
     let existing = unsafe layout.existing.map { unsafe elf_getscn(elf, $0) }
     guard let target = unsafe existing ?? elf_newscn(elf), let names = unsafe elf_getscn(elf, layout.names)
     else { throw failed() }

@@ -148,8 +148,9 @@ private func isSound(_ response: council_response_v1) -> Bool {
   let bodyCount = unsafe response.body.len
   let isMissing = unsafe bodyCount > 0 && response.body.ptr == nil
   // Safe: the views are lent for the call that this is part of.
-  guard status >= 200, status <= 599, headerCount <= AnswerRules.maxHeaders, !isMissing,
-    bodyCount <= AnswerRules.maxBodyBytes, bodyCount == 0 || AnswerRules.mayHaveBody(status),
+  // Swift sees size_t as a signed number: one beyond half of the range is below zero.
+  guard status >= 200, status <= 599, headerCount >= 0, headerCount <= AnswerRules.maxHeaders, !isMissing,
+    bodyCount >= 0, bodyCount <= AnswerRules.maxBodyBytes, bodyCount == 0 || AnswerRules.mayHaveBody(status),
     let contentType = unsafe response.content_type.bytes,
     AnswerRules.isValue(unsafe Span(_unsafeElements: contentType))
   else { return false }
