@@ -127,7 +127,7 @@ private final class DirectTransport: HTTPTransport, @unchecked Sendable {
 }
 
 private struct NoSealer: PluginSealing {
-  func seal(path: String, output: String) throws(Problem) -> SealReport {
+  func seal(path: String, output: String, config: [UInt8]) throws(Problem) -> SealReport {
     throw Problem(500, "test.none", "None.")
   }
 }

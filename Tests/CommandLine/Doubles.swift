@@ -139,8 +139,9 @@ struct FixedInspector: PluginInspector {
 
 struct FixedSealer: PluginSealing {
   var manifest: String
-  func seal(path: String, output: String) throws(Problem) -> SealReport {
-    SealReport(output: output, sha256: "ab", manifest: Array(manifest.utf8))
+  func seal(path: String, output: String, config: [UInt8]) throws(Problem) -> SealReport {
+    SealReport(
+      output: output, sha256: String(decoding: config, as: UTF8.self), manifest: Array(manifest.utf8))
   }
 }
 

@@ -131,6 +131,14 @@ struct PluginFileTests {
       let console = console()
       #expect(console.run(["plugin", "seal", "p.so", "--json"] + arguments) == 0)
       #expect(console.json["output"] == .string(output) && console.json["id"] == "hello")
+      #expect(console.json["sha256"] == "{}")
     }
+  }
+
+  @Test func aPluginThatNeedsAConfigurationIsSealedWithIt() {
+    let console = console()
+    console.files.put("/work/c.json", #"{"a":1}"#)
+    #expect(console.run("plugin", "seal", "p.so", "--config", "c.json", "--json") == 0)
+    #expect(console.json["sha256"] == #"{"a":1}"#)
   }
 }
