@@ -12,9 +12,9 @@ struct CommandLineAgreementTests {
     let day = try Day()
     let manifest =
       #"{"id":"hello","version":"1","config":{"type":"object"},"routes":[{"method":"GET","path":"/","operation":"greet"}]}"#
-    day.files.put("/work/hello.so", manifest)
-    day.files.put("/work/two.so", manifest.replacing(#""version":"1""#, with: #""version":"2""#))
-    day.files.put("/work/c.json", #"{"greeting":"Grüezi"}"#)
+    day.files.put("/here/hello.so", manifest)
+    day.files.put("/here/two.so", manifest.replacing(#""version":"1""#, with: #""version":"2""#))
+    day.files.put("/here/c.json", #"{"greeting":"Grüezi"}"#)
 
     let loaded = day.run("automations", "load", "hello.so", "--config", "c.json", "--json")
     #expect(loaded["generation"] == 1)
@@ -29,7 +29,7 @@ struct CommandLineAgreementTests {
     day.run("automations", "load", "hello.so", exit: 1)
     day.run("automations", "load", "hello.so", "--replace")
     #expect(day.run("automations", "unload", "hello", "--json")["automation"] == "hello")
-    day.fixture.files.put("/work/hello.so", manifest)
+    day.fixture.files.put("/here/hello.so", manifest)
     #expect(
       day.run("automations", "load", "hello.so", "--by-path", "--config", "c.json", "--json")["generation"]
         == 7)
@@ -149,7 +149,7 @@ private final class TextFiles: LocalFiles {
   func kind(_ path: String) -> FileKind { .file }
   func mode(_ path: String) -> Int? { 0o600 }
   func names(in folder: String) throws(FileFailure) -> [String] { [] }
-  func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/work/" + path }
+  func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/here/" + path }
   func makeFolder(_ path: String) throws(FileFailure) {}
   func create(_ path: String, mode: Int) throws(FileFailure) -> any OutputFile {
     throw FileFailure("read-only")

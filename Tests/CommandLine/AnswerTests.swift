@@ -73,7 +73,7 @@ struct KeyOfTheAdminTests {
     ] {
       let console = Console(200, ["level": "info"])
       console.environment = environment
-      console.files.put("/work/k", other + "\n")
+      console.files.put("/here/k", other + "\n")
       #expect(console.run(["log-level", "get"] + arguments) == 0, "\(console.errors)")
       #expect(console.requests.first?["Authorization"] == "Bearer " + wanted)
       #expect(console.errors.isEmpty)
@@ -82,14 +82,14 @@ struct KeyOfTheAdminTests {
 
   @Test func aFileThatOthersMayReadIsWarnedAbout() {
     let console = Console(200, ["level": "info"])
-    console.files.put("/work/k", Console.key, mode: 0o644)
+    console.files.put("/here/k", Console.key, mode: 0o644)
     #expect(console.run("log-level", "get", "--key-file", "k") == 0)
     #expect(console.errors.contains("chmod 600"))
   }
 
   @Test func anythingElseThanAKeyIsNotSent() {
     let console = Console()
-    console.files.put("/work/k", "-----BEGIN PRIVATE KEY-----\n")
+    console.files.put("/here/k", "-----BEGIN PRIVATE KEY-----\n")
     #expect(console.run("log-level", "get", "--key-file", "k") == 4)
     #expect(console.requests.isEmpty && !console.errors.contains("BEGIN"))
   }

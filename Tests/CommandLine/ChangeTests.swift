@@ -8,36 +8,36 @@ import Testing
 struct AutomationChangeTests {
   @Test func aFileIsUploadedWithItsHash() {
     let console = Console(201, ["automation": "hello"])
-    console.files.put("/work/p.so", "\u{7F}ELF…")
+    console.files.put("/here/p.so", "\u{7F}ELF…")
     #expect(console.run("automations", "load", "p.so", "--replace") == 0)
     let request = console.requests[0]
     #expect(
       request.url == "http://127.0.0.1:8081/admin/v1/automations?replace=true" && request.method == "POST")
-    #expect(request.body == .file("/work/p.so") && request["Content-Type"] == "application/octet-stream")
+    #expect(request.body == .file("/here/p.so") && request["Content-Type"] == "application/octet-stream")
     #expect(request["X-Content-SHA256"] == LengthDigests().sha256("\u{7F}ELF…".utf8.span).hex)
   }
 
   @Test func aFileWhoseHashIsNotTheOneThatWasToldIsNotSent() {
     let console = Console()
-    console.files.put("/work/p.so", "x")
+    console.files.put("/here/p.so", "x")
     #expect(console.run("automations", "load", "p.so", "--sha256", "00") == 1)
     #expect(console.errors.contains("[plugin.file.hash_mismatch]") && console.requests.isEmpty)
   }
 
   @Test func byPathTheHostReadsTheFile() {
     let console = Console(201, ["automation": "hello"])
-    console.files.put("/work/c.json", #"{"a":1}"#)
+    console.files.put("/here/c.json", #"{"a":1}"#)
     #expect(
       console.run("automations", "load", "p.so", "--by-path", "--config", "c.json", "--sha256", "ab") == 0)
-    #expect(console.requests[0].json == ["path": "/work/p.so", "config": ["a": 1], "sha256": "ab"])
+    #expect(console.requests[0].json == ["path": "/here/p.so", "config": ["a": 1], "sha256": "ab"])
   }
 
   @Test func aConfigurationGoesWithAnUploadWhileItFitsAHeader() {
     for (length, exit) in [(3000, Int32(0)), (3072, 2)] {
       let console = Console(200, ["automation": "hello"])
-      console.files.put("/work/p.so", "x")
+      console.files.put("/here/p.so", "x")
       let text = #"{"a":"\#(String(repeating: "b", count: length))"}"#
-      console.files.put("/work/c.json", text)
+      console.files.put("/here/c.json", text)
       #expect(console.run("automations", "reload", "hello", "p.so", "--config", "c.json") == exit)
       let sent = console.requests.first?["X-Automation-Config"].flatMap { Base64URL.decode($0) }
       #expect(sent == (exit == 0 ? Array(text.utf8) : nil))
@@ -59,7 +59,7 @@ struct AutomationChangeTests {
 
   @Test func aConfigurationThatIsNoObjectIsNotSent() {
     let console = Console()
-    console.files.put("/work/c.json", "[1]")
+    console.files.put("/here/c.json", "[1]")
     #expect(console.run("automations", "config", "hello", "--set", "c.json") == 5 && console.requests.isEmpty)
   }
 }
@@ -84,16 +84,16 @@ struct KeyIssueTests {
     for json in [[], ["--json"]] {
       let console = Console(201, Self.answer)
       #expect(console.run(Self.line + ["--output", "k"] + json) == 0)
-      #expect(console.files.text("/work/k") == "ck_secret\n" && console.files.mode("/work/k") == 0o600)
+      #expect(console.files.text("/here/k") == "ck_secret\n" && console.files.mode("/here/k") == 0o600)
       #expect(!console.output.contains("ck_secret") && !console.errors.contains("ck_secret"))
     }
   }
 
   @Test func aFileThatExistsIsKeptAndNoKeyIsMade() {
     let console = Console(201, Self.answer)
-    console.files.put("/work/k", "precious")
+    console.files.put("/here/k", "precious")
     #expect(console.run(Self.line + ["--output", "k"]) == 5)
-    #expect(console.files.text("/work/k") == "precious" && console.requests.isEmpty)
+    #expect(console.files.text("/here/k") == "precious" && console.requests.isEmpty)
   }
 }
 
@@ -110,8 +110,8 @@ struct OfflineKeyTests {
       "\(console.errors)")
     let batches = console.keys.inserts.withLock { $0 }
     #expect(batches.map(\.count) == [10_000, 1])
-    let texts = (console.files.text("/work/keys") ?? "").split(separator: "\n").map(String.init)
-    #expect(texts.count == 10_001 && Set(texts).count == 10_001 && console.files.mode("/work/keys") == 0o600)
+    let texts = (console.files.text("/here/keys") ?? "").split(separator: "\n").map(String.init)
+    #expect(texts.count == 10_001 && Set(texts).count == 10_001 && console.files.mode("/here/keys") == 0o600)
     let records = batches.flatMap { $0 }
     for (text, record) in zip(texts, records) {
       guard KeyText.parse(text.utf8.span)?.text == record.id else {

@@ -16,10 +16,10 @@ final class MemoryTerminal: Terminal {
   var errors: String { state.withLock { $0.errors } }
 }
 
-/// A file system of texts; the current folder is `/work`.
+/// A file system of texts; the current folder is `/here`.
 final class MemoryLocalFiles: LocalFiles {
   struct Entry { var bytes: [UInt8]; var mode: Int }
-  private let state = Mutex((files: [String: Entry](), folders: Set(["/", "/work"])))
+  private let state = Mutex((files: [String: Entry](), folders: Set(["/", "/here"])))
   let executable: String?
   /// A write to a file fails once it holds so many bytes.
   let capacity: Int
@@ -60,7 +60,7 @@ final class MemoryLocalFiles: LocalFiles {
       return Set(below.map { String($0.prefix { $0 != "/" }) }).sorted()
     }
   }
-  func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/work/" + path }
+  func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/here/" + path }
   func makeFolder(_ path: String) throws(FileFailure) { state.withLock { _ = $0.folders.insert(path) } }
   func create(_ path: String, mode: Int) throws(FileFailure) -> any OutputFile {
     let path = absolute(path)

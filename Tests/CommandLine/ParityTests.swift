@@ -26,8 +26,8 @@ struct ParityTests {
         ScriptedTransport { _ in
           .success(IncomingAnswer(status: 200, body: Array(#"{"key":"k","status":"ready"}"#.utf8)))
         })
-      console.files.put("/work/p.so", "\u{7F}ELF")
-      console.files.put("/work/c.json", "{}")
+      console.files.put("/here/p.so", "\u{7F}ELF")
+      console.files.put("/here/c.json", "{}")
       for line in Self.lines[command.name] ?? [] {
         #expect(console.run(command.words + line) == 0, "\(command.name): \(console.errors)")
       }

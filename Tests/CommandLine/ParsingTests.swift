@@ -81,12 +81,12 @@ struct ParsingTests {
         "a.so",
         "--load", "/b.so", "--issue-first-keys", "keys", "--log-level", "debug") == 0)
     var expected = ServeOptions()
-    expected.home = "/work/var"
+    expected.home = "/here/var"
     expected.port = 0
     expected.adminPort = 9081
     expected.configFile = "/etc/c.yaml"
-    expected.load = ["/work/a.so", "/b.so"]
-    expected.firstKeys = "/work/keys"
+    expected.load = ["/here/a.so", "/b.so"]
+    expected.firstKeys = "/here/keys"
     expected.logLevel = .debug
     #expect(console.served.options.withLock { $0 } == expected)
   }

@@ -24,11 +24,11 @@ struct PluginNewTests {
     #expect(
       console.json["files"] == [".gitignore", "Package.swift", "Sources/MyOrders/MyOrders.swift", "build.sh"])
     #expect(
-      console.files.text("/work/my-orders/Package.swift") == #"name: "my-orders", path: "/opt/council""#)
+      console.files.text("/here/my-orders/Package.swift") == #"name: "my-orders", path: "/opt/council""#)
     #expect(
-      console.files.text("/work/my-orders/Sources/MyOrders/MyOrders.swift")
+      console.files.text("/here/my-orders/Sources/MyOrders/MyOrders.swift")
         == "struct MyOrders { static let id = \"my-orders\" }")
-    #expect(console.files.mode("/work/my-orders/build.sh") == 0o755)
+    #expect(console.files.mode("/here/my-orders/build.sh") == 0o755)
   }
 
   @Test func theFolderAndTheTemplatesMayBeElsewhere() {
@@ -52,10 +52,10 @@ struct PluginNewTests {
 
   @Test func nothingIsOverwritten() {
     let console = Console(files: files())
-    console.files.put("/work/orders/precious.txt", "mine")
+    console.files.put("/here/orders/precious.txt", "mine")
     #expect(console.run("plugin", "new", "orders", "--lang", "c") == 5)
     #expect(
-      console.errors.contains("nothing is overwritten") && console.files.text("/work/orders/plugin.c") == nil)
+      console.errors.contains("nothing is overwritten") && console.files.text("/here/orders/plugin.c") == nil)
   }
 
   @Test(arguments: ["Orders", "1st", "a_b", "v2", "admin", "-x", "a/b", String(repeating: "a", count: 64)])
@@ -75,7 +75,7 @@ struct PluginNewTests {
 struct PluginFileTests {
   private func console() -> Console {
     let console = Console()
-    console.files.put("/work/p.so", "\u{7F}ELF")
+    console.files.put("/here/p.so", "\u{7F}ELF")
     return console
   }
 
@@ -126,7 +126,7 @@ struct PluginFileTests {
 
   @Test func sealWritesWhereItIsTold() {
     for (arguments, output) in [
-      ([], "/work/p.so"), (["-o", "q.so"], "/work/q.so"), (["--output=/r.so"], "/r.so"),
+      ([], "/here/p.so"), (["-o", "q.so"], "/here/q.so"), (["--output=/r.so"], "/r.so"),
     ] {
       let console = console()
       #expect(console.run(["plugin", "seal", "p.so", "--json"] + arguments) == 0)
@@ -137,7 +137,7 @@ struct PluginFileTests {
 
   @Test func aPluginThatNeedsAConfigurationIsSealedWithIt() {
     let console = console()
-    console.files.put("/work/c.json", #"{"a":1}"#)
+    console.files.put("/here/c.json", #"{"a":1}"#)
     #expect(console.run("plugin", "seal", "p.so", "--config", "c.json", "--json") == 0)
     #expect(console.json["sha256"] == #"{"a":1}"#)
   }
