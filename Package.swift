@@ -118,7 +118,7 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
-    tests("AdminAPI"),
+    tests("AdminAPI", with: "CommandLineInterface"),
     tests("CommandLineInterface", path: "CommandLine"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
     // The host as a process, with real plugins and real clients.

@@ -91,9 +91,9 @@ struct AdminAccessTests {
     let closed = try AdminFixture(limits: AdminApplication.Limits(metricsNeedKey: true))
     #expect(closed.send(.get, "/metrics").status == 401)
     #expect(closed.send(.get, "/metrics", key: try closed.key("accounts:*")).status == 403)
-    let let_in = closed.send(.get, "/metrics", key: try closed.key(AdminScope.read))
-    #expect(let_in.status == 200 && let_in.text == answer.text)
-    #expect(let_in.headers["content-type"] == answer.headers["content-type"])
+    let letIn = closed.send(.get, "/metrics", key: try closed.key(AdminScope.read))
+    #expect(letIn.status == 200 && letIn.text == answer.text)
+    #expect(letIn.headers["content-type"] == answer.headers["content-type"])
   }
 
   @Test func healthSaysWhetherTheHostServes() throws {

@@ -78,7 +78,9 @@ final class MemoryFiles: GenerationFiles {
   func put(_ path: String, _ text: String) { state.withLock { $0.files[path] = Array(text.utf8) } }
   func bytes(_ path: String) -> [UInt8]? { state.withLock { $0.files[path] } }
   var abandoned: Int { state.withLock { $0.abandoned } }
-  var incoming: Int { state.withLock { state in state.files.keys.count { $0.hasPrefix("/home/incoming") } } }
+  var incoming: Int {
+    state.withLock { state in state.files.keys.count { $0.hasPrefix("/folder/incoming") } }
+  }
 
   func receive(copyOf path: String) throws(Problem) -> String {
     guard let bytes = bytes(path) else {
@@ -92,18 +94,18 @@ final class MemoryFiles: GenerationFiles {
   ) throws(Problem) -> String {
     state.withLock { state in
       let file = "generations/\(automation)/\(number)-\(sha256).so"
-      state.files["/home/" + file] = state.files.removeValue(forKey: incoming)
+      state.files["/folder/" + file] = state.files.removeValue(forKey: incoming)
       return file
     }
   }
-  func absolute(_ file: String) -> String { "/home/" + file }
+  func absolute(_ file: String) -> String { "/folder/" + file }
   func remove(_ path: String) { state.withLock { state in _ = state.files.removeValue(forKey: path) } }
   func removeIncoming() {}
 
   fileprivate func keep(_ bytes: [UInt8]) -> String {
     state.withLock { state in
       state.serial += 1
-      let path = "/home/incoming/\(state.serial).so"
+      let path = "/folder/incoming/\(state.serial).so"
       state.files[path] = bytes
       return path
     }

@@ -94,8 +94,7 @@ struct KeyEndpointsTests {
       after = "&after=" + next
     }
     #expect(seen.count == 6 && Set(seen).count == 6)
-    var all: [KeyRecord] = []
-    try fixture.keyStore.forEach { all.append($0) }
+    let all = try fixture.keys.page(after: nil, limit: 100)
     #expect(seen == all.sorted { KeyCursor($0) > KeyCursor($1) }.map(\.id))
     #expect(fixture.send(.get, "/admin/v1/keys?after=nonsense", key: key).status == 400)
   }

@@ -17,7 +17,7 @@ package struct SealReport: Sendable, Equatable {
 
 /// Writes a plugin's manifest into its file as the ELF section `.council.manifest`, after a clean probe.
 package protocol PluginSealing: Sendable {
-  /// `output` may be `path` itself: the file is replaced in one step. Problems are those of
-  /// ``PluginInspector``.
-  func seal(path: String, output: String) throws(Problem) -> SealReport
+  /// `output` may be `path` itself: the file is replaced in one step. The probe creates the plugin with `config`.
+  /// Problems are those of ``PluginInspector``.
+  func seal(path: String, output: String, config: [UInt8]) throws(Problem) -> SealReport
 }

@@ -44,7 +44,7 @@ enum AuditCommands {
       words: ["audit", "verify"],
       summary: "Walks the whole chain of hashes; fails at the first row that was touched.",
       options: [
-        .init(name: "--home", value: "DIR", help: "Verify the files of this data folder, without a host.")
+        .init(name: "--home", value: "DIR", help: "Verify the files of this data folder; no host may use it.")
       ],
       endpoints: [.verifyAudit], run: verify),
   ]
@@ -62,7 +62,11 @@ enum AuditCommands {
 
   private static func verify(_ invocation: Invocation) throws {
     var document: JSONValue
-    if let home = invocation.value("--home") {
+    if let home = invocation.value("--home").map(invocation.services.files.absolute) {
+      // A folder that is not there would be made, and its empty trail found right.
+      guard invocation.services.files.kind(home) == .folder else {
+        throw CommandFailure.local("no folder is at '\(home)'")
+      }
       let verification = try invocation.services.openAudit(home).verify()
       document = ["rows": .integer(verification.rows), "last_hash": .string(verification.lastHash)]
     } else {

@@ -10,8 +10,8 @@ enum KeyCommands {
       notes: [
         "Standard output is the key's text and nothing else.",
         """
-        With --offline the keys go straight into the store of --home, many at a time, without a host and without a \
-        row in the audit trail; a running host knows them after its next start.
+        With --offline the keys go straight into the store of --home, many at a time, without a row in the audit \
+        trail. No host may use that folder meanwhile.
         """,
       ],
       options: [

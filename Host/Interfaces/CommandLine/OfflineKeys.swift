@@ -10,7 +10,9 @@ enum OfflineKeys {
 
   static func issue(_ invocation: Invocation) throws {
     let services = invocation.services
-    guard let home = invocation.value("--home") else { throw invocation.usage("--offline needs --home DIR") }
+    guard let home = invocation.value("--home").map(services.files.absolute) else {
+      throw invocation.usage("--offline needs --home DIR")
+    }
     let count = try invocation.whole("--count", in: 1...maxCount) ?? 1
     guard count == 1 || invocation.has("--output") else {
       throw invocation.usage("more than one key needs --output FILE")

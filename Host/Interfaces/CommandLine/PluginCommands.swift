@@ -24,7 +24,7 @@ enum PluginCommands {
       words: ["plugin", "check"],
       summary: "Tries a plugin as a host would, without one: validate, probe, manifest, plan.",
       arguments: [file],
-      options: [.init(name: "--config", value: "FILE", help: "Its configuration, JSON. Default: {}.")],
+      options: [config],
       run: check),
     Command(
       words: ["plugin", "seal"], summary: "Probes a plugin and writes its manifest into the file.",
@@ -33,13 +33,23 @@ enum PluginCommands {
       options: [
         .init(
           name: "--output", short: "-o", value: "OUT",
-          help: "Where the sealed file goes. Default: FILE itself.")
+          help: "Where the sealed file goes. Default: FILE itself."),
+        config,
       ], run: seal),
     Command(
       words: ["plugin", "show"],
       summary: "Reads the manifest that was sealed into a plugin; runs none of it.",
       arguments: [file], run: show),
   ]
+
+  private static let config = Command.Option(
+    name: "--config", value: "FILE", help: "The configuration it is created with, JSON. Default: {}.")
+
+  private static func configuration(_ invocation: Invocation) throws -> [UInt8] {
+    try invocation.value("--config").map {
+      JSON.encode(try AutomationCommands.configuration($0, invocation))
+    } ?? Array("{}".utf8)
+  }
 
   private static let file = Command.Argument(name: "FILE", help: "The plugin, a shared library (.so).")
 
@@ -60,9 +70,7 @@ enum PluginCommands {
   private static func check(_ invocation: Invocation) throws {
     let services = invocation.services
     let path = try existing(invocation)
-    let config = try invocation.value("--config").map {
-      JSON.encode(try AutomationCommands.configuration($0, invocation))
-    }
+    let config = try configuration(invocation)
     var steps: [(name: String, nanoseconds: Int64)] = []
     func measure<Result>(_ name: String, _ body: () throws -> Result) throws -> Result {
       let began = Instant.now
@@ -77,7 +85,7 @@ enum PluginCommands {
     }
     let facts = try measure("validate") { try services.inspector.validate(path: path) }
     let probe = try measure("probe") {
-      try services.inspector.probe(path: path, config: config ?? Array("{}".utf8))
+      try services.inspector.probe(path: path, config: config)
     }
     let manifest = try measure("manifest") {
       if let sealed = facts.sealedManifest, sealed != probe.manifest {
@@ -88,7 +96,7 @@ enum PluginCommands {
       }
       return try Manifest.parse(probe.manifest)
     }
-    let migration = try measure("plan") { try services.plan(manifest, config ?? Array("{}".utf8)) }
+    let migration = try measure("plan") { try services.plan(manifest, config) }
     let document: JSONValue = [
       "file": .string(path), "sha256": .string(facts.sha256), "bytes": .integer(Int64(facts.bytes)),
       "sealed": .bool(facts.sealedManifest != nil), "id": .string(manifest.id),
@@ -115,7 +123,8 @@ enum PluginCommands {
   private static func seal(_ invocation: Invocation) throws {
     let path = try existing(invocation)
     let output = invocation.value("--output").map(invocation.services.files.absolute) ?? path
-    let report = try invocation.services.sealer.seal(path: path, output: output)
+    let report = try invocation.services.sealer.seal(
+      path: path, output: output, config: try configuration(invocation))
     let manifest = try Manifest.parse(report.manifest)
     invocation.show([
       "output": .string(report.output), "sha256": .string(report.sha256), "id": .string(manifest.id),

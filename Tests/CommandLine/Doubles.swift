@@ -1,0 +1,162 @@
+import Application
+import CommandLineInterface
+import Domain
+import Kernel
+import Synchronization
+
+final class MemoryTerminal: Terminal {
+  let isInteractive: Bool
+  private let state = Mutex((output: "", errors: ""))
+
+  init(isInteractive: Bool = false) { self.isInteractive = isInteractive }
+
+  func write(_ text: String) { state.withLock { $0.output += text } }
+  func writeError(_ text: String) { state.withLock { $0.errors += text } }
+  var output: String { state.withLock { $0.output } }
+  var errors: String { state.withLock { $0.errors } }
+}
+
+/// A file system of texts; the current folder is `/here`.
+final class MemoryLocalFiles: LocalFiles {
+  struct Entry { var bytes: [UInt8]; var mode: Int }
+  private let state = Mutex((files: [String: Entry](), folders: Set(["/", "/here"])))
+  let executable: String?
+  /// A write to a file fails once it holds so many bytes.
+  let capacity: Int
+
+  init(executable: String? = nil, capacity: Int = .max) {
+    self.executable = executable
+    self.capacity = capacity
+  }
+
+  func put(_ path: String, _ text: String, mode: Int = 0o600) {
+    state.withLock { state in
+      state.files[path] = Entry(bytes: Array(text.utf8), mode: mode)
+      var folder = path[...]
+      while let slash = folder.lastIndex(of: "/"), slash > folder.startIndex {
+        folder = folder[..<slash]
+        state.folders.insert(String(folder))
+      }
+    }
+  }
+  func text(_ path: String) -> String? {
+    state.withLock { state in state.files[path].map { String(decoding: $0.bytes, as: UTF8.self) } }
+  }
+  var paths: [String] { state.withLock { $0.files.keys.sorted() } }
+
+  func read(_ path: String, maxBytes: Int) throws(FileFailure) -> [UInt8] {
+    guard let entry = state.withLock({ $0.files[absolute(path)] }) else { throw FileFailure("no '\(path)'") }
+    guard entry.bytes.count <= maxBytes else { throw FileFailure("'\(path)' is too long") }
+    return entry.bytes
+  }
+  func kind(_ path: String) -> FileKind {
+    state.withLock { $0.files[path] != nil ? .file : $0.folders.contains(path) ? .folder : .missing }
+  }
+  func mode(_ path: String) -> Int? { state.withLock { $0.files[absolute(path)]?.mode } }
+  func names(in folder: String) throws(FileFailure) -> [String] {
+    state.withLock { state in
+      let all = Array(state.files.keys) + state.folders
+      let below = all.filter { $0.hasPrefix(folder + "/") }.map { $0.dropFirst(folder.count + 1) }
+      return Set(below.map { String($0.prefix { $0 != "/" }) }).sorted()
+    }
+  }
+  func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/here/" + path }
+  func makeFolder(_ path: String) throws(FileFailure) { state.withLock { _ = $0.folders.insert(path) } }
+  func create(_ path: String, mode: Int) throws(FileFailure) -> any OutputFile {
+    let path = absolute(path)
+    guard kind(path) == .missing else { throw FileFailure("'\(path)' exists: nothing is overwritten") }
+    put(path, "", mode: mode)
+    return MemoryOutput(self, path)
+  }
+  fileprivate func append(_ bytes: [UInt8], to path: String) throws(FileFailure) {
+    let isFull = state.withLock { state in
+      guard (state.files[path]?.bytes.count ?? 0) + bytes.count <= capacity else { return true }
+      state.files[path]?.bytes += bytes
+      return false
+    }
+    if isFull { throw FileFailure("cannot write '\(path)': no space left") }
+  }
+}
+
+private final class MemoryOutput: OutputFile {
+  private let files: MemoryLocalFiles
+  private let path: String
+  init(_ files: MemoryLocalFiles, _ path: String) {
+    self.files = files
+    self.path = path
+  }
+  func write(_ bytes: [UInt8]) throws(FileFailure) { try files.append(bytes, to: path) }
+  func close() throws(FileFailure) {}
+}
+
+/// Answers what the test says, and remembers what was asked.
+final class ScriptedTransport: HTTPTransport {
+  typealias Reply = @Sendable (OutgoingRequest) -> Result<IncomingAnswer, TransportFailure>
+  private let asked = Mutex<[OutgoingRequest]>([])
+  private let reply: Reply
+
+  init(_ reply: @escaping Reply) { self.reply = reply }
+
+  convenience init(_ status: Int, _ json: JSONValue) {
+    self.init { _ in .success(IncomingAnswer(status: status, body: JSON.encode(json))) }
+  }
+
+  func send(_ request: OutgoingRequest) throws(TransportFailure) -> IncomingAnswer {
+    asked.withLock { $0.append(request) }
+    return try reply(request).get()
+  }
+  var requests: [OutgoingRequest] { asked.withLock { $0 } }
+}
+
+final class MemoryKeyStore: KeyStore {
+  let inserts = Mutex<[[KeyRecord]]>([])
+  let updates = Mutex<[KeyRecord]>([])
+  func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) {
+    for record in inserts.withLock({ $0.flatMap { $0 } }) { visit(record) }
+  }
+  func insert(_ keys: [KeyRecord]) throws(Problem) { inserts.withLock { $0.append(keys) } }
+  func update(_ keys: [KeyRecord]) throws(Problem) { updates.withLock { $0 += keys } }
+}
+
+final class FixedAudit: AuditTrail {
+  let result: Result<AuditVerification, Problem>
+  init(_ result: Result<AuditVerification, Problem>) { self.result = result }
+  func admit() -> Bool { true }
+  func record(_ row: RequestAudit, of exchange: Exchange) {}
+  func record(_ act: AdminAct) throws(Problem) {}
+  func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue] { [] }
+  func verify() throws(Problem) -> AuditVerification { try result.get() }
+}
+
+struct FixedInspector: PluginInspector {
+  var facts: Result<PluginFileFacts, Problem>
+  var manifest: Result<String, Problem>
+  func validate(path: String) throws(Problem) -> PluginFileFacts { try facts.get() }
+  func probe(path: String, config: [UInt8]) throws(Problem) -> ProbeReport {
+    ProbeReport(manifest: Array(try manifest.get().utf8), duration: .milliseconds(2))
+  }
+}
+
+struct FixedSealer: PluginSealing {
+  var manifest: String
+  func seal(path: String, output: String, config: [UInt8]) throws(Problem) -> SealReport {
+    SealReport(
+      output: output, sha256: String(decoding: config, as: UTF8.self), manifest: Array(manifest.utf8))
+  }
+}
+
+/// Not a hash for anything but tests.
+final class LengthDigests: Digests {
+  func sha256(_ bytes: Span<UInt8>) -> Digest256 {
+    var sum = [UInt8](repeating: 0, count: 32)
+    for index in bytes.indices { sum[index % 32] = sum[index % 32] &* 31 &+ bytes[index] }
+    guard let digest = Digest256(sum) else { preconditionFailure("32 bytes") }
+    return digest
+  }
+  func hmacSHA256(key: Span<UInt8>, _ bytes: Span<UInt8>) -> Digest256 { sha256(bytes) }
+  func isEqual(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool { a.isEqual(to: b) }
+  func sha256Stream() -> any DigestStream { preconditionFailure("not used by the command line") }
+  func hmacSHA256Stream(key: Span<UInt8>) -> any DigestStream {
+    preconditionFailure("not used by the command line")
+  }
+}
