@@ -113,7 +113,7 @@ let package = Package(
         "Kernel", "Domain", "Application", "SQLiteStore", "RecordsContract", "records-crash-writer",
       ],
       path: "Tests/SQLiteStore"),
-    tests("Audit"),
+    tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("AdminAPI"),

@@ -36,7 +36,8 @@ struct HostProcess {
 
     // Who may call.
     var random = SystemRandomNumberGenerator()
-    let table = try KeyTable(defaultLimit: settings.defaultLimit, seed: (random.next(), random.next()))
+    let table = try KeyTable(
+      capacity: settings.maxKeys, defaultLimit: settings.defaultLimit, seed: (random.next(), random.next()))
     let keys = Keys(table: table, store: control, digests: digests)
     let keyCount = try keys.restore()
     if keyCount == 0, let folder = settings.firstKeys { try FirstKeys.issue(keys, into: folder) }
@@ -69,12 +70,12 @@ struct HostProcess {
     // How requests come in.
     let gateway = try Gateway(
       .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
-      limits: .init(anonymous: settings.anonymousLimit))
+      limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
         automations: automations, change: change, catalog: control, files: files, keys: keys, audit: audit,
         meter: meter, log: log, health: health),
-      limits: .init(maxUploadBytes: settings.pluginFileBytes))
+      limits: settings.admin)
     let publicServer = HTTPServer(
       settings.publicListener, application: gateway, log: log, exchanges: exchanges)
     let adminServer = HTTPServer(settings.adminListener, application: admin, log: log)

@@ -1,27 +1,103 @@
+import AdminAPI
 import Application
 import Audit
+import CommandLineInterface
+import Configuration
 import Domain
+import Gateway
 import HTTPServer
 import Kernel
 import PluginRuntime
+import SQLiteStore
 
-/// Everything that one run of the host is set to.
+/// What one run of the host is set to: the command line goes before the file, and that before the defaults.
 struct HostSettings {
-  var home = "var"
-  var load: [String] = []
+  var home: String
+  var load: [String]
   /// Where the first admin key and the first agent key go when no key exists; nil issues none.
   var firstKeys: String?
-  var logLevel = LogLevel.info
-  var publicListener = HTTPServerConfiguration(.address("127.0.0.1", port: 8080))
-  var adminListener = HTTPServerConfiguration(.address("127.0.0.1", port: 8081))
-  var defaultLimit = RateLimit(requests: 200, per: .seconds(60))
-  var anonymousLimit = RateLimit(requests: 200, per: .seconds(60))
-  var audit = JournalAuditTrail.Limits()
-  var workers = Workers.Limits()
-  var drain = DrainGenerations.Limits()
-  var changes = ChangeAutomation.Limits()
-  var routes = StartGeneration.Defaults()
-  var pluginFileBytes = 64 << 20
-  var probeTimeout = Duration.seconds(5)
-  var callTimeout = Duration.seconds(10)
+  private let values: HostConfiguration
+
+  init(_ options: ServeOptions) throws(Problem) {
+    var values = try options.configFile.map { path throws(Problem) in try ConfigurationFile.read(path) }
+      ?? HostConfiguration()
+    if let port = options.port { values.publicListener.port = port }
+    if let port = options.adminPort { values.adminListener.port = port }
+    if let level = options.logLevel { values.logLevel = level }
+    self.values = values
+    home = options.home ?? "var"
+    load = options.load
+    firstKeys = options.firstKeys
+  }
+
+  var logLevel: LogLevel { values.logLevel }
+  var maxKeys: Int { values.maxKeys }
+  var publicListener: HTTPServerConfiguration { http(values.publicListener) }
+  var adminListener: HTTPServerConfiguration { http(values.adminListener) }
+  var pluginFileBytes: Int { values.pluginFileBytes }
+  var probeTimeout: Duration { .milliseconds(values.probeTimeoutMilliseconds) }
+  var callTimeout: Duration { .milliseconds(values.callTimeoutMilliseconds) }
+
+  var defaultLimit: RateLimit {
+    RateLimit(requests: values.limitRequests, per: .seconds(values.limitPeriodSeconds))
+  }
+
+  var gateway: Gateway.Limits {
+    .init(anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)))
+  }
+
+  var admin: AdminApplication.Limits {
+    .init(
+      maxUploadBytes: values.pluginFileBytes,
+      hostNames: values.adminHostNames.split(separator: " ").map(String.init),
+      metricsNeedKey: values.metricsNeedKey)
+  }
+
+  var audit: JournalAuditTrail.Limits {
+    var limits = JournalAuditTrail.Limits()
+    limits.ringBytes = values.auditRingBytes
+    limits.flushInterval = .milliseconds(values.auditFlushMilliseconds)
+    limits.segmentBytes = values.auditSegmentBytes
+    limits.keptSegments = values.auditKeptSegments == 0 ? nil : values.auditKeptSegments
+    limits.admitWait = .milliseconds(values.auditAdmitWaitMilliseconds)
+    return limits
+  }
+
+  var workers: Workers.Limits {
+    values.workerThreads == 0
+      ? .init(queue: values.workerQueue) : .init(threads: values.workerThreads, queue: values.workerQueue)
+  }
+
+  var drain: DrainGenerations.Limits {
+    .init(
+      timeout: .milliseconds(values.drainTimeoutMilliseconds), grace: .milliseconds(values.drainGraceMilliseconds))
+  }
+
+  var changes: ChangeAutomation.Limits {
+    .init(
+      turn: .milliseconds(values.changeWaitMilliseconds), drainWait: .milliseconds(values.drainWaitMilliseconds),
+      kept: values.keptGenerations, draining: values.maxDraining)
+  }
+
+  var routes: StartGeneration.Defaults {
+    .init(deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes)
+  }
+
+  private func http(_ listener: HostConfiguration.Listener) -> HTTPServerConfiguration {
+    var configuration = HTTPServerConfiguration(
+      .address(listener.address, port: listener.port),
+      tls: listener.tlsCertificate.isEmpty
+        ? nil : .init(certificateFile: listener.tlsCertificate, keyFile: listener.tlsKey))
+    configuration.threads = values.httpThreads
+    configuration.maxConnections = values.maxConnections
+    configuration.maxConnectionsPerAddress = values.maxConnectionsPerAddress
+    configuration.maxHeadBytes = values.maxHeadBytes
+    configuration.maxHeaders = values.maxHeaders
+    configuration.idleTimeout = .milliseconds(values.idleTimeoutMilliseconds)
+    configuration.headTimeout = .milliseconds(values.headTimeoutMilliseconds)
+    configuration.bodyTimeout = .milliseconds(values.bodyTimeoutMilliseconds)
+    configuration.sendTimeout = .milliseconds(values.sendTimeoutMilliseconds)
+    configuration.minimumBytesPerSecond = values.minimumBytesPerSecond
+    return configuration
+  }
 }

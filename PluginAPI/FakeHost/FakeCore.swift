@@ -1,5 +1,4 @@
 import CouncilPlugin
-import Synchronization
 
 /// What the plugin reaches of the fake host: records and log. The host tables find it by its pointer.
 final class FakeCore: Sendable {
@@ -13,7 +12,7 @@ final class FakeCore: Sendable {
     var ids = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   let host = HostMemory()
 
   init() { host.register(self) }

@@ -1,5 +1,4 @@
 import CouncilPlugin
-import Synchronization
 
 /// One request and its answer.
 final class FakeExchange: Sendable {
@@ -22,7 +21,7 @@ final class FakeExchange: Sendable {
   let principal: String
   let memory = LentMemory()
   private let deadline: ContinuousClock.Instant
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let answered = Signal()
 
   init(
@@ -112,7 +111,7 @@ enum Exchanges {
     var all: [UInt64: FakeExchange] = [:]
   }
 
-  private static let table = Mutex(Table())
+  private static let table = Guarded(Table())
 
   static func newName() -> UInt64 {
     table.withLock { table in

@@ -1,5 +1,4 @@
 public import CouncilPlugin
-import Synchronization
 
 /// A host in a test: loads an automation through the real C table, routes calls to it and keeps its records in memory.
 ///
@@ -42,7 +41,7 @@ public final class FakeHost: Sendable {
   private let routes: [FakeRoute]
   private let core: FakeCore
   private let plugin: PluginDriver
-  private let life = Mutex(Life.active)
+  private let life = Guarded(Life.active)
 
   private enum Life { case active, stopped }
 
@@ -50,7 +49,8 @@ public final class FakeHost: Sendable {
     let core = FakeCore()
     var isLoaded = false
     defer { if !isLoaded { core.close() } }
-    let (plugin, manifest) = try FakeHost.loading.withLock { _ in
+    let (plugin, manifest) = try FakeHost.loading.withLock { count in
+      count += 1
       let plugin = try make()
       let manifest = try plugin.manifest()
       try ManifestCheck.check(manifest)
@@ -67,13 +67,16 @@ public final class FakeHost: Sendable {
     self.core = core
     self.plugin = plugin
     do { try plugin.activate() } catch {
+      // Everything is set by now, so deinit runs too: it must find nothing to stop.
+      life.withLock { $0 = .stopped }
       try? plugin.stopAndDestroy()
       throw error
     }
     isLoaded = true
   }
 
-  private static let loading = Mutex(())
+  /// How many automations were loaded in this process, one at a time.
+  private static let loading = Guarded(0)
 
   deinit {
     if life.withLock({ $0 }) == .active { try? stop() }

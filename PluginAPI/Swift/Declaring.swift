@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What the property wrappers of an automation declare while its `init` runs, and, in a host, what they are bound to.
 final class Declarations: Sendable {
   struct Collection: Sendable {
@@ -18,7 +16,7 @@ final class Declarations: Sendable {
   let host: Host?
   /// The configuration, JSON; nil where only the manifest is wanted.
   let config: [UInt8]?
-  private let contents = Mutex(Contents())
+  private let contents = Guarded(Contents())
 
   init(host: Host? = nil, config: [UInt8]? = nil) {
     self.host = host

@@ -96,15 +96,24 @@ final class Instance: Sendable {
     case let error as ProblemError where error.members.isEmpty:
       host.problem(name, UInt32(clamping: error.status), error.code, error.detail)
     case let error as ProblemError:
-      _ = host.respond(
-        name, Response(error.status, .bytes(error.document), contentType: "application/problem+json"))
+      send(problem: error.document, status: error.status, name) {
+        Response(error.status, .bytes($0), contentType: "application/problem+json")
+      }
     case let error as RecordsError:
-      _ = host.respond(
-        name, Response(error.status, .lent(error.json), contentType: "application/problem+json"))
+      send(problem: error.json, status: error.status, name) {
+        Response(error.status, .lent($0), contentType: "application/problem+json")
+      }
     default:
       // The text of an unknown error may hold what no caller should see.
       host.log(name, 3, "The handler failed: \(error)")
       host.problem(name, 500, "plugin.failed", "The plugin failed to handle this request.")
     }
+  }
+
+  private func send<Document>(
+    problem: Document, status: Int, _ name: UInt64, _ response: (Document) -> Response
+  ) {
+    if (400...599).contains(status), host.respond(name, response(problem)) { return }
+    host.problem(name, 500, "plugin.invalid_problem", "The plugin made a problem that cannot be sent.")
   }
 }

@@ -50,7 +50,8 @@ public struct Listing: Sendable {
     of entity: Entity.Type, filters: [Filter], order: [String] = ["created_at"], pageSize: Int = 20,
     largestPage: Int = 100
   ) {
-    precondition(pageSize >= 1 && pageSize <= largestPage, "the page size is not in 1...\(largestPage)")
+    precondition((1...Listing.hostsLargestPage).contains(largestPage), "the largest page is not in 1...200")
+    precondition((1...largestPage).contains(pageSize), "the page size is not in 1...\(largestPage)")
     let known = entity.fields + Listing.ownFields
     parameters = filters.map { filter in
       guard let field = known.first(where: { $0.name == filter.field }) else {
@@ -67,6 +68,9 @@ public struct Listing: Sendable {
     self.pageSize = pageSize
     self.largestPage = largestPage
   }
+
+  /// More records than this the host puts on no page.
+  private static let hostsLargestPage = 200
 
   private static let ownFields: [Field] = [
     .string("id"), .integer("version"), .timestamp("created_at"), .timestamp("updated_at"),

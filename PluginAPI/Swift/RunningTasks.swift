@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The tasks of asynchronous handlers, by request.
 final class RunningTasks: Sendable {
   private struct State: Sendable {
@@ -7,7 +5,7 @@ final class RunningTasks: Sendable {
     var isStopping = false
   }
 
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let emptied = Signal()
 
   /// False once ``stop(within:)`` was called.

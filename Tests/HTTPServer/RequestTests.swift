@@ -161,6 +161,29 @@ import Testing
     }
   }
 
+  @Test func headersWithControlCharactersAreLeftOut() throws {
+    try withServer { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET /split HTTP/1.1\r\nHost: a\r\n\r\n")
+      let answer = try #require(peer.answer())
+      #expect(answer.body == "{}")
+      let present = answer.headers.keys.filter { $0.hasPrefix("x-") && $0 != "x-concluded" }.sorted()
+      #expect(present == ["x-1", "x-5", "x-6", "x-8", "x-9"])
+    }
+  }
+
+  @Test func sendsManyHeadersAndTheDateOnce() throws {
+    try withServer { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET /many HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      let all = peer.receiveAll()
+      for number in 0..<40 { #expect(all.contains("\r\nX-\(number): value \(number)\r\n")) }
+      #expect(all.components(of: "Date: ") == 2)
+      #expect(all.contains(" GMT\r\n"))
+      #expect(all.hasSuffix("\r\n\r\n{}"))
+    }
+  }
+
   @Test func aHeadThatIsTooLargeToSendIsAProblem() throws {
     try withServer(with: settings { $0.maxHeadBytes = 4096 }) { _, port in
       let peer = try Peer(port: port)

@@ -56,6 +56,16 @@ final class Scripted: HTTPApplication {
       reply(exchange, "{}")
       let size = Int(text(exchange, exchange.rawQuery)) ?? 0
       exchange.addHeader("X-Heavy", String(repeating: "h", count: size))
+    case "/many":
+      reply(exchange, "{}")
+      for number in 0..<40 { exchange.addHeader("X-\(number)".utf8.span, "value \(number)".utf8.span) }
+    case "/split":
+      reply(exchange, "{}")
+      for (index, byte) in [UInt8(0), 0x09, 0x0A, 0x0D, 0x1F, 0x20, 0x7E, 0x7F, 0x80, 0xFF].enumerated() {
+        var value = Array("0123456789abcdef".utf8)
+        value[(index * 3) % 16] = byte
+        exchange.addHeader("X-\(index)".utf8.span, value.span)
+      }
     case "/empty":
       _ = exchange.claim(exchange.handle)
       exchange.status = 204
@@ -140,6 +150,13 @@ final class SilentLog: LogSink {
 
   func write(_ level: LogLevel, _ module: StaticString, _ message: String, _ fields: [String: JSONValue]) {
     lines.withLock { $0.append(message) }
+  }
+}
+
+extension String {
+  /// How many parts `separator` leaves.
+  func components(of separator: String) -> Int {
+    split(separator: separator, omittingEmptySubsequences: false).count
   }
 }
 

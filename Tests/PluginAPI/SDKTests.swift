@@ -69,6 +69,7 @@ private struct Workshop: Automation {
       case "problem": throw ProblemError(418, "workshop.teapot", "Short and stout.")
       case "members":
         throw ProblemError(409, "workshop.busy", "Taken.", members: ["by": "Ada", "status": 200])
+      case "badly-with-members": throw ProblemError(200, "workshop.fine", "", members: ["by": "Ada"])
       case "badly": throw ProblemError(200, "Not A Code", "")
       case "header": return Response.noContent.header("X-Bad", "a\r\nb")
       default: throw Boom()
@@ -229,7 +230,10 @@ private enum Job: Record {
       host.log.contains { $0.level == .error && $0.text.contains("Boom") && $0.path == "/fail/otherwise" })
   }
 
-  @Test(arguments: [("badly", "plugin.invalid_problem"), ("header", "plugin.invalid_response")])
+  @Test(arguments: [
+    ("badly", "plugin.invalid_problem"), ("badly-with-members", "plugin.invalid_problem"),
+    ("header", "plugin.invalid_response"),
+  ])
   func answersInThePlaceOfAnAnswerThatCannotBeSent(how: String, code: String) throws {
     let answer = try host.call("GET", "/fail/\(how)")
     #expect(answer.status == 500)

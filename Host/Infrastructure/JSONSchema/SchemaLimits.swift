@@ -11,10 +11,13 @@ package struct SchemaLimits: Sendable {
   /// Backtracking steps of one pattern on one string (PCRE2's match limit), and its memory.
   package var patternSteps: UInt32 = 200_000
   package var patternKilobytes: UInt32 = 4_096
-  /// Subschemas inside each other while a document is validated; each takes some hundred bytes of stack.
+  /// Subschemas inside each other while a document is validated.
   package var evaluationDepth = 256
+  /// Stack that they may take; a thread that validates has that much and 128 KB more. The depth above takes at
+  /// most 280 KB in a release build, and more without optimisation.
+  package var stackBytes = 384 * 1024
   /// Subschemas applied to one document, beside 64 for each of the document's values.
-  package var evaluations = 1_000_000
+  package var evaluations = 200_000
   /// Errors of one schema that a refusal lists.
   package var reportedErrors = 50
 

@@ -95,11 +95,15 @@ public struct JSONElement: ~Escapable {
 
   @usableFromInline
   var counted: Int {
+    // A key takes one word.
+    let isObject = tag == UInt8(ascii: "{")
+    let limit = end - 1
     var count = 0
-    var elements = elements
-    while elements.next() { count += 1 }
-    var members = members
-    while members.next() { count += 1 }
+    var next = index + 1
+    while next < limit {
+      next = value(at: isObject ? next + 1 : next).end
+      count += 1
+    }
     return count
   }
 

@@ -80,7 +80,8 @@ extension JSONValue {
     case .bool(let flag): self = .bool(flag)
     case .integer(let number): self = .integer(number)
     case .unsigned(let number): self = .number(Double(number))
-    case .double(let number): self = .number(number)
+    // As the decoder above does: a number without a fraction is an integer, however it was written.
+    case .double(let number): self = Int64(exactly: number).map { .integer($0) } ?? .number(number)
     case .string: self = .string(element.string ?? "")
     case .array:
       var items: [JSONValue] = []

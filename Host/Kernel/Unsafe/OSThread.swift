@@ -34,6 +34,10 @@ package final class OSThread: Sendable {
   }
 
   package static let maxNumber = 1024
+
+  /// Roughly where the calling thread's stack ends now, for code that recurses over input: it grows towards
+  /// lower addresses, and what two calls give differs by what lies between them.
+  package static var stackPosition: UInt { UInt(cthreads_stack_position()) }
 }
 
 private final class Start: Sendable {

@@ -1,12 +1,11 @@
 import CCouncil
 import CouncilPlugin
-import Synchronization
 
 /// The `council_host_v1` of one fake host, and how the C functions find their way back from it.
 // Safe to share: the struct is written once, before the plugin sees it.
 @safe final class HostMemory: @unchecked Sendable {
   let pointer: UnsafePointer<council_host_v1>
-  private static let cores = Mutex<[UInt: FakeCore]>([:])
+  private static let cores = Guarded<[UInt: FakeCore]>([:])
 
   init() {
     let memory = UnsafeMutablePointer<council_host_v1>.allocate(capacity: 1)

@@ -1,5 +1,5 @@
 import CCouncil
-import Synchronization
+import CouncilPlugin
 
 /// Bytes lent to a plugin for the time of one call, kept mapped and overwritten afterwards: a plugin that holds on to a view
 /// reads rubbish instead of by chance the right thing.
@@ -9,7 +9,7 @@ import Synchronization
     let bytes: UnsafeMutableBufferPointer<UInt8>
   }
 
-  private let lent = Mutex<[Lent]>([])
+  private let lent = Guarded<[Lent]>([])
 
   deinit {
     // Safe: nobody else holds self, and the request is over.

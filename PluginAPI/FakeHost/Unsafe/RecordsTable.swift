@@ -1,7 +1,6 @@
 import CCouncil
 import CouncilPlugin
 import Glibc
-import Synchronization
 
 // The functions of council.records/1.
 
@@ -93,7 +92,7 @@ private func releaseResult(_ context: UnsafeMutableRawPointer?) {
 
 /// Which threads are inside of an inline handler, where a real host runs its event loop.
 enum EventThread {
-  private static let inside = Mutex<Set<UInt>>([])
+  private static let inside = Guarded<Set<UInt>>([])
 
   static var isCurrent: Bool {
     let thread = UInt(pthread_self())

@@ -1,5 +1,4 @@
 public import CCouncil
-import Synchronization
 
 /// What the entry function of a plugin returns: the table of `council.h`.
 public typealias PluginTable = UnsafePointer<council_plugin_v1>
@@ -27,7 +26,7 @@ private final class Exported: Sendable {
   let make: @Sendable (_ in: Host, _ config: [UInt8]) throws -> Instance
   let id: String
   private let document: @Sendable () throws -> JSON
-  private let manifest = Mutex<StaticBytes?>(nil)
+  private let manifest = Guarded<StaticBytes?>(nil)
 
   init<A: Automation>(_ type: A.Type) {
     id = A.id
@@ -71,7 +70,7 @@ private struct Exports: Sendable {
   var known: [ObjectIdentifier: Exported] = [:]
 }
 
-private let exported = Mutex(Exports())
+private let exported = Guarded(Exports())
 
 /// The table, allocated once and never changed.
 // Safe to share: it is written before it is published, and only read after.

@@ -6,11 +6,83 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "internal.h"
 
 /* Of GnuTLS, which libmicrohttpd links: the session is the library's. */
 extern ssize_t gnutls_record_send(void *session, const void *data, size_t count);
+
+static size_t put(char *to, size_t at, const void *from, size_t count) {
+  memcpy(to + at, from, count);
+  return at + count;
+}
+
+/* Control characters end an answer's head early; whoever wrote one loses that header. Eight bytes at a time
+ * where all of them are 0x20 to 0x7e or beyond 0x7f ("Bit Twiddling Hacks", S. E. Anderson). */
+static int is_clean(const uint8_t *text, size_t count) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+  size_t at = 0;
+  for (; at + 8 <= count; at += 8) {
+    uint64_t word;
+    memcpy(&word, text + at, 8);
+    uint64_t delete = word ^ (ones * 0x7f);
+    if ((((word - ones * 0x20) & ~word) | ((delete - ones) & ~delete)) & highs) break;
+  }
+  for (; at < count; at++)
+    if ((text[at] < 0x20 && text[at] != '\t') || text[at] == 0x7f) return 0;
+  return 1;
+}
+
+/* The time as RFC 9110, 5.6.7 writes it; made once a second on each thread. */
+enum { date_count = 29 };
+static const char *date(void) {
+  static _Thread_local time_t second = (time_t)-1;
+  static _Thread_local char text[date_count + 1];
+  static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  time_t now = time(NULL);
+  if (now != second) {
+    struct tm t;
+    gmtime_r(&now, &t);
+    snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday], t.tm_mday,
+             months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    second = now;
+  }
+  return text;
+}
+
+/* Adds every header as one, because the library allocates three times for each and takes 0.3 us: the first is
+ * Date, whose value goes on with the lines of the others. The library takes no line breaks in a value;
+ * they stand there as two blanks, and are put into its copy afterwards. */
+static void add_headers(struct MHD_Response *response, const uint8_t *head, const chttpedge_field *fields,
+                        size_t field_count) {
+  enum { max_breaks = 64, on_stack = 4096 };
+  uint32_t breaks[max_breaks];
+  size_t room = date_count + 1, break_count = 0, count;
+  for (size_t i = 0; i < field_count; i++) room += fields[i].name.count + fields[i].value.count + 4;
+  char stack[on_stack];
+  char *text = room <= on_stack ? stack : malloc(room);
+  if (!text) return;
+  count = put(text, 0, date(), date_count);
+  for (size_t i = 0; i < field_count && break_count < max_breaks; i++) {
+    const chttpedge_field *f = &fields[i];
+    if (!is_clean(head + f->name.offset, f->name.count) || !is_clean(head + f->value.offset, f->value.count))
+      continue;
+    breaks[break_count++] = (uint32_t)count;
+    count = put(text, count, "  ", 2);
+    count = put(text, count, head + f->name.offset, f->name.count);
+    count = put(text, count, ": ", 2);
+    count = put(text, count, head + f->value.offset, f->value.count);
+  }
+  text[count] = 0;
+  if (MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, text) == MHD_YES) {
+    char *copy = (char *)(uintptr_t)MHD_get_response_header(response, MHD_HTTP_HEADER_DATE);
+    for (size_t i = 0; i < break_count; i++) memcpy(copy + breaks[i], "\r\n", 2);
+  }
+  if (text != stack) free(text);
+}
 
 int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
                      const chttpedge_field *fields, size_t field_count, const uint8_t *body,
@@ -18,33 +90,26 @@ int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, con
   struct MHD_Response *response =
       MHD_create_response_from_buffer(body_count, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
   if (!response) return 0;
-  for (size_t i = 0; i < field_count; i++) {
-    /* The library takes no header without a value; it says nothing then. */
-    if (fields[i].value.count == 0) continue;
-    MHD_add_response_header(response, (const char *)head + fields[i].name.offset,
-                            (const char *)head + fields[i].value.offset);
-  }
+  add_headers(response, head, fields, field_count);
   if (close) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   enum MHD_Result queued = chttpedge_queue(connection, status, response);
   MHD_destroy_response(response);
   return queued == MHD_YES;
 }
 
-static size_t put(char *to, size_t at, const void *from, size_t count) {
-  memcpy(to + at, from, count);
-  return at + count;
-}
-
 int chttpedge_answer_directly(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
                               const chttpedge_field *fields, size_t field_count, const uint8_t *body,
                               size_t body_count) {
-  size_t room = 128 + body_count;
+  size_t room = 192 + body_count;
   for (size_t i = 0; i < field_count; i++) room += fields[i].name.count + fields[i].value.count + 4;
   char *text = malloc(room);
   if (!text) return 0;
-  size_t count = (size_t)snprintf(text, room, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
-                                  status, MHD_get_reason_phrase_for(status), body_count);
+  size_t count = (size_t)snprintf(text, room, "HTTP/1.1 %u %s\r\nDate: %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+                                  status, MHD_get_reason_phrase_for(status), date(), body_count);
   for (size_t i = 0; i < field_count; i++) {
+    if (!is_clean(head + fields[i].name.offset, fields[i].name.count) ||
+        !is_clean(head + fields[i].value.offset, fields[i].value.count))
+      continue;
     count = put(text, count, head + fields[i].name.offset, fields[i].name.count);
     count = put(text, count, ": ", 2);
     count = put(text, count, head + fields[i].value.offset, fields[i].value.count);

@@ -27,25 +27,31 @@ struct Run: ~Copyable {
   private var depth = 0
   private var evaluations: Int
   private let maxDepth: Int
+  private let stackEnd: UInt
 
   init(scratch: Scratch, limits: SchemaLimits, limit: Int, words: Int) {
     self.scratch = scratch
     self.limit = limit
     maxDepth = limits.evaluationDepth
+    stackEnd = OSThread.stackPosition - min(OSThread.stackPosition, UInt(limits.stackBytes))
     evaluations = limits.evaluations + words * 64
   }
 
   /// Whether one more schema may be applied; each yes needs a ``leave()``.
   @inline(__always)
   mutating func enter(at place: Int) -> Bool {
-    if depth < maxDepth, evaluations > 0, stop == nil {
+    if depth < maxDepth, evaluations > 0, stop == nil, hasStack {
       depth += 1
       evaluations -= 1
       return true
     }
-    halt(depth < maxDepth ? .evaluations : .depth, at: place)
+    halt(evaluations > 0 ? .depth : .evaluations, at: place)
     return false
   }
+
+  /// Asked at each eighth level only: that much is left in any case.
+  @inline(__always)
+  private var hasStack: Bool { depth & 7 != 7 || OSThread.stackPosition > stackEnd }
 
   @inline(__always)
   mutating func leave() { depth -= 1 }
@@ -58,7 +64,8 @@ struct Run: ~Copyable {
   /// Notes a violation. False, and the end of the check when only that is asked.
   @inline(__always)
   mutating func fail(_ place: Int, _ keyword: StaticString, _ message: @autoclosure () -> String) -> Bool {
-    if isReporting { note(place, keyword, message()) }
+    // After a stop every answer is no, and says nothing.
+    if isReporting, stop == nil { note(place, keyword, message()) }
     return false
   }
 

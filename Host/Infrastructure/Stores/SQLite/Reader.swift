@@ -33,11 +33,23 @@ final class Reader {
     if generations != seenGenerations {
       seenGenerations = generations
       let used = file.collections.withLock { $0 }
-      statements.keep { used.contains($0) }
+      statements.keep { $0 == 0 || used.contains($0) }
     }
     let connection = connection
     return try statements.statement(key) { () throws(SQLiteError) in
       try connection.prepare(sql(), kept: true)
     }
+  }
+
+  /// Runs `body` in a read transaction: every statement in it sees one state of the file.
+  func snapshot<Value>(_ body: () throws(SQLiteError) -> Value) throws(SQLiteError) -> Value {
+    try control("BEGIN")
+    // What fails here has ended the transaction by itself.
+    defer { try? control("ROLLBACK") }
+    return try body()
+  }
+
+  private func control(_ sql: String) throws(SQLiteError) {
+    try statement(StatementKey(collection: 0, text: Array(sql.utf8))) { sql }.run()
   }
 }

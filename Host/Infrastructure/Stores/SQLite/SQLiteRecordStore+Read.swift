@@ -75,10 +75,10 @@ extension SQLiteRecordStore {
         return page.result()
       }
       // The segments must see one state of the file.
-      try reader.connection.execute("BEGIN")
-      defer { try? reader.connection.execute("ROLLBACK") }
-      for segment in Clause.Segment.all(after: after.values, in: query.order, of: target.schema) {
-        if try add(to: &page, segment: segment, reader) { break }
+      try reader.snapshot { () throws(SQLiteError) in
+        for segment in Clause.Segment.all(after: after.values, in: query.order, of: target.schema) {
+          if try add(to: &page, segment: segment, reader) { break }
+        }
       }
       return page.result()
     }

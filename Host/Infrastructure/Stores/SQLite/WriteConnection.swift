@@ -9,6 +9,7 @@ final class WriteConnection: @unchecked Sendable {
   private let connection: Connection
   private let configuration: SQLiteConfiguration
   private var statements: StatementCache
+  private var keeper: ReadLockKeeper
   private let file: DatabaseFile.Shared
   private var seenGenerations: UInt64
 
@@ -27,8 +28,10 @@ final class WriteConnection: @unchecked Sendable {
     try connection.execute("PRAGMA journal_size_limit=\(configuration.restartPages * 4096)")
     try connection.execute("PRAGMA max_page_count=\(max(1, configuration.maxFileBytes / 4096))")
     try connection.execute("PRAGMA cell_size_check=ON")
+    keeper = try ReadLockKeeper(file)
     connection.countLogPages()
     connection.limitTime(configuration.timeLimit)
+    keeper.hold()
   }
 
   private func problem(_ error: SQLiteError) -> Problem { error.problem(configuration) }
@@ -37,6 +40,8 @@ final class WriteConnection: @unchecked Sendable {
 
   /// Runs jobs in one transaction and answers each after the COMMIT.
   func run(_ jobs: [WriteJob], _ counters: RecordWriter.Counters) {
+    keeper.release()
+    defer { keeper.hold() }
     if jobs.count == 1, case .alone(let body) = jobs[0].work {
       runAlone(jobs[0], body, counters)
     } else {

@@ -64,8 +64,9 @@ typedef struct chttpedge_field {
   chttpedge_range name, value;
 } chttpedge_field;
 
-/* Queues the answer. Each name and value in `head` is followed by a NUL and copied; `body` must stay in place
- * until `completed`. 0 when the library does not take it. [event] */
+/* Queues the answer. Names and values are copied, and a header with a control character is left out, as is what
+ * comes after the 64th; `body` must stay in place until `completed`. Date, Content-Length and, where it is due,
+ * Connection are added. 0 when the library does not take the answer. [event] */
 int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
                      const chttpedge_field *fields, size_t field_count, const uint8_t *body,
                      size_t body_count, int close);

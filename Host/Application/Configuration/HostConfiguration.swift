@@ -1,0 +1,58 @@
+/// Everything a host can be set to, as plain numbers with their unit in the name. ``Setting/all`` says what each
+/// means, between which bounds it lies, and how a file names it.
+package struct HostConfiguration: Sendable, Equatable {
+  package struct Listener: Sendable, Equatable {
+    package var address = "127.0.0.1"
+    package var port: Int
+    /// PEM files; both or none.
+    package var tlsCertificate = ""
+    package var tlsKey = ""
+  }
+
+  package var publicListener = Listener(port: 8080)
+  package var adminListener = Listener(port: 8081)
+  package var metricsNeedKey = false
+  package var adminHostNames = ""
+
+  package var httpThreads = 0
+  package var maxConnections = 10_240
+  package var maxConnectionsPerAddress = 512
+  package var maxHeadBytes = 8 * 1024
+  package var maxHeaders = 100
+  package var idleTimeoutMilliseconds = 75_000
+  package var headTimeoutMilliseconds = 10_000
+  package var bodyTimeoutMilliseconds = 30_000
+  package var sendTimeoutMilliseconds = 30_000
+  package var minimumBytesPerSecond = 64 * 1024
+
+  package var limitRequests = 200
+  package var limitPeriodSeconds = 60
+  package var anonymousRequests = 200
+  package var anonymousPeriodSeconds = 60
+  package var maxKeys = 4_194_304
+
+  package var deadlineMilliseconds = 30_000
+  package var maxBodyBytes = 1 << 20
+  package var workerThreads = 0
+  package var workerQueue = 1024
+
+  package var pluginFileBytes = 64 << 20
+  package var probeTimeoutMilliseconds = 5000
+  package var callTimeoutMilliseconds = 10_000
+  package var keptGenerations = 5
+  package var maxDraining = 8
+  package var changeWaitMilliseconds = 30_000
+  package var drainWaitMilliseconds = 250
+  package var drainTimeoutMilliseconds = 30_000
+  package var drainGraceMilliseconds = 5000
+
+  package var auditRingBytes = 1 << 20
+  package var auditFlushMilliseconds = 40
+  package var auditSegmentBytes = 64 << 20
+  package var auditKeptSegments = 0
+  package var auditAdmitWaitMilliseconds = 20
+
+  package var logLevel = LogLevel.info
+
+  package init() {}
+}

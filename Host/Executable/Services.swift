@@ -1,0 +1,51 @@
+import Application
+import Audit
+import CommandLineInterface
+import Configuration
+import Cryptography
+import Domain
+import HTTPClient
+import JSONSchema
+import Kernel
+import PluginRuntime
+import SQLiteStore
+import Telemetry
+
+/// What the command line reaches: each piece is made when a command needs it.
+enum Services {
+  static let version = "0.1.0"
+
+  static func make(environment: [String: String]) -> CommandLineServices {
+    let digests = OpenSSLDigests()
+    let inspector = InspectPlugin(validate: ValidateFile(digests: digests), probe: ProbePlugin())
+    return CommandLineServices(
+      terminal: SystemTerminal(), files: SystemFiles(), environment: environment,
+      version: VersionFacts(council: version, abiMajors: PluginContract.majors, abiMinor: PluginContract.minor),
+      digests: digests, inspector: inspector, sealer: PluginSealer(inspector),
+      transport: { CurlTransport() },
+      plan: { manifest, config throws(Problem) in
+        let folder = "/nonexistent/council"
+        let plan = PlanGeneration(schemas: JSONSchemaCompiler(), stores: SQLiteRecordStores(folder: folder))
+        return try plan(manifest, config: config).migration
+      },
+      // Both take the home: what a running host holds in memory or appends to is not touched behind its back.
+      openKeys: { home throws(Problem) in
+        let home = try HomeFolder.open(home)
+        return try SQLiteControlStore(path: home.path + "/council.sqlite")
+      },
+      openAudit: { home throws(Problem) in
+        let home = try HomeFolder.open(home)
+        return try JournalAuditTrail(folder: home.path + "/audit", digests: digests, log: JSONLines(level: .error))
+      },
+      serve: { options throws(Problem) in
+        try HostProcess(settings: try HostSettings(options)).run()
+        return 0
+      },
+      defaultConfiguration: { Setting.defaultFile },
+      checkConfiguration: { path throws(Problem) in
+        let configuration = try ConfigurationFile.read(path)
+        let values = Setting.all.map { ($0.path, $0.value(in: configuration)) }
+        return .object(Dictionary(uniqueKeysWithValues: values))
+      })
+  }
+}

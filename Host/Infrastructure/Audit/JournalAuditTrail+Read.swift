@@ -1,0 +1,70 @@
+package import Application
+package import Kernel
+
+extension JournalAuditTrail {
+  /// At most `maxRead` rows that are on disk. Finds the place by the segments' names and a few reads in one file.
+  package func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue] {
+    let wanted = min(max(0, limit), limits.maxRead)
+    guard wanted > 0 else { return [] }
+    do {
+      return try withDurable { durable throws(AuditFileError) in
+        try rows(from: after < .max ? max(1, after + 1) : .max, wanted, durable)
+      }
+    } catch {
+      throw JournalAuditTrail.unavailable(error)
+    }
+  }
+
+  private func rows(
+    from first: Int64, _ wanted: Int, _ durable: Journal.Durable
+  ) throws(AuditFileError) -> [JSONValue] {
+    var rows: [JSONValue] = []
+    let start = (durable.segments.firstIndex { $0.first > first } ?? durable.segments.count) - 1
+    for index in max(0, start)..<durable.segments.count where rows.count < wanted {
+      let file = try folder.open(durable.segments[index].name, creating: false)
+      let end = index == durable.segments.count - 1 ? durable.lastBytes : try file.size
+      var lines = LineReader(file, from: try Segment.seek(first, in: file, to: end), to: end)
+      while rows.count < wanted, try lines.next() {
+        // A line that is no row is for `verify` to report.
+        if Segment.seq(of: lines.bytes) == nil { continue }
+        if let row = try? JSONValue.parse(lines.bytes) { rows.append(row) }
+      }
+    }
+    return rows
+  }
+
+  package func verify() throws(Problem) -> AuditVerification {
+    let result: (rows: Int64, hash: Digest256, fault: ChainFault?)
+    do {
+      result = try withDurable { durable throws(AuditFileError) in try walk(durable) }
+    } catch {
+      throw JournalAuditTrail.unavailable(error)
+    }
+    if let fault = result.fault { throw JournalAuditTrail.broken(fault) }
+    return AuditVerification(rows: result.rows, lastHash: result.hash.hex)
+  }
+
+  private func walk(
+    _ durable: Journal.Durable
+  ) throws(AuditFileError) -> (rows: Int64, hash: Digest256, fault: ChainFault?) {
+    let key = key
+    var walk = ChainWalk(folder, digests.hmacSHA256Stream(key: key.span))
+    for (index, segment) in durable.segments.enumerated() {
+      let isLast = index == durable.segments.count - 1
+      let stop: ChainWalk.Stop
+      do throws(AuditFileError) {
+        stop = try walk.follow(segment, to: isLast ? durable.lastBytes : nil)
+      } catch {
+        guard error.operation == "open" else { throw error }
+        let fault = ChainFault(seq: segment.first, reason: "\(segment.name) is missing")
+        return (walk.rows, walk.chain.last, fault)
+      }
+      if let fault = stop.fault { return (walk.rows, walk.chain.last, fault) }
+    }
+    guard walk.seq == durable.seq, walk.chain.last == durable.hash else {
+      let fault = ChainFault(seq: walk.seq + 1, reason: "rows up to \(durable.seq) are missing")
+      return (walk.rows, walk.chain.last, fault)
+    }
+    return (walk.rows, walk.chain.last, nil)
+  }
+}

@@ -1,0 +1,297 @@
+package import Application
+package import Kernel
+import Synchronization
+
+/// The audit trail as files of JSON lines, each line hashed over the one before with a key.
+///
+/// An event thread copies a row's facts into a ring of its own and goes on; one flusher thread orders the rows of all
+/// rings by time, numbers and hashes them, and writes them in groups, each made durable by one fdatasync.
+///
+/// `<folder>/<first seq>.jsonl` are the rows, `<folder>/head` says how far they reach, `<folder>/key` (mode 0600) is
+/// what the hashes are made with. Somebody who can write to the folder but not read the key cannot change, add,
+/// take out or reorder a row, nor cut either end, without ``verify()`` finding it. Somebody who has the key can
+/// rewrite everything, and somebody who kept an old copy of the whole folder can put it back: against both,
+/// keep the hash that `verify` returns, or the rows themselves, on another machine.
+package final class JournalAuditTrail: AuditTrail {
+  package struct Limits: Sendable {
+    /// Of each thread that records, a power of two. Half of it is admitted to; the rest is for requests that
+    /// are on their way.
+    package var ringBytes = 1 << 20
+    /// The longest that a row waits before it is written.
+    package var flushInterval: Duration = .milliseconds(40)
+    /// A segment that has reached this gets no more batches.
+    package var segmentBytes = 64 << 20
+    /// nil keeps every segment.
+    package var keptSegments: Int?
+    /// How long ``admit()`` may hold up its thread when the ring is full.
+    package var admitWait: Duration = .milliseconds(20)
+    /// How long an act of administration waits for the disk.
+    package var actWait: Duration = .seconds(5)
+    /// After an error of the disk.
+    package var retryInterval: Duration = .milliseconds(250)
+    /// Rows of one ``read(after:limit:)``.
+    package var maxRead = 1000
+
+    package init() {}
+  }
+
+  /// What one thread records into. The ring is read by the flusher, the scratch by nobody else.
+  private final class Lane {
+    let ring: ByteRing
+    let scratch = Arena(capacity: 2048)
+
+    init(_ ringBytes: Int) { ring = ByteRing(capacity: ringBytes) }
+  }
+
+  private struct Inbox {
+    var isAwake = false
+    var isClosed = false
+    var isFailing = false
+    var acts: [(ticket: Int, frame: [UInt8])] = []
+    /// The last that was given out, that the flusher took, and that is on disk.
+    var lastTicket = 0
+    var takenTicket = 0
+    var durableTicket = 0
+    /// Frames that found their ring full.
+    var overflow: [[UInt8]] = []
+    /// Walks of the files that run now: nothing is deleted meanwhile.
+    var walkers = 0
+    var durable: Journal.Durable
+  }
+
+  /// What was repaired when the trail was opened.
+  package let recovery: AuditRecovery
+
+  let folder: any AuditFolder
+  let digests: any Digests
+  let key: [UInt8]
+  let limits: Limits
+  private let log: any LogSink
+  private let lanes: ThreadSlots<Lane>
+  private let inbox: Monitor<Inbox>
+  private let isFailing = Atomic<Bool>(false)
+  private let isAsked = Atomic<Bool>(false)
+  private let journal: Journal
+  private let thread = Mutex<OSThread?>(nil)
+
+  /// Opens the trail in a folder, which is made when it is missing. See ``Journal/open(_:_:limits:now:)`` for
+  /// what it throws.
+  package convenience init(
+    folder path: String, digests: any Digests, log: any LogSink, limits: Limits = Limits()
+  ) throws(Problem) {
+    let folder: DiskAuditFolder
+    do { folder = try DiskAuditFolder(path) } catch { throw JournalAuditTrail.unavailable(error) }
+    try self.init(in: folder, digests: digests, log: log, limits: limits)
+  }
+
+  package init(
+    in folder: any AuditFolder, digests: any Digests, log: any LogSink, limits: Limits = Limits()
+  ) throws(Problem) {
+    precondition(limits.ringBytes >= 64 << 10 && limits.segmentBytes > 0 && limits.keptSegments ?? 1 > 0)
+    (journal, key, recovery) = try Journal.open(folder, digests, limits: limits, now: .now)
+    self.folder = folder
+    self.digests = digests
+    self.log = log
+    self.limits = limits
+    lanes = ThreadSlots { _ in Lane(limits.ringBytes) }
+    inbox = Monitor(Inbox(durable: journal.durable))
+    if recovery.cutBytes > 0 {
+      log.log(
+        .warning, "audit", "an unconfirmed end of the audit trail was cut off",
+        ["cut_bytes": .integer(Int64(recovery.cutBytes))])
+    }
+    thread.withLock { $0 = OSThread("audit") { [self] in run() } }
+  }
+
+  /// Writes what waits and ends the flusher. No row may be recorded afterwards. Returns false when rows could
+  /// not be written.
+  @discardableResult
+  package func close() -> Bool {
+    let ending = thread.withLock { thread in
+      defer { thread = nil }
+      return thread
+    }
+    inbox.signal(all: true) { $0.isClosed = true }
+    ending?.join()
+    return !isFailing.load(ordering: .acquiring)
+  }
+}
+
+// MARK: - Recording
+
+extension JournalAuditTrail {
+  package func admit() -> Bool {
+    guard !isFailing.load(ordering: .relaxed) else { return false }
+    let ring = lanes.current.ring
+    if ring.used <= ring.capacity / 2 { return true }
+    askFlusher()
+    return inbox.wait(until: .now + limits.admitWait) { inbox in
+      if inbox.isFailing || inbox.isClosed { return false }
+      return ring.used <= ring.capacity / 2 ? true : nil
+    } ?? false
+  }
+
+  package func record(_ row: RequestAudit, of exchange: Exchange) {
+    let lane = lanes.current
+    let scratch = lane.scratch
+    let ring = lane.ring
+    Frames.encode(row, of: exchange, to: scratch)
+    if ring.write(scratch.span(scratch.all)) {
+      if ring.used > ring.capacity / 2 { askFlusher() }
+    } else {
+      // More requests were on their way than half a ring holds: rare, and worth a lock to lose none.
+      let frame = [UInt8](scratch.span(scratch.all))
+      inbox.signal(all: true) { inbox in
+        inbox.overflow.append(frame)
+        inbox.isAwake = true
+      }
+    }
+  }
+
+  /// The row may still be written after this threw `audit.unavailable` (503): nobody can say whether a disk that
+  /// does not answer took it.
+  package func record(_ act: AdminAct) throws(Problem) {
+    let scratch = Arena()
+    Frames.encode(act, to: scratch)
+    let frame = [UInt8](scratch.span(scratch.all))
+    let ticket = inbox.signal(all: true) { inbox -> Int? in
+      guard !inbox.isFailing && !inbox.isClosed else { return nil }
+      inbox.lastTicket += 1
+      inbox.acts.append((inbox.lastTicket, frame))
+      inbox.isAwake = true
+      return inbox.lastTicket
+    }
+    guard let ticket else { throw JournalAuditTrail.unavailable(nil) }
+    let isDurable = inbox.wait(until: .now + limits.actWait) { inbox in
+      if inbox.durableTicket >= ticket { return true }
+      return inbox.isFailing ? false : nil
+    }
+    if isDurable == true { return }
+    inbox.withLock { inbox in inbox.acts.removeAll { $0.ticket == ticket } }
+    throw JournalAuditTrail.unavailable(nil)
+  }
+
+  /// One wake-up per batch: the flag spares the lock to all but the first who asks.
+  private func askFlusher() {
+    guard !isAsked.load(ordering: .relaxed), !isAsked.exchange(true, ordering: .relaxed) else { return }
+    inbox.signal(all: true) { $0.isAwake = true }
+  }
+}
+
+// MARK: - The flusher
+
+extension JournalAuditTrail {
+  private func run() {
+    let frames = Arena(capacity: 64 << 10)
+    var isLast = false
+    while !isLast {
+      let pause = isFailing.load(ordering: .relaxed) ? limits.retryInterval : limits.flushInterval
+      let isClosed = inbox.wait(until: .now + pause) { inbox -> Bool? in
+        guard inbox.isAwake || inbox.isClosed else { return nil }
+        inbox.isAwake = false
+        return inbox.isClosed
+      }
+      // What came before the trail was closed is in the rings by now: one more round takes it all.
+      isLast = isClosed ?? false
+      isAsked.store(false, ordering: .relaxed)
+      if journal.hasPending { commit() }
+      if !journal.hasPending { collect(frames) }
+      if journal.hasPending { commit() }
+    }
+    try? journal.close()
+  }
+
+  /// Takes everything that waits, and renders it.
+  private func collect(_ frames: Arena) {
+    frames.removeAll(retaining: 1 << 20)
+    func drain(_ lane: Lane) { lane.ring.drain(into: frames) }
+    lanes.forEach(drain)
+    let (acts, overflow) = inbox.withLock { inbox in
+      defer {
+        inbox.acts.removeAll()
+        inbox.overflow.removeAll()
+        inbox.takenTicket = inbox.lastTicket
+      }
+      return (inbox.acts, inbox.overflow)
+    }
+    for frame in overflow { frames.append(frame.span) }
+    for act in acts { frames.append(act.frame.span) }
+    journal.render(frames)
+  }
+
+  private func commit() {
+    do {
+      let durable = try journal.commit()
+      if isFailing.exchange(false, ordering: .releasing) {
+        log.log(.info, "audit", "the audit trail can be written again")
+      }
+      inbox.signal(all: true) { inbox in
+        inbox.durable = durable
+        inbox.isFailing = false
+        inbox.durableTicket = inbox.takenTicket
+      }
+      forgetOldest()
+    } catch {
+      fail(error)
+    }
+  }
+
+  /// Readers stop seeing the oldest segments before these go; while one walks, nothing goes.
+  private func forgetOldest() {
+    guard let shorter = journal.withoutOldest else { return }
+    let mayForget = inbox.withLock { inbox in
+      guard inbox.walkers == 0 else { return false }
+      inbox.durable = shorter
+      return true
+    }
+    guard mayForget else { return }
+    do {
+      try journal.forget(downTo: shorter)
+    } catch {
+      log.log(
+        .error, "audit", "an old segment of the audit trail cannot be deleted",
+        ["operation": .string(error.operation), "errno": .integer(Int64(error.code))])
+    }
+  }
+
+  private func fail(_ error: AuditFileError) {
+    inbox.signal(all: true) { $0.isFailing = true }
+    if !isFailing.exchange(true, ordering: .releasing) {
+      log.log(
+        .critical, "audit", "the audit trail cannot be written: requests are refused until it can",
+        ["operation": .string(error.operation), "errno": .integer(Int64(error.code))])
+    }
+  }
+}
+
+// MARK: - What readers see
+
+extension JournalAuditTrail {
+  /// Runs `body` on what is on disk now; nothing of it is deleted meanwhile.
+  func withDurable<Result>(
+    _ body: (Journal.Durable) throws(AuditFileError) -> Result
+  ) throws(AuditFileError) -> Result {
+    let durable = inbox.withLock { inbox in
+      inbox.walkers += 1
+      return inbox.durable
+    }
+    defer { inbox.withLock { $0.walkers -= 1 } }
+    return try body(durable)
+  }
+
+  static func unavailable(_ error: AuditFileError?) -> Problem {
+    var members: [String: JSONValue] = [:]
+    if let error {
+      members = ["operation": .string(error.operation), "errno": .integer(Int64(error.code))]
+    }
+    return Problem(
+      503, "audit.unavailable", "the audit trail cannot be used: what cannot be audited is not done",
+      members: members, retryAfterSeconds: 1)
+  }
+
+  static func broken(_ fault: ChainFault) -> Problem {
+    Problem(
+      409, "audit.broken", "the audit trail does not hold at row \(fault.seq): \(fault.reason)",
+      members: ["seq": .integer(fault.seq), "reason": .string(fault.reason)])
+  }
+}

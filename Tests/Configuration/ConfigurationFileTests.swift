@@ -1,0 +1,90 @@
+import Application
+import Configuration
+import Kernel
+import Testing
+
+@Suite struct ConfigurationFileTests {
+  @Test func theDefaultFileSaysTheDefaults() throws {
+    #expect(try parse(Setting.defaultFile) == HostConfiguration())
+    for setting in Setting.all { #expect(Setting.defaultFile.contains("  \(setting.name): ")) }
+  }
+
+  @Test(arguments: ["", "# nothing\n", "http:\n", "---\n...\n"])
+  func anEmptyFileChangesNothing(text: String) throws {
+    #expect(try parse(text) == HostConfiguration())
+  }
+
+  @Test func setsWhatItNames() throws {
+    let configuration = try parse("public:\n  port: 9000\nlog:\n  level: debug\nadmin: {metrics_need_key: true}\n")
+    #expect(configuration.publicListener.port == 9000)
+    #expect(configuration.logLevel == .debug)
+    #expect(configuration.metricsNeedKey)
+  }
+
+  @Test(arguments: [
+    ("public:\n  prot: 1\n", 2, "is 'port' meant?"), ("publik:\n  port: 1\n", 1, "is 'public' meant?"),
+    ("public:\n  port: nine\n", 2, "whole number"), ("public:\n  port: \"9\"\n", 2, "whole number"),
+    ("public:\n  port: 65536\n", 2, "from 0 to 65535"), ("public:\n  port: [1]\n", 2, "single value"),
+    ("public:\n  port: 1\n  port: 2\n", 3, "second time"), ("log:\n  level: loud\n", 2, "one of debug"),
+    ("admin:\n  metrics_need_key: no\n", 2, "true or false"), ("- a\n", 1, "mapping of sections"),
+    ("public: 3\n", 1, "must be a mapping"), ("public: &a\n  port: 1\n", 1, "anchors"),
+    ("public:\n  port: !!int 1\n", 2, "anchors and tags"), ("a: b: c\n", 1, ""), ("public:\n\tport: 1\n", 2, ""),
+    ("public: {}\n---\nadmin: {}\n", 2, "second document"),
+    ("public:\n  tls_key: a.pem\n", 0, "go together"), ("admin:\n  port: 8080\n", 0, "same address and port"),
+    ("audit:\n  ring_bytes: 100000\n", 0, "power of two"),
+    (String(repeating: "[", count: 20), 1, "levels deep"),
+  ])
+  func refusesWithTheLine(text: String, line: Int, reason: String) throws {
+    let problem = try #require(throws: Problem.self) { try parse(text) }
+    #expect(problem.code == "config.invalid")
+    let first = problem.members["errors"]?.array?.first
+    #expect(first?["line"]?.integer == Int64(line), "\(problem.detail)")
+    #expect(problem.detail.contains(reason), "\(problem.detail)")
+    if line > 0 { #expect(problem.detail.hasPrefix("test.yaml:\(line): ")) }
+  }
+
+  @Test func bothSidesOfEveryBound() throws {
+    for setting in Setting.all {
+      guard case .number(let range, _) = setting.kind else { continue }
+      for (number, isFine) in [
+        (range.lowerBound, true), (range.upperBound, true), (range.lowerBound - 1, false), (range.upperBound + 1, false),
+      ] {
+        var configuration = HostConfiguration()
+        #expect((setting.apply(.integer(Int64(number)), to: &configuration) == nil) == isFine, "\(setting.path) \(number)")
+      }
+    }
+  }
+
+  @Test func missingFilesAndFoldersAreUnreadable() throws {
+    for path in ["/no/such.yaml", "/tmp", "/dev/zero"] {
+      let problem = try #require(throws: Problem.self) { try ConfigurationFile.read(path) }
+      #expect(problem.code == "config.unreadable")
+    }
+  }
+
+  /// Mutations of a good file are read or refused; none traps.
+  @Test func survivesEveryMutation() {
+    let good = Array(Setting.defaultFile.utf8.prefix(1500))
+    var state: UInt64 = 11
+    func next() -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33)
+    }
+    for _ in 0..<1500 {
+      var bytes = good
+      for _ in 0...(next() % 4) {
+        let place = next() % bytes.count
+        switch next() % 3 {
+        case 0: bytes[place] = UInt8(truncatingIfNeeded: next())
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(contentsOf: bytes[place..<min(place + 7, bytes.count)], at: next() % bytes.count)
+        }
+      }
+      do throws(Problem) { _ = try ConfigurationFile.parse(bytes, name: "x") } catch { #expect(error.status == 422) }
+    }
+  }
+
+  private func parse(_ text: String) throws(Problem) -> HostConfiguration {
+    try ConfigurationFile.parse(Array(text.utf8), name: "test.yaml")
+  }
+}
