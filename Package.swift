@@ -14,6 +14,8 @@ let package = Package(
     .library(name: "CouncilPlugin", targets: ["CouncilPlugin"]),
     .library(name: "CouncilTesting", targets: ["CouncilTesting"]),
     .library(name: "Accounts", type: .dynamic, targets: ["Accounts", "PluginExport"]),
+    // The next version of Accounts, for tests that replace one by the other.
+    .library(name: "AccountsNext", type: .dynamic, targets: ["AccountsNext", "PluginExport"]),
     .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
   ],
   targets: [
@@ -118,6 +120,12 @@ let package = Package(
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("AdminAPI"),
     tests("CommandLineInterface", path: "CommandLine"),
+    .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
+    // The host as a process, with real plugins and real clients.
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["Kernel", "council"],
+      path: "Tests/EndToEnd"),
     .testTarget(
       name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),

@@ -36,7 +36,7 @@ struct FakeCollection: Sendable {
 
   /// The record as JSON, with all members or with some.
   func json(_ row: Row, fields wanted: [String]? = nil) -> JSON {
-    let all = FakeCollection.own + fields.compactMap { $0["name"]?.string }
+    let all = ["id"] + fields.compactMap { $0["name"]?.string } + FakeCollection.own.dropFirst()
     return .object((wanted ?? all).map { JSON.Member($0, value(of: $0, in: row)) })
   }
 

@@ -152,8 +152,8 @@ struct RecordsFault: Error, Sendable {
       .invalid, 400, "records.invalid_query", "\(pointer): \(reason)", ["pointer": .string(pointer)])
   }
   static let deniedWrite = RecordsFault(
-    .denied, 500, "records.denied", "an inline handler must not write: take .inline() off the route")
-  static let stale = RecordsFault(.stale, 500, "request.over", "the request is over")
+    .denied, 403, "records.denied", "an inline handler must not write: take .inline() off the route")
+  static let stale = RecordsFault(.stale, 410, "records.stale", "the request is over")
   static let unknownOperation = RecordsFault(
     .unsupported, 422, "records.unsupported", "there is no such operation")
 }

@@ -137,7 +137,7 @@ extension FakeHost {
 
   /// The host answers in the handler's place, and tells it.
   private func expire(_ exchange: FakeExchange) {
-    let problem = FakeResponse.problem(504, "plugin.deadline", "The handler did not answer in time.")
+    let problem = FakeResponse.problem(504, "handler.timeout", "The handler did not answer in time.")
     if exchange.answer(problem) { plugin.cancel(exchange.name) }
   }
 

@@ -39,7 +39,7 @@ struct FakeRoute: Sendable {
     let fitting = routes.compactMap { route in route.parameters(of: path).map { (route, $0) } }
     // A literal goes before a parameter, from the left.
     guard let best = fitting.min(by: { $0.0.rank.lexicographicallyPrecedes($1.0.rank) }) else {
-      return .failure(.problem(404, "request.not_found", "No route has this path."))
+      return .failure(.problem(404, "route.not_found", "No route has this path."))
     }
     let here = fitting.filter { $0.0.rank == best.0.rank }
     let wanted = method == "HEAD" ? "GET" : method
@@ -72,21 +72,29 @@ struct FakeRoute: Sendable {
     if let path {
       let values = exchange.parameters.sorted { $0.key < $1.key }
         .map { JSON.Member($0.key, path.coerced($0.key, [$0.value])) }
-      if let fault = path.fault(in: .object(values)) { return .invalid(400, "request.path_invalid", fault) }
+      if let fault = path.fault(in: .object(values)) {
+        return .invalid(400, "request.path_parameter_invalid", fault)
+      }
     }
     if let query {
       var values: [JSON.Member] = []
       for pair in exchange.queryPairs where !values.contains(where: { $0.name == pair.name }) {
         values.append(JSON.Member(pair.name, query.coerced(pair.name, exchange.queryValues(pair.name))))
       }
-      if let fault = query.fault(in: .object(values)) { return .invalid(400, "request.query_invalid", fault) }
+      if let fault = query.fault(in: .object(values)) {
+        return .invalid(400, "request.query_parameter_invalid", fault)
+      }
     }
     if exchange.body.count > maxBodyBytes {
       return .problem(413, "request.body_too_large", "The body is over \(maxBodyBytes) bytes.")
     }
     if let body {
-      guard let document = try? JSON(parsing: exchange.body) else {
-        return .problem(400, "request.body_malformed", "The body is not JSON.")
+      if exchange.body.isEmpty {
+        return .problem(400, "request.body_missing", "This route needs a JSON body.")
+      }
+      let document: JSON
+      do { document = try JSON(parsing: exchange.body) } catch {
+        return .problem(400, "request.json_invalid", "The body is not valid JSON: \(error)")
       }
       if let fault = body.fault(in: document) { return .invalid(422, "request.body_invalid", fault) }
     }
@@ -98,6 +106,13 @@ extension FakeResponse {
   fileprivate static func invalid(_ status: Int, _ code: String, _ fault: SchemaCheck.Fault) -> FakeResponse {
     .problem(
       status, code, "\(fault.pointer): \(fault.reason)",
-      ["errors": [["pointer": .string(fault.pointer), "keyword": .string(fault.keyword)]]])
+      [
+        "errors": [
+          [
+            "pointer": .string(fault.pointer), "keyword": .string(fault.keyword),
+            "message": .string(fault.reason),
+          ]
+        ]
+      ])
   }
 }

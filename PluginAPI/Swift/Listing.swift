@@ -166,7 +166,7 @@ public struct Listing: Sendable {
 
   private static func refusal(_ parameter: String, _ reason: String) -> ProblemError {
     ProblemError(
-      400, "request.invalid_query", "The query parameter '\(parameter)' is \(reason).",
+      400, "request.query_parameter_invalid", "The query parameter '\(parameter)' is \(reason).",
       members: ["field": .string(parameter)])
   }
 }

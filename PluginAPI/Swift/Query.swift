@@ -13,7 +13,7 @@ public struct Query: Sendable {
     guard let text = self[name] else { return nil }
     guard let value = Int64(text) else {
       throw ProblemError(
-        400, "request.invalid_query", "The query parameter '\(name)' is not a whole number.",
+        400, "request.query_parameter_invalid", "The query parameter '\(name)' is not a whole number.",
         members: ["field": .string(name)])
     }
     return value

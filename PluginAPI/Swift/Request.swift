@@ -43,7 +43,7 @@ public struct Request: Sendable {
       return try body.withJSON { try JSONCoding.decode(type, from: $0) }
     } catch let error as DecodingError {
       throw ProblemError(
-        422, "request.invalid_body", "The body does not fit: \(JSONCoding.reason(of: error)).")
+        422, "request.body_invalid", "The body does not fit: \(JSONCoding.reason(of: error)).")
     }
   }
 

@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test func aClientThatLeavesMeanwhileIsReportedAsFinished() throws {
-    let held = Mutex<[Held]>([])
+    let held = Monitor<[Held]>([])
     let application = Scripted(pending: { exchange in held.withLock { $0.append(Held(exchange)) } })
     try withServer(application) { server, port in
       let peer = try Peer(port: port)
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test func aNameOfAnEarlierRequestIsStale() throws {
-    let held = Mutex<[Held]>([])
+    let held = Monitor<[Held]>([])
     let application = Scripted(pending: { exchange in
       held.withLock { $0.append(Held(exchange)) }
       reply(exchange, "now")
@@ -86,7 +86,7 @@ import Testing
 
   @Test func onlyOneOfManyAnswersCounts() throws {
     let winners = Atomic<Int>(0)
-    let threads = Mutex<[Thread]>([])
+    let threads = Monitor<[Thread]>([])
     let application = Scripted(pending: { exchange in
       let handle = exchange.handle
       let racers = (0..<4).map { number in
@@ -112,7 +112,7 @@ import Testing
   }
 
   @Test func anExchangeThatAHandlerStillReadsIsNotReused() throws {
-    let held = Mutex<[Held]>([])
+    let held = Monitor<[Held]>([])
     let application = Scripted(pending: { exchange in
       exchange.beginHandling()
       held.withLock { $0.append(Held(exchange)) }
@@ -146,7 +146,7 @@ import Testing
   }
 
   @Test func withoutExchangesAConnectionEnds() throws {
-    let held = Mutex<[Held]>([])
+    let held = Monitor<[Held]>([])
     let application = Scripted(pending: { exchange in
       exchange.beginHandling()
       held.withLock { $0.append(Held(exchange)) }

@@ -9,8 +9,8 @@ import Testing
 final class Scripted: HTTPApplication {
   let maxBody: Int
   private let pending: @Sendable (Exchange) -> Void
-  private let events = Mutex<[Event]>([])
-  private let changed = Monitor<Void>(())
+  private let events = Monitor<[Event]>([])
+  private let changed = Monitor(0)
   private let bytes = Atomic<Int>(0)
 
   enum Event: Equatable {
@@ -114,12 +114,14 @@ final class Scripted: HTTPApplication {
   }
 }
 
-/// Claims and writes an answer of status 200.
-func reply(_ exchange: Exchange, _ text: String) {
-  _ = exchange.claim(exchange.handle)
+/// Claims and writes an answer of status 200; false when somebody else has answered.
+@discardableResult
+func reply(_ exchange: Exchange, _ text: String) -> Bool {
+  guard exchange.claim(exchange.handle) else { return false }
   exchange.status = 200
   exchange.addHeader("Content-Type", "application/json")
   exchange.answerBody.append(text)
+  return true
 }
 
 func text(_ exchange: Exchange, _ range: ByteRange) -> String {
@@ -140,8 +142,8 @@ final class Full: BodySink {
 }
 
 final class SilentLog: LogSink {
-  private let least = Mutex(LogLevel.debug)
-  let lines = Mutex<[String]>([])
+  private let least = Monitor(LogLevel.debug)
+  let lines = Monitor<[String]>([])
 
   var level: LogLevel {
     get { least.withLock { $0 } }

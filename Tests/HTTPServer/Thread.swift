@@ -1,6 +1,5 @@
 import Application
 import Kernel
-import Synchronization
 
 /// A thread of a test.
 final class Thread: Sendable {
@@ -19,18 +18,16 @@ final class Workers: Sendable {
   }
 
   private let queue = Monitor(Queue())
-  private let threads = Mutex<[Thread]>([])
+  private let threads = Monitor<[Thread]>([])
 
-  init(_ count: Int, _ answer: @escaping @Sendable (Exchange) -> Void) {
+  /// `answer` returns false when it came too late.
+  init(_ count: Int, _ answer: @escaping @Sendable (Exchange) -> Bool) {
     for _ in 0..<count {
       let thread = Thread { [queue] in
         while let (exchange, handle) = queue.wait({ queue in
           queue.exchanges.isEmpty ? (queue.ended ? .some(nil) : nil) : .some(queue.exchanges.removeFirst())
         }) ?? nil {
-          exchange.beginHandling()
-          precondition(exchange.isCurrent(handle))
-          answer(exchange)
-          exchange.deliver()
+          if exchange.isOpen(handle), answer(exchange) { exchange.deliver() }
           exchange.endHandling()
         }
       }
@@ -39,6 +36,7 @@ final class Workers: Sendable {
   }
 
   @Sendable func give(_ exchange: Exchange) {
+    exchange.beginHandling()
     queue.signal { $0.exchanges.append((exchange, exchange.handle)) }
   }
 
@@ -50,11 +48,11 @@ final class Workers: Sendable {
 
 /// Asks again and again, for ten seconds, until a condition outside of the test's reach holds.
 func eventually(_ condition: () -> Bool) -> Bool {
-  let pause = Monitor<Void>(())
+  let pause = Monitor(0)
   let end = Instant.now + .seconds(10)
   while !condition() {
     if Instant.now > end { return false }
-    _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Void? }
+    _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Int? }
   }
   return true
 }

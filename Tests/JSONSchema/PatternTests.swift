@@ -83,4 +83,34 @@ import Testing
     #expect(try violations(#"{"pattern": "^((a|b)*?c|(a|b)*)*$"}"#, text).count <= 1)
     #expect(try isValid(#"{"pattern": "^[a-z]+$"}"#, text))
   }
+
+  /// Patterns that step within the limit at each starting place, on text that has 200,000 of those.
+  @Test(arguments: ["(a|b)*[xy]", "[ab]*a[ab]*[xy]", "(?:a|bc|d)+[xy]"])
+  func endsASearchThatTakesTooLong(pattern: String) throws {
+    let schema = JSON.text(JSONValue.object(["pattern": .string(pattern)]))
+    let text = "\"" + String(repeating: "a", count: 200_000) + "z\""
+    let found = try violations(schema, text)
+    #expect(found.map(\.keyword) == ["pattern"])
+    #expect(found[0].message.hasPrefix("takes too many steps"))
+  }
+
+  @Test func boundsTheTimeOfManySlowMatches() throws {
+    let slow = "\"" + String(repeating: "a", count: 200) + "z\""
+    let document = "[\(Array(repeating: slow, count: 20_000).joined(separator: ","))]"
+    let found = try violations(#"{"items": {"not": {"pattern": "(a|b)*[xy]"}}}"#, document)
+    #expect(found.map(\.keyword) == ["pattern"])
+  }
+
+  /// Windows must not hide a match, wherever it starts and whatever it looks back at.
+  @Test(arguments: [0, 1, 255, 256, 257, 1000, 65_535, 65_536, 65_537, 199_998])
+  func findsAMatchAnywhereInLongText(place: Int) throws {
+    var characters = [String](repeating: "é", count: 200_000)
+    characters[place] = "x"
+    let text = characters.joined()
+    #expect(try matches("x", text))
+    #expect(try matches("(?<=é|^)x(?=é)", text))
+    #expect(try matches("^é*xé*$", text))
+    #expect(try !matches("xx|y", text))
+    #expect(try matches("é$", text))
+  }
 }

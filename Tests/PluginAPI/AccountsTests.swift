@@ -140,7 +140,7 @@ import Testing
   ]) func refusesAQueryStringThatTheListingDoesNotKnow(query: String) throws {
     let refused = try host.call("GET", "/accounts/?\(query)")
     #expect(refused.status == 400)
-    #expect(refused.code == "request.query_invalid")
+    #expect(refused.code == "request.query_parameter_invalid")
   }
 
   @Test(arguments: ["1", "100"]) func takesPagesOfOneToAHundred(limit: String) throws {

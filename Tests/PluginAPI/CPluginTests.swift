@@ -65,10 +65,11 @@ private func load(_ source: String, _ options: String = "") throws -> FakeHost {
 
   private func number(_ route: String) throws -> Int64? { try host.call("GET", "/\(route)").json.integer }
 
-  @Test(arguments: ["nothing", "negative"]) func turnsNoAnswerIntoA500(route: String) throws {
+  @Test(arguments: [("nothing", "plugin.no_answer"), ("negative", "plugin.failed")])
+  func turnsNoAnswerIntoA500(route: String, code: String) throws {
     let answer = try host.call("GET", "/\(route)")
     #expect(answer.status == 500)
-    #expect(answer.code == "plugin.no_answer")
+    #expect(answer.code == code)
   }
 
   @Test func countsTheFirstOfTwoAnswers() throws {

@@ -46,11 +46,11 @@ package struct HostConfiguration: Sendable, Equatable {
   package var drainTimeoutMilliseconds = 30_000
   package var drainGraceMilliseconds = 5000
 
-  package var auditRingBytes = 1 << 20
+  package var auditRingBytes = 4 << 20
   package var auditFlushMilliseconds = 40
   package var auditSegmentBytes = 64 << 20
   package var auditKeptSegments = 0
-  package var auditAdmitWaitMilliseconds = 20
+  package var auditAdmitWaitMilliseconds = 2000
 
   package var logLevel = LogLevel.info
 

@@ -1,7 +1,7 @@
 package import Kernel
 
 /// What a plugin states about itself: routes, records, needs. Read by ``Manifest/parse(_:)``; every name in it
-/// has been checked against the rules of PluginAPI/Contract.md, so the rest of the host trusts it.
+/// has been checked against the rules of PluginAPI/Manifest.md, so the rest of the host trusts it.
 package struct Manifest: Sendable, Equatable {
   /// 1 MiB: a manifest is read before anything is known about who wrote it.
   package static let maxBytes = 1 << 20

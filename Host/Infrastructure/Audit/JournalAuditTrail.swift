@@ -16,7 +16,7 @@ package final class JournalAuditTrail: AuditTrail {
   package struct Limits: Sendable {
     /// Of each thread that records, a power of two. Half of it is admitted to; the rest is for requests that
     /// are on their way.
-    package var ringBytes = 1 << 20
+    package var ringBytes = 4 << 20
     /// The longest that a row waits before it is written.
     package var flushInterval: Duration = .milliseconds(40)
     /// A segment that has reached this gets no more batches.
@@ -24,7 +24,7 @@ package final class JournalAuditTrail: AuditTrail {
     /// nil keeps every segment.
     package var keptSegments: Int?
     /// How long ``admit()`` may hold up its thread when the ring is full.
-    package var admitWait: Duration = .milliseconds(20)
+    package var admitWait: Duration = .seconds(2)
     /// How long an act of administration waits for the disk.
     package var actWait: Duration = .seconds(5)
     /// After an error of the disk.

@@ -52,22 +52,27 @@ private final class KeyedHash: DigestStream {
   private var outer = [UInt8](repeating: 0, count: 64)
 
   func use(_ key: Span<UInt8>) {
-    for index in 0..<64 {
-      inner[index] = 0
-    }
+    // Taken out, changed and put back: nothing is allocated, and no element is checked for sharing.
+    var block = inner
+    inner = []
+    for index in 0..<64 { block[index] = 0 }
     if key.count > 64 {
       hash.begin()
       hash.update(key)
       hash.finish().withSpan { digest in
-        for index in digest.indices { inner[index] = digest[index] }
+        for index in digest.indices { block[index] = digest[index] }
       }
     } else {
-      for index in key.indices { inner[index] = key[index] }
+      for index in key.indices { block[index] = key[index] }
     }
+    var other = outer
+    outer = []
     for index in 0..<64 {
-      outer[index] = inner[index] ^ 0x5C
-      inner[index] ^= 0x36
+      other[index] = block[index] ^ 0x5C
+      block[index] ^= 0x36
     }
+    inner = block
+    outer = other
   }
 
   func begin() {

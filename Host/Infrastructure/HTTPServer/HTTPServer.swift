@@ -30,9 +30,9 @@ package final class HTTPServer: ExchangeTable {
   let waking = Atomic<Int>(0)
   let isDraining = Atomic<Bool>(false)
   let isStopping = Atomic<Bool>(false)
-  let links = Mutex(Links())
-  let lastLibraryMessage = Mutex("")
-  private let running = Mutex<Running?>(nil)
+  let links = Monitor(Links())
+  let lastLibraryMessage = Monitor("")
+  private let running = Monitor<Running?>(nil)
 
   struct Links {
     var all: [Link] = []
@@ -144,10 +144,10 @@ extension HTTPServer {
 
   @discardableResult
   private func wait(until deadline: Instant, _ condition: () -> Bool) -> Bool {
-    let pause = Monitor<Void>(())
+    let pause = Monitor(0)
     while !condition() {
       guard Instant.now < deadline else { return false }
-      _ = pause.wait(until: .now + .milliseconds(2)) { _ in nil as Void? }
+      _ = pause.wait(until: .now + .milliseconds(2)) { _ in nil as Int? }
     }
     return true
   }

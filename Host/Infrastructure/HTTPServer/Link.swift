@@ -18,7 +18,7 @@ final class Link: @unchecked Sendable {
   let moved = Atomic<Int>(0)
   /// The socket while it is open, else -1; the lock keeps the keeper from a descriptor that another
   /// connection has by now.
-  let descriptor = Mutex<Int32>(-1)
+  let descriptor = Monitor<Int32>(-1)
   /// The slot of the exchange in use plus one, 0 for none: how a stopping server finds parked requests.
   let slot = Atomic<UInt32>(0)
   /// The server answers 503 in the handler's place.

@@ -1,4 +1,4 @@
-import Synchronization
+import Kernel
 
 /// Counts the open connections of each address.
 package final class PeerLimits: Sendable {
@@ -18,7 +18,7 @@ package final class PeerLimits: Sendable {
   }
 
   private let limit: Int
-  private let counts = Mutex<[Peer: Int]>([:])
+  private let counts = Monitor<[Peer: Int]>([:])
 
   /// `limit` 0 admits everybody.
   package init(limit: Int) { self.limit = limit }

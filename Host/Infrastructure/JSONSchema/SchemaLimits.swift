@@ -8,9 +8,12 @@ package struct SchemaLimits: Sendable {
   package var constants = 100_000
   package var patterns = 1_000
   package var patternBytes = 4_096
-  /// Backtracking steps of one pattern on one string (PCRE2's match limit), and its memory.
+  /// Backtracking steps of one pattern from one place in a string (PCRE2's match limit), less in long strings, and
+  /// its memory.
   package var patternSteps: UInt32 = 200_000
   package var patternKilobytes: UInt32 = 4_096
+  /// What all patterns of one validation may take.
+  package var patternTime = Duration.milliseconds(100)
   /// Subschemas inside each other while a document is validated.
   package var evaluationDepth = 256
   /// Stack that they may take; a thread that validates has that much and 128 KB more. The depth above takes at

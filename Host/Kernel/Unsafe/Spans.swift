@@ -28,6 +28,12 @@ extension Span where Element == UInt8 {
 
 extension Array where Element == UInt8 {
   package init(_ span: Span<UInt8>) {
+    // The empty array is shared by all threads, and the initialiser below writes its count: the thread
+    // sanitizer takes that for a race.
+    guard span.count > 0 else {
+      self = []
+      return
+    }
     // Safe: `update` writes exactly the `count` bytes that are declared initialised.
     unsafe self.init(unsafeUninitializedCapacity: span.count) { buffer, count in
       unsafe span.withUnsafeBufferPointer { source in

@@ -75,10 +75,11 @@ public import CouncilPlugin
     let outcome = isInline ? EventThread.run(run) : run()
     exchange.endHandling()
     if outcome == status(COUNCIL_PENDING) { return }
-    let detail =
-      outcome == status(COUNCIL_OK)
-      ? "The handler returned COUNCIL_OK without an answer." : "The handler returned \(outcome)."
-    _ = exchange.answer(.problem(500, "plugin.no_answer", detail))
+    if outcome == status(COUNCIL_OK) {
+      _ = exchange.answer(.problem(500, "plugin.no_answer", "The handler returned without an answer."))
+    } else {
+      _ = exchange.answer(.problem(500, "plugin.failed", "The handler returned \(outcome)."))
+    }
   }
 
   func cancel(_ name: UInt64) { unsafe table.pointee.cancel(instance, name) }

@@ -90,8 +90,9 @@ int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, con
   struct MHD_Response *response =
       MHD_create_response_from_buffer(body_count, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
   if (!response) return 0;
-  add_headers(response, head, fields, field_count);
+  /* Before Date: adding Connection makes libmicrohttpd 0.9.75 forget that there is one. */
   if (close) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  add_headers(response, head, fields, field_count);
   enum MHD_Result queued = chttpedge_queue(connection, status, response);
   MHD_destroy_response(response);
   return queued == MHD_YES;

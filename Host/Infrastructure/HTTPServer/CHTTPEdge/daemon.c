@@ -65,8 +65,7 @@ static void log_line(void *server, const char *format, va_list arguments) {
 /* MHD_start_daemon is variadic, which Swift cannot call. */
 struct MHD_Daemon *chttpedge_start(const chttpedge_options *options, const chttpedge_calls *calls,
                                    void *server) {
-  chttpedge_table = *calls;
-  chttpedge_bind();
+  chttpedge_bind(calls);
   unsigned int flags = MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_NO_LISTEN_SOCKET |
                        MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
   struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};

@@ -6,8 +6,9 @@
 /* One set of calls for the process: every server of a process is made of the same functions. */
 extern chttpedge_calls chttpedge_table;
 
-/* Looks up the library's own functions; once, before any connection exists. */
-void chttpedge_bind(void);
+/* Looks up the library's own functions and keeps the calls of the first server. [any] before it has a
+ * connection */
+void chttpedge_bind(const chttpedge_calls *calls);
 enum MHD_Result chttpedge_queue(struct MHD_Connection *connection, unsigned int status,
                                 struct MHD_Response *response);
 

@@ -7,6 +7,7 @@
  * chttpedge_interposed tells. Goes when the library offers a hook (libmicrohttpd 2 plans one). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "internal.h"
@@ -18,10 +19,18 @@ typedef enum MHD_Result (*lookup_function)(struct MHD_Connection *, enum MHD_Val
 static queue_function library_queue;
 static lookup_function library_lookup;
 
-void chttpedge_bind(void) {
-  if (library_queue) return;
+static void bind_once(void) {
   *(void **)&library_lookup = dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
   *(void **)&library_queue = dlsym(RTLD_NEXT, "MHD_queue_response");
+}
+
+void chttpedge_bind(const chttpedge_calls *calls) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  pthread_once(&once, bind_once);
+  pthread_mutex_lock(&lock);
+  if (!chttpedge_table.opened) chttpedge_table = *calls;
+  pthread_mutex_unlock(&lock);
 }
 
 int chttpedge_interposed(void) {

@@ -2,7 +2,6 @@ import Application
 import CHTTPEdge
 import Glibc
 import Kernel
-import Synchronization
 
 /// The library's daemon: event threads without a listening socket.
 @safe

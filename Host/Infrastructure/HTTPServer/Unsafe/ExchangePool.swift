@@ -1,4 +1,5 @@
 package import Application
+import Kernel
 import Synchronization
 
 /// The exchanges of the process: taken by connections, given back, never freed.
@@ -9,7 +10,7 @@ package final class ExchangePool: ExchangeTable {
   package let capacity: Int
   // A slot is written once, by `take` under the lock, with a retained Exchange; readers load it with acquire.
   private let slots: Slots
-  private let spare = Mutex(Spare())
+  private let spare = Monitor(Spare())
   private let count = Atomic<Int>(0)
 
   private struct Spare {

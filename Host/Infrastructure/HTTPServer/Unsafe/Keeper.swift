@@ -14,7 +14,7 @@ final class Keeper: @unchecked Sendable {
   private let listener: Listener
   private let bell: Int32
   private let tick: Int64
-  private let inbox = Mutex(Inbox())
+  private let inbox = Monitor(Inbox())
   private var lingering: [Lingering] = []
   private var acceptsAfter: Int64 = 0
   private var nextSweep: Int64 = 0

@@ -8,27 +8,20 @@ struct PatternError: Error {
   var unsupported: Bool
 }
 
-/// What a match found. A pattern that needs more steps or memory than it may is exhausted: neither yes nor no.
-enum MatchOutcome {
-  case yes, no, exhausted
-}
-
 /// One compiled pattern, as a table of a program keeps it: valid as long as the ``PatternTable`` that made it.
 @safe
 struct Pattern: BitwiseCopyable, @unchecked Sendable {
   // Sendable: PCRE2 never writes to compiled code.
-  fileprivate let code: OpaquePointer
+  let code: OpaquePointer
+  /// Whether it can match at the text's start only.
+  let isAnchored: Bool
 
-  fileprivate init(code: OpaquePointer) { unsafe self.code = unsafe code }
-
-  /// Whether the pattern occurs in `text`, which must be valid UTF-8: any string of a JSONDocument is.
-  func find(in text: Span<UInt8>, with matcher: PatternMatcher) -> MatchOutcome {
-    let status = unsafe text.withUnsafeBufferPointer { bytes in unsafe matcher.match(code, bytes) }
-    switch status {
-    case 0...: return .yes
-    case PCRE2_ERROR_NOMATCH: return .no
-    default: return .exhausted
-    }
+  fileprivate init(code: OpaquePointer) {
+    unsafe self.code = unsafe code
+    var options: UInt32 = 0
+    // Safe: the answer is 32 bits wide.
+    unsafe pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_ALLOPTIONS), &options)
+    isAnchored = options & PCRE2_ANCHORED != 0
   }
 }
 
@@ -47,7 +40,9 @@ final class PatternTable: @unchecked Sendable {
   func add(_ pattern: [UInt8]) throws(PatternError) -> Int {
     var code: Int32 = 0
     var offset = 0
-    let options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF
+    let options =
+      PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF
+      | PCRE2_USE_OFFSET_LIMIT
     let compiled = unsafe pattern.withUnsafeBufferPointer { bytes in
       // Safe: PCRE2 reads exactly the counted bytes, and keeps none of them. It takes no null pattern.
       bytes.count > 0
@@ -62,45 +57,6 @@ final class PatternTable: @unchecked Sendable {
     unsafe pcre2_jit_compile_8(compiled, UInt32(PCRE2_JIT_COMPLETE))
     unsafe patterns.append(Pattern(code: compiled))
     return patterns.count - 1
-  }
-}
-
-/// What one thread needs to match: room for one capture, limits, and a stack for compiled code.
-@safe
-final class PatternMatcher {
-  private let data: OpaquePointer
-  private let context: OpaquePointer
-  private let stack: OpaquePointer?
-
-  init(steps: UInt32, kilobytes: UInt32) {
-    // Safe: three allocations that deinit gives back; the context refers to the stack, and both die together.
-    guard let data = unsafe pcre2_match_data_create_8(1, nil),
-      let context = unsafe pcre2_match_context_create_8(nil)
-    else { preconditionFailure("out of memory") }
-    unsafe self.data = data
-    unsafe self.context = context
-    unsafe stack = pcre2_jit_stack_create_8(32 * 1024, Int(kilobytes) * 1024, nil)
-    unsafe pcre2_set_match_limit_8(context, steps)
-    unsafe pcre2_set_depth_limit_8(context, steps)
-    unsafe pcre2_set_heap_limit_8(context, kilobytes)
-    if let stack = unsafe stack {
-      unsafe pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
-    }
-  }
-
-  deinit {
-    unsafe pcre2_match_data_free_8(data)
-    unsafe pcre2_match_context_free_8(context)
-    if let stack = unsafe stack { unsafe pcre2_jit_stack_free_8(stack) }
-  }
-
-  @unsafe
-  fileprivate func match(_ code: OpaquePointer, _ text: UnsafeBufferPointer<UInt8>) -> Int32 {
-    // PCRE2 takes no null subject, even when empty.
-    guard let base = text.baseAddress else {
-      return unsafe pcre2_match_8(code, "", 0, 0, PCRE2_NO_UTF_CHECK, data, context)
-    }
-    return unsafe pcre2_match_8(code, base, text.count, 0, PCRE2_NO_UTF_CHECK, data, context)
   }
 }
 

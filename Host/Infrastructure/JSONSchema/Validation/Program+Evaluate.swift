@@ -169,7 +169,7 @@ extension Program {
 
   /// Whether a pattern occurs in a text. One that takes too long ends the validation.
   func matches(_ pattern: Int32, _ text: Span<UInt8>, _ place: Int, _ run: inout Run) -> Bool {
-    switch tables.patterns[pattern].find(in: text, with: run.scratch.matcher) {
+    switch run.scratch.matcher.find(tables.patterns[pattern], in: text) {
     case .yes: return true
     case .no: return false
     case .exhausted:

@@ -11,13 +11,14 @@ final class Scratch {
   private static let keptWords = 16 * 1024
 
   init(limits: SchemaLimits) {
-    matcher = PatternMatcher(steps: limits.patternSteps, kilobytes: limits.patternKilobytes)
+    matcher = PatternMatcher(
+      steps: limits.patternSteps, kilobytes: limits.patternKilobytes, time: limits.patternTime)
   }
 
   /// Takes `count` words, all zero, and says where they start.
   func take(_ count: Int) -> Int {
     let start = words.count
-    for _ in 0..<count { words.append(0) }
+    words.append(contentsOf: repeatElement(0, count: count))
     return start
   }
 
@@ -30,6 +31,7 @@ final class Scratch {
   func reset() {
     if words.capacity > Scratch.keptWords { words = [] } else { words.removeAll(keepingCapacity: true) }
     scope.removeAll(keepingCapacity: true)
+    matcher.begin()
   }
 
   // MARK: Bits

@@ -1,0 +1,78 @@
+import Kernel
+import Synchronization
+
+/// Plugins compiled from the fixtures of Tests/Rejects, each once per run.
+enum Fixtures {
+  static let root: String = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+
+  static let folder: String = {
+    let path = "/tmp/council-e2e-plugins-\(UUIDv7.make())"
+    System.shell("mkdir -p \(path)")
+    return path
+  }()
+
+  private static let built = Mutex<[String: String]>([:])
+
+  /// `cc` over a fixture; `flags` go to the compiler, so that `-D` can change it.
+  static func plugin(_ name: String, _ flags: String = "", shared: Bool = true) -> String {
+    built.withLock { built in
+      if let known = built[name + flags] { return known }
+      let path = "\(folder)/\(built.count)-\(name).so"
+      let kind = shared ? "-shared -fPIC -fvisibility=hidden" : "-pie -fPIE"
+      let rejects = "\(root)/Tests/Rejects"
+      let command =
+        "cc -std=gnu11 -D_GNU_SOURCE -O1 -w \(kind) -I'\(root)/PluginAPI/C/include' -I'\(rejects)' "
+        + "'\(rejects)/\(name).c' -o '\(path)' \(flags) -lpthread"
+      precondition(System.shell(command) == 0, "this does not compile: \(command)")
+      built[name + flags] = path
+      return path
+    }
+  }
+
+  /// A good plugin with another manifest.
+  static func plugin(manifest: String, version: Int = 0) -> String {
+    let escaped = manifest.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    let header = "\(folder)/manifest-\(UUIDv7.make()).h"
+    System.write("#define MANIFEST \"\(escaped)\"\n", to: header)
+    return plugin("good", "-include '\(header)' -DVERSION=\(version)")
+  }
+
+  /// A file with these bytes.
+  static func file(_ bytes: [UInt8], _ name: String) -> String {
+    let path = "\(folder)/\(UUIDv7.make())-\(name)"
+    System.write(bytes, to: path)
+    return path
+  }
+}
+
+extension String {
+  /// Every occurrence of one text in place of another.
+  fileprivate func replacing(_ text: String, with other: String) -> String {
+    var result = ""
+    var rest = self[...]
+    while !rest.isEmpty {
+      if rest.hasPrefix(text) {
+        result += other
+        rest = rest.dropFirst(text.count)
+      } else {
+        result.append(rest.removeFirst())
+      }
+    }
+    return result
+  }
+}
+
+extension Fixtures {
+  /// Plugins/Examples/Hello with another version and another greeting.
+  static func hello(version: String, word: String) -> String {
+    let source = "\(root)/Plugins/Examples/Hello/hello.c"
+    let path = "\(folder)/hello-\(version)-\(word).so"
+    if System.exists(path) { return path }
+    let command =
+      "sed 's/1\\.0\\.0/\(version)/; s/Hello, \"/\(word), \"/' '\(source)' | cc -std=c11 -O1 -shared -fPIC "
+      + "-fvisibility=hidden -I'\(root)/PluginAPI/C/include' -Wl,-Bsymbolic -Wl,-z,now "
+      + "-Wl,--version-script='\(root)/PluginAPI/Recipes/plugin.map' -x c - -o '\(path).part' && mv '\(path).part' '\(path)'"
+    precondition(System.shell(command) == 0, "this does not compile: \(command)")
+    return path
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+import Kernel
+import Testing
+
+/// `council serve` as a process of its own, on free ports and in a folder of its own.
+final class HostUnderTest: Sendable {
+  let home: String
+  let port: Int
+  let adminPort: Int
+  let process: Child
+
+  /// Starts a host and waits until it is ready. `settings` is the text of a configuration file.
+  init(home: String? = nil, load: [String] = [], settings: String = "") throws {
+    let home = home ?? "/tmp/council-e2e-\(UUIDv7.make())"
+    self.home = home
+    System.shell("mkdir -p '\(home)'")
+    let log = home + "/log"
+    let start = System.text(log).utf8.count
+    var arguments = ["serve", "--home", home, "--port", "0", "--admin-port", "0", "--issue-first-keys", home + "/keys"]
+    if !settings.isEmpty {
+      System.write(settings, to: home + "/council.yaml")
+      arguments += ["--config", home + "/council.yaml"]
+    }
+    for path in load { arguments += ["--load", path] }
+    let process = Child(HostUnderTest.binary, arguments, output: log)
+    self.process = process
+    var ports: (Int, Int)?
+    let isReady = System.eventually(within: .seconds(120)) {
+      ports = HostUnderTest.ports(in: String(System.text(log).utf8.dropFirst(start)) ?? "")
+      return ports != nil || !process.isRunning
+    }
+    guard isReady, let ports else {
+      throw Failure("the host does not get ready:\n\(System.text(log).suffix(2000))")
+    }
+    (port, adminPort) = ports
+  }
+
+  deinit {
+    if process.isRunning {
+      process.signal(SIGKILL)
+      _ = process.wait()
+    }
+  }
+
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(_ text: String) { description = text }
+  }
+
+  /// The build's own, or the release build's where a script says where that is.
+  static let binary = products + "/council"
+  static let products = System.environment("COUNCIL_RELEASE_BIN") ?? System.products
+  static let accounts = products + "/libAccounts.so"
+  static let hello = products + "/libHello.so"
+
+  private static func ports(in log: String) -> (Int, Int)? {
+    for line in log.split(separator: "\n") {
+      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready",
+        let port = value["public_port"]?.integer, let admin = value["admin_port"]?.integer
+      else { continue }
+      return (Int(port), Int(admin))
+    }
+    return nil
+  }
+
+  // MARK: Asking
+
+  var adminKey: String { key("admin") }
+  var agentKey: String { key("agent") }
+  private func key(_ name: String) -> String { String(System.text("\(home)/keys/\(name).key").prefix { $0 != "\n" }) }
+
+  func call(
+    _ method: String, _ target: String, key: String? = nil, headers: [String] = [], body: String? = nil
+  ) throws -> Connection.Answer {
+    try #require(Connection(port: port)?.request(method, target, key: key, headers: headers, body: body))
+  }
+
+  func admin(
+    _ method: String, _ target: String, headers: [String] = [], body: String? = nil
+  ) throws -> Connection.Answer {
+    try #require(
+      Connection(port: adminPort)?.request(method, "/admin/v1" + target, key: adminKey, headers: headers, body: body))
+  }
+
+  /// Issues a key with these scopes and no limit worth the name.
+  func issueKey(_ scopes: [String], requests: Int = 1_000_000_000) throws -> String {
+    let list = scopes.map { "\"\($0)\"" }.joined(separator: ",")
+    let answer = try admin(
+      "POST", "/keys",
+      body: #"{"principal":"tester","name":"t","scopes":[\#(list)],"limit":{"requests":\#(requests),"per_s":60}}"#)
+    return try #require(answer.json?["key"]?.string ?? answer.json?["text"]?.string, "\(answer.body)")
+  }
+
+  @discardableResult
+  func reload(_ id: String, path: String) throws -> Connection.Answer {
+    try admin("POST", "/automations/\(id)/reload", body: #"{"path":"\#(path)"}"#)
+  }
+
+  /// Ends the host as an operator does; returns its exit code.
+  func stop() -> Int32? {
+    process.signal(SIGTERM)
+    return process.wait()
+  }
+
+  // MARK: Looking from outside
+
+  var log: String { System.text(home + "/log") }
+  var descriptors: Int { System.names(in: "/proc/\(process.pid)/fd").count }
+
+  var residentBytes: Int {
+    let fields = System.text("/proc/\(process.pid)/statm").split(separator: " ")
+    return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * 4096
+  }
+}
