@@ -67,7 +67,7 @@ let package = Package(
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
     .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
-    adapter("PluginRuntime", on: "CElf", "CCouncil", "CPlugins", exclude: ["CPlugins"]),
+    adapter("PluginRuntime", on: "CElf", "CCouncil", "CPlugins", exclude: ["CPlugins", "README.md"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
     adapter("Audit"),
     adapter("Telemetry"),

@@ -116,6 +116,14 @@ final class TestEdge: ExchangeTable {
     return woken.wait(until: .now + limit) { $0.remove(exchange.slot) != nil ? true : nil } ?? false
   }
 
+  /// The request is over, and another one follows in its exchange.
+  func renew(_ exchange: Exchange) {
+    exchange.close()
+    while !exchange.relinquish() { System.pause() }
+    exchange.reset()
+    exchange.open()
+  }
+
   /// The request is over, and its exchange free for another.
   func close(_ exchange: Exchange) {
     exchange.close()
@@ -176,6 +184,11 @@ struct Stage {
       headers.append((String(head.span(field.name)), String(head.span(field.value))))
     }
     return Answer(status: exchange.status, body: String(body.span(body.all)), headers: headers)
+  }
+
+  static func body(of exchange: Exchange) -> String {
+    let body = exchange.answerBody
+    return String(body.span(body.all))
   }
 
   /// The end of the generation.

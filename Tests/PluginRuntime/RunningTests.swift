@@ -317,6 +317,41 @@ extension PluginRuntimeTests {
       try stage.end()
     }
 
+    @Test func replacesThreadsThatDoNotComeBack() throws {
+      let workers = Workers(.init(threads: 2, queue: 16, substitutes: 3))
+      let stage = try Stage("running", workers: workers)
+      _ = try stage.ask(Route.closes)
+      var stuck: [Exchange] = []
+      func hang() -> Bool {
+        let exchange = TestEdge.shared.open()
+        let name = exchange.handle
+        _ = stage.plugin.handle(exchange, route: Route.waits, execution: .blocking)
+        guard System.eventually({ workers.isQueueEmpty }), exchange.claim(name) else { return false }
+        exchange.answer(Problem(504, "handler.timeout", "Late."))
+        stuck.append(exchange)
+        let before = workers.threads.overrunning
+        // The worker may be about to say what it runs.
+        return System.eventually {
+          stage.plugin.cancel(name)
+          return workers.threads.overrunning == before + 1
+        }
+      }
+      // As many hang as there are threads, and more: the others go on as long as there are substitutes.
+      for count in 1...4 {
+        #expect(hang())
+        #expect(workers.threads == (alive: 2 + min(count, 3), overrunning: count))
+        #expect(try stage.ask(Route.hello, .blocking).status == 200)
+      }
+      // Those that come back leave, until the fixed number is left.
+      _ = try stage.ask(Route.opens)
+      #expect(System.eventually { workers.threads == (alive: 2, overrunning: 0) })
+      #expect(try stage.ask(Route.hello, .blocking).status == 200)
+      for exchange in stuck { TestEdge.shared.close(exchange) }
+      #expect(System.eventually { stage.plugin.callsInside == 0 })
+      try stage.end()
+      #expect(workers.end(by: .now + .seconds(10)))
+    }
+
     @Test func losesNoCallUnderLoad() throws {
       let stage = try Stage("running")
       let senders = 4
@@ -324,7 +359,7 @@ extension PluginRuntimeTests {
       let answered = Monitor(0)
       let done = Monitor(0)
       for _ in 0..<senders {
-        _ = OSThread("sender") {
+        OSThread("sender") {
           for turn in 0..<each {
             let exchange = TestEdge.shared.open()
             let completion = stage.plugin.handle(
@@ -335,7 +370,7 @@ extension PluginRuntimeTests {
             TestEdge.shared.close(exchange)
           }
           done.signal(all: true) { $0 += 1 }
-        }
+        }.leave()
       }
       #expect(done.wait(until: .now + .seconds(60)) { $0 == senders ? true : nil } == true)
       #expect(answered.withLock { $0 } == senders * each)
@@ -345,18 +380,26 @@ extension PluginRuntimeTests {
 
     @Test func measuresTheHandOver() throws {
       let stage = try Stage("running")
-      func nanoseconds(_ execution: RouteDeclaration.Execution, _ count: Int) -> Int64 {
+      /// Nanoseconds per request, with so many under way at a time.
+      func cost(_ execution: RouteDeclaration.Execution, _ count: Int, window: Int) -> Int64 {
+        let exchanges = (0..<window).map { _ in TestEdge.shared.open() }
         let began = Instant.now
-        for _ in 0..<count {
-          let exchange = TestEdge.shared.open()
-          _ = TestEdge.shared.settle(
-            exchange, stage.plugin.handle(exchange, route: Route.hello, execution: execution))
-          TestEdge.shared.close(exchange)
+        for _ in 0..<count / window {
+          let completions = exchanges.map {
+            stage.plugin.handle($0, route: Route.hello, execution: execution)
+          }
+          for (exchange, completion) in zip(exchanges, completions) {
+            #expect(TestEdge.shared.settle(exchange, completion))
+            TestEdge.shared.renew(exchange)
+          }
         }
-        return (Instant.now - began) / Int64(count)
+        let cost = (Instant.now - began) / Int64(count)
+        for exchange in exchanges { TestEdge.shared.close(exchange) }
+        return cost
       }
       print(
-        "a request inline \(nanoseconds(.inline, 20_000)) ns, by a worker and back \(nanoseconds(.blocking, 20_000)) ns, one at a time"
+        "a request inline \(cost(.inline, 20_000, window: 1)) ns; by a worker and back "
+          + "\(cost(.blocking, 20_000, window: 1)) ns one at a time, \(cost(.blocking, 64_000, window: 32)) ns 32 at a time"
       )
       try stage.end()
     }

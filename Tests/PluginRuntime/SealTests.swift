@@ -7,12 +7,16 @@ import Testing
 extension PluginRuntimeTests {
   @Suite struct Seal {
     let inspector = InspectPlugin(validate: ValidateFile(digests: CountingDigests()), probe: Probe.probe())
-    var sealer: PluginSealer { PluginSealer(inspector) }
+
+    @discardableResult
+    private func seal(_ path: String, to output: String) throws -> PluginFileFacts {
+      try PluginSealer(inspector).seal(path: path, output: output, config: Array("{}".utf8))
+    }
 
     @Test func writesTheManifestAndTheResultLoads() throws {
       let path = Workshop.plugin("good")
       let output = Workshop.path()
-      let facts: PluginFileFacts = try sealer.seal(path: path, output: output)
+      let facts = try seal(path, to: output)
       let manifest = try #require(facts.sealedManifest)
       #expect(String(decoding: manifest, as: UTF8.self).contains("\"operation\":\"look\""))
       #expect(facts.warnings.isEmpty)
@@ -31,7 +35,7 @@ extension PluginRuntimeTests {
     @Test func movesNoSegment() throws {
       let path = Workshop.copy(of: Workshop.build(Workshop.hello))
       let output = Workshop.path()
-      _ = try sealer.seal(path: path, output: output)
+      try seal(path, to: output)
       let before = Workshop.read(path)
       let after = Workshop.read(output)
       let end = segmentsEnd(before)
@@ -49,17 +53,17 @@ extension PluginRuntimeTests {
       for index in text { bytes[index] = 0xCC }
       let filled = Workshop.file(bytes)
       let output = Workshop.path()
-      _ = try sealer.seal(path: filled, output: output)
+      try seal(filled, to: output)
       #expect(Workshop.read(output)[text].allSatisfy { $0 == 0xCC })
     }
 
     @Test func sealsAgainInTheSamePlace() throws {
       let path = Workshop.plugin("good")
       let first = Workshop.path()
-      _ = try sealer.seal(path: path, output: first)
+      try seal(path, to: first)
       let once = Workshop.read(first)
       // In place, and with the same result.
-      _ = try sealer.seal(path: first, output: first)
+      try seal(first, to: first)
       #expect(Workshop.read(first) == once)
       #expect(Workshop.shell("test $(readelf -SW '\(first)' | grep -c council.manifest) = 1") == 0)
     }
@@ -71,7 +75,7 @@ extension PluginRuntimeTests {
         let file = Workshop.file(Array(old.utf8))
         #expect(Workshop.shell("objcopy --add-section .council.manifest='\(file)' '\(copy)'") == 0)
         let output = Workshop.path()
-        let sealed = try sealer.seal(path: copy, output: output).sealedManifest
+        let sealed = try seal(copy, to: output).sealedManifest
         #expect(sealed == (try inspector.probe(path: path, config: Array("{}".utf8)).manifest))
         #expect(Workshop.shell("test $(readelf -SW '\(output)' | grep -c council.manifest) = 1") == 0)
       }
@@ -80,7 +84,7 @@ extension PluginRuntimeTests {
     @Test func sealsNothingThatFailsItsProbe() {
       let output = Workshop.path()
       for fixture in ["constructor_crashes", "create_refuses", "null_table"] {
-        #expect(code { _ = try sealer.seal(path: Workshop.plugin(fixture), output: output) } != nil)
+        #expect(code { try seal(Workshop.plugin(fixture), to: output) } != nil)
       }
       #expect(Workshop.shell("ls '\(output)'* 2>/dev/null") != 0)
     }
@@ -90,12 +94,12 @@ extension PluginRuntimeTests {
       bytes.removeLast(bytes.count - segmentsEnd(bytes))
       for index in [40..<48, 60..<64].joined() { bytes[index] = 0 }
       let path = Workshop.file(bytes)
-      #expect(code { _ = try sealer.seal(path: path, output: Workshop.path()) } == "plugin.seal.no_sections")
+      #expect(code { try seal(path, to: Workshop.path()) } == "plugin.seal.no_sections")
     }
 
     @Test func saysWhereItCannotWrite() {
       let path = Workshop.plugin("good")
-      #expect(code { _ = try sealer.seal(path: path, output: "/nowhere/x.so") } == "plugin.file.unwritable")
+      #expect(code { try seal(path, to: "/nowhere/x.so") } == "plugin.file.unwritable")
     }
   }
 }

@@ -39,7 +39,7 @@ final class ControlThread: Sendable {
       return !state.isStarted
     }
     guard let start else { return nil }
-    if start { _ = OSThread(name, stackBytes: 8 << 20) { self.work() } }
+    if start { OSThread(name, stackBytes: 8 << 20) { self.work() }.leave() }
     if let result = outcome.wait(until: .now + limit, { $0.result }) { return result }
     let late = outcome.withLock { outcome -> Result? in
       if outcome.result == nil {

@@ -162,10 +162,11 @@ extension InProcessPlugin {
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
     let request = exchange.handle
-    guard state.load(ordering: .relaxed) <= State.quiesced.rawValue else {
+    let now = state.load(ordering: .relaxed)
+    guard now == State.active.rawValue || now == State.quiesced.rawValue else {
       return refuse(
         exchange, request,
-        Problem(503, "plugin.poisoned", "The plugin hung and is out of service.", retryAfterSeconds: 5))
+        Problem(503, "plugin.out_of_service", "The plugin is out of service.", retryAfterSeconds: 5))
     }
     exchange.beginHandling()
     calls.add(1)
@@ -198,9 +199,12 @@ extension InProcessPlugin {
   }
 
   package func cancel(_ handle: UInt64) {
-    guard state.load(ordering: .acquiring) <= State.quiesced.rawValue, cancelling.enter() else { return }
-    image.cancel(instance, handle)
-    cancelling.leave()
+    let now = state.load(ordering: .acquiring)
+    if now == State.active.rawValue || now == State.quiesced.rawValue, cancelling.enter() {
+      image.cancel(instance, handle)
+      cancelling.leave()
+    }
+    workers.overrun(handle)
   }
 
   /// Calls the handler. After `endHandling` the exchange may belong to another request.

@@ -20,7 +20,7 @@ package struct ProbePlugin: Sendable {
     package init(
       executable: String = "/proc/self/exe", deadline: Duration = .seconds(5),
       manifestBytes: Int = 1 << 20, addressSpaceBytes: Int = 8 << 30, dataBytes: Int = 2 << 30,
-      fileBytes: Int = 64 << 20, openFiles: Int = 256, environment: [String] = Settings.libraryPath,
+      fileBytes: Int = 64 << 20, openFiles: Int = 256, environment: [String] = Settings.leastEnvironment,
       isolates: Bool = true
     ) {
       self.executable = executable
@@ -34,9 +34,12 @@ package struct ProbePlugin: Sendable {
       self.isolates = isolates
     }
 
-    /// Where this process finds its libraries, the probe has to look too; nothing else is passed on.
-    package static var libraryPath: [String] {
-      PluginRuntime.environment("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\($0)"] } ?? []
+    /// Where this process finds its libraries, the probe has to look too. The Swift runtime's own crash handler, which
+    /// would start a program to print a backtrace, stays off: a crash ends the process at once. Nothing else is
+    /// passed on.
+    package static var leastEnvironment: [String] {
+      let path = PluginRuntime.environment("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\($0)"] } ?? []
+      return path + ["SWIFT_BACKTRACE=enable=no"]
     }
   }
 

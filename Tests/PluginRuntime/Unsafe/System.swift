@@ -26,6 +26,15 @@ enum System {
     return Int(fields[1])! * sysconf(Int32(_SC_PAGESIZE))
   }
 
+  /// Whether this process runs under the address or the thread sanitizer.
+  static var isSanitized: Bool { isThreadSanitized || has("__asan_init") }
+  static var isThreadSanitized: Bool { has("__tsan_init") }
+
+  private static func has(_ symbol: String) -> Bool {
+    // Safe: a name that is looked up in this process and never called.
+    unsafe dlsym(nil, symbol) != nil
+  }
+
   /// Runs `look` until it is true, at most a few seconds.
   static func eventually(_ look: () -> Bool) -> Bool {
     for _ in 0..<5000 {

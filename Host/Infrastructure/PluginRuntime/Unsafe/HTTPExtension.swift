@@ -86,7 +86,6 @@ nonisolated func httpRespond(
   defer { if let release = unsafe response.body.release { unsafe release(response.body.ctx) } }
   guard unsafe isSound(response) else { return Status.invalid }
   guard let exchange = CurrentRequest.find(request), exchange.claim(request) else { return Status.stale }
-  exchange.discardAnswer()
   exchange.status = unsafe Int(response.status)
   // Safe: `isSound` found every view whole, and they are lent for this call.
   let contentType = unsafe Span(_unsafeElements: response.content_type.bytes!)
@@ -128,7 +127,6 @@ nonisolated func httpProblem(
   let detailText = unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: detail.prefix(kept)))
   guard AnswerRules.isCode(codeText), UTF8Text.isValid(detailText) else { return Status.invalid }
   guard let exchange = CurrentRequest.find(request), exchange.claim(request) else { return Status.stale }
-  exchange.discardAnswer()
   exchange.status = Int(status)
   exchange.addHeader("Content-Type", "application/problem+json")
   exchange.answerBody.append(problem: Int(status), code: codeText, detail: detailText)
