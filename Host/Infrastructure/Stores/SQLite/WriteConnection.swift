@@ -47,7 +47,7 @@ final class WriteConnection: @unchecked Sendable {
     } else {
       runGroup(jobs, counters)
     }
-    if connection.logPages >= configuration.checkpointPages {
+    if connection.unmovedPages >= configuration.checkpointPages {
       connection.checkpoint(waiting: connection.logPages >= configuration.restartPages)
     }
   }
