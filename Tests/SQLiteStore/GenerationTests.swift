@@ -24,9 +24,9 @@ import Testing
   @Test(.timeLimit(.minutes(2))) func alternatingTwoVersionsGrowsNothing() throws {
     let folder = TemporaryFolder()
     let stores = SQLiteRecordStores(folder: folder.path)
-    let current = Mutex<any RecordStore>(
+    let current = Monitor<any RecordStore>(
       try stores.open(automation: "bank", collections: GenerationTests.first))
-    let failures = Mutex<[Problem]>([])
+    let failures = Monitor<[Problem]>([])
     let isDone = Atomic<Bool>(false)
     let calls = Atomic<Int>(0)
     try RecordsUnderTest(current.withLock { $0 }).insert(#"{"name":"x"}"#, id: "a")

@@ -19,8 +19,16 @@ struct StoreUnderTest {
       FieldDeclaration(name: "balance", type: .integer, defaultValue: 0),
     ])
 
+  /// For tests that hold a lock: no machine is so slow that the lock's waiting time ends first.
+  static var patient: SQLiteConfiguration {
+    var configuration = SQLiteConfiguration()
+    configuration.busyTimeout = .seconds(60)
+    configuration.maxQueueWait = .seconds(60)
+    return configuration
+  }
+
   init(
-    _ configuration: SQLiteConfiguration = SQLiteConfiguration(),
+    _ configuration: SQLiteConfiguration = patient,
     _ collections: [CollectionDeclaration] = [plain]
   ) throws(Problem) {
     stores = SQLiteRecordStores(folder: folder.path, configuration: configuration)
