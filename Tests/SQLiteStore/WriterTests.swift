@@ -26,7 +26,8 @@ import Testing
       threads.append(
         OSThread("caller") {
           do throws(Problem) {
-            _ = try RecordsUnderTest(records).call(.insert, input)
+            let isBatch = input.hasPrefix("{\"operations\"")
+            _ = try RecordsUnderTest(records).call(isBatch ? .batch : .insert, input)
             answers.add(nil)
           } catch {
             answers.add(error)
@@ -81,6 +82,23 @@ import Testing
     #expect(answers.problems.map(\.code) == ["records.conflict", "records.conflict"])
     #expect(store.figures.commits - before.commits == 2)
     #expect(try store.records.json(.count)["count"] == 5)
+  }
+
+  @Test func aBatchThatFailsInAGroupLeavesNothingBehind() throws {
+    let store = try StoreUnderTest()
+    try store.records.insert(#"{"email":"taken"}"#)
+    let answers = Answers()
+    var threads: [OSThread] = []
+    try locked(store) {
+      let batch =
+        #"{"operations":[{"op":"insert","document":{}},{"op":"insert","document":{"email":"taken"}}]}"#
+      threads = queue(store, ["{}", "{}", batch, "{}"], answers: answers)
+      eventually("3 wait") { store.figures.waiting == 3 }
+    }
+    for thread in threads { thread.join() }
+    #expect(answers.successes == 3)
+    #expect(answers.problems.map { $0.members["operation"] } == [1])
+    #expect(try store.records.json(.count)["count"] == 4)
   }
 
   @Test func aRunawayWriteIsStoppedAndItsNeighboursAreKept() throws {
