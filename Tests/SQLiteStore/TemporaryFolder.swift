@@ -17,10 +17,13 @@ final class TemporaryFolder: Sendable {
     try Data(bytes).write(to: URL(filePath: path + "/" + name))
   }
 
-  func size(of name: String) -> Int {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
-    return (attributes?[.size] as? UInt64).map { Int($0) } ?? 0
+  func read(_ name: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(filePath: path + "/" + name)))
   }
 
-  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
+  func size(of name: String) -> Int { fileFacts(path + "/" + name)?.size ?? 0 }
+
+  func mode(of name: String) -> Int? { fileFacts(path + "/" + name)?.mode }
+
+  func exists(_ name: String) -> Bool { fileFacts(path + "/" + name) != nil }
 }

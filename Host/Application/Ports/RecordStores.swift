@@ -28,8 +28,16 @@ package protocol RecordStore: AnyObject, Sendable {
 
   /// Runs one operation. `key` and `input` are as council.h says; `expectedVersion` 0 takes any.
   ///
-  /// A failure is a ``Problem`` whose code starts with `records.`: `not_found` 404, `conflict` 409 with a
-  /// member `field`, `invalid` 422 with `errors`, `precondition_failed` 412, `unsupported` 422, `unavailable` 503.
+  /// A failure is a ``Problem`` whose code starts with `records.`:
+  /// - 400 `invalid_query` (members `pointer`, `errors`), `invalid_cursor`
+  /// - 404 `not_found`, `unknown_query` (member `known`), `unknown_collection`
+  /// - 409 `conflict` (member `field`), 412 `precondition_failed` (member `version`: the present one)
+  /// - 413 `too_large`, 422 `invalid` (member `errors`: pointer and reason of each)
+  /// - 503 `unavailable` (member `cause`: busy, disk_full, read_only, io_error, corrupt, cannot_open,
+  ///   out_of_memory, closed), `overloaded`: nothing was written
+  /// - 504 `timeout` (member `limit_ms`), 500 `internal`
+  ///
+  /// A batch adds the member `operation`, the place of the one that failed.
   func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
     expectedVersion: Int64
@@ -42,8 +50,9 @@ package protocol RecordStore: AnyObject, Sendable {
 /// The engine behind the records of automations.
 package protocol RecordStores: AnyObject, Sendable {
   /// What opening these collections would change, without changing it. Throws `records.migration_destructive`
-  /// (409, member `changes` with the diff), `records.unsupported` or `records.invalid_query`, each
-  /// naming all causes at once.
+  /// (409, member `changes` with the diff: change, collection, field, detail), `records.unsupported` (422),
+  /// `records.invalid_query` (400, of a named query) or `records.newer_layout` (500), each naming all causes at once;
+  /// pointers lead into `collections`.
   func plan(automation: String, collections: [CollectionDeclaration]) throws(Problem) -> [String]
 
   /// Migrates and opens. `plan` has passed; the old generation may be open and in use.

@@ -19,11 +19,11 @@ import Testing
 
   private static let seeds = [
     #"{"where":{"and":[{"n":{"gte":1,"in":[1,2]}},{"not":{"s":{"prefix":"a"}}},{"or":[{"b":true},{"t":null}]}]},"#
-      + #""order":["-n","s"],"limit":20,"after":"AQAAAAAAAAAA","fields":["id","j"]}"#,
+      + #""order":["-n","s"],"limit":20,"fields":["id","j"]}"#,
     #"{"s":"text","n":-5,"f":1.5,"b":false,"t":"2026-01-31T13:45:00.123+01:00","j":{"a":[1,{"b":null}]}}"#,
     #"{"operations":[{"op":"insert","document":{"s":"x"}},{"op":"patch","id":"a","patch":{"j":{"x":null}},"version":3},"#
       + #"{"op":"increment","id":"a","increment":{"n":1}},{"op":"delete","id":"b"}]}"#,
-    #"{"low":1,"list":["a","b"],"limit":5,"after":"AQ"}"#,
+    #"{"low":1,"list":["a","b"],"limit":5}"#,
   ]
   private static let pieces = [
     "{", "}", "[", "]", ",", ":", "\"", "null", "true", "1e308", "-9223372036854775808",
@@ -33,7 +33,7 @@ import Testing
 
   private static func mutate(_ text: String, _ random: inout Random) -> [UInt8] {
     var bytes = Array(text.utf8)
-    for _ in 0...Int.random(in: 0..<4, using: &random) {
+    for _ in 0..<Int.random(in: 0..<4, using: &random) {
       let place = Int.random(in: 0...bytes.count, using: &random)
       switch Int.random(in: 0..<5, using: &random) {
       case 0: bytes.insert(contentsOf: pieces.randomElement(using: &random)!.utf8, at: place)
@@ -48,7 +48,7 @@ import Testing
     return bytes
   }
 
-  @Test(.timeLimit(.minutes(1))) func onlyEverEndsInAProblem() throws {
+  @Test func onlyEverEndsInAProblem() throws {
     let schema = try RecordSchema(
       CollectionDeclaration(
         name: "c",
@@ -65,12 +65,9 @@ import Testing
     let limits = RecordLimits()
     let document = JSONDocument()
     var random = Random(state: 20_260_131)
-    let end = Instant.now + .seconds(2)
     var parsed = 0
     var accepted = 0
-    for round in 0..<2_000_000 {
-      // The clock bounds the test; what it tries is the same in every run, as far as it comes.
-      if round % 256 == 0, Instant.now > end { break }
+    for round in 0..<20_000 {
       let bytes = RecordFuzzTests.mutate(RecordFuzzTests.seeds[round % RecordFuzzTests.seeds.count], &random)
       if let cursor = RecordCursor(bytes.span, limits: limits) { _ = cursor.text }
       _ = RecordTimestamp.normalise(bytes.span)
@@ -95,7 +92,7 @@ import Testing
         }
       }
     }
-    #expect(parsed > 100)
-    #expect(accepted > 20)
+    #expect(parsed > 1000)
+    #expect(accepted > 200)
   }
 }

@@ -34,6 +34,10 @@ final class WriteJob: Sendable {
 package struct WriterFigures: Sendable, Equatable {
   package var writes: Int
   package var commits: Int
+  /// Writes that wait for their turn now.
+  package var waiting: Int
+  /// Writes that have left the queue to be run, so far.
+  package var taken: Int
 }
 
 /// The one thread that writes a file: takes what waits, runs it in one transaction, and answers after the COMMIT.
@@ -55,6 +59,7 @@ final class RecordWriter: Sendable {
   final class Counters: Sendable {
     let writes = Atomic<Int>(0)
     let commits = Atomic<Int>(0)
+    let taken = Atomic<Int>(0)
   }
 
   init(_ file: DatabaseFile.Shared) throws(SQLiteError) {
@@ -69,6 +74,7 @@ final class RecordWriter: Sendable {
     thread = OSThread("records-writer") {
       guard let connection = opened.withLock({ $0.take() }) else { return }
       while let jobs = RecordWriter.next(queue, max: configuration.maxGroup) {
+        counters.taken.add(jobs.count, ordering: .relaxed)
         connection.run(jobs, counters)
       }
     }
@@ -76,7 +82,8 @@ final class RecordWriter: Sendable {
 
   var figures: WriterFigures {
     WriterFigures(
-      writes: counters.writes.load(ordering: .relaxed), commits: counters.commits.load(ordering: .relaxed))
+      writes: counters.writes.load(ordering: .relaxed), commits: counters.commits.load(ordering: .relaxed),
+      waiting: queue.withLock { $0.jobs.count }, taken: counters.taken.load(ordering: .relaxed))
   }
 
   /// Hands work to the writer and waits until it is durable, or did not happen.

@@ -10,7 +10,7 @@ extension SQLiteRecordStore {
     static let count: UInt8 = 3
   }
 
-  private func read<Value>(
+  func read<Value>(
     _ body: (Reader) throws(SQLiteError) -> Value
   ) throws(Problem) -> Value {
     do { return try file.read(body) } catch { throw error.problem(configuration) }
@@ -70,22 +70,28 @@ extension SQLiteRecordStore {
     try read { reader throws(SQLiteError) -> RecordResult in
       reader.connection.restartTime()
       var page = Page(query, target)
-      guard let after = query.after else {
+      if query.after == nil {
         _ = try add(to: &page, segment: nil, reader)
-        return page.result()
-      }
-      // The segments must see one state of the file.
-      try reader.snapshot { () throws(SQLiteError) in
-        for segment in Clause.Segment.all(after: after.values, in: query.order, of: target.schema) {
-          if try add(to: &page, segment: segment, reader) { break }
+      } else {
+        // The segments must see one state of the file.
+        try reader.snapshot { () throws(SQLiteError) in
+          for segment in segments(of: query, target) {
+            if try add(to: &page, segment: segment, reader) { break }
+          }
         }
       }
       return page.result()
     }
   }
 
+  /// The parts that a page is read from, in order; nil for everything.
+  func segments(of query: RecordQuery, _ target: CompiledCollection) -> [Clause.Segment?] {
+    guard let after = query.after else { return [nil] }
+    return Clause.Segment.all(after: after.values, in: query.order, of: target.schema)
+  }
+
   /// Reads the records of one segment. Whether the page is full.
-  private func add(
+  func add(
     to page: inout Page, segment: Clause.Segment?, _ reader: Reader
   ) throws(SQLiteError) -> Bool {
     let (clause, statement) = try statement(for: page, segment: segment, reader)
@@ -101,7 +107,7 @@ extension SQLiteRecordStore {
     return false
   }
 
-  private func statement(
+  func statement(
     for page: Page, segment: Clause.Segment?, _ reader: Reader
   ) throws(SQLiteError) -> (Clause, Statement) {
     let (query, target) = (page.query, page.target)
@@ -115,12 +121,17 @@ extension SQLiteRecordStore {
     key.append(0xFF)
     key += clause.sql
     let statement = try reader.statement(StatementKey(collection: target.number, text: key)) {
-      """
+      text(page, clause)
+    }
+    return (clause, statement)
+  }
+
+  func text(_ page: Page, _ clause: Clause) -> String {
+    let (query, target) = (page.query, page.target)
+    return """
       SELECT \(target.json(of: query.fields))\(Clause.cursorColumns(query.order, of: target)) \
       FROM \(target.table)\(String(decoding: clause.sql, as: UTF8.self))
       """
-    }
-    return (clause, statement)
   }
 
   /// A page while it is read.

@@ -79,7 +79,7 @@ package final class SQLiteRecordStore: RecordStore {
     return try body(parser.root)
   }
 
-  private func query(_ input: Span<UInt8>, of target: CompiledCollection) throws(Problem) -> RecordQuery {
+  func query(_ input: Span<UInt8>, of target: CompiledCollection) throws(Problem) -> RecordQuery {
     let limits = configuration.limits
     if input.isEmpty { return target.schema.everything(limits: limits) }
     return try parse(

@@ -74,7 +74,7 @@ package final class SQLiteRecordStores: RecordStores {
     }
     return SQLiteRecordStore(
       file: file, collections: compiled, parsers: parsers, configuration: configuration
-    ) { [weak self] in self?.release(automation) }
+    ) { self.release(automation) }
   }
 
   private func compile(_ declarations: [CollectionDeclaration]) throws(Problem) -> [CompiledCollection] {

@@ -47,7 +47,7 @@ final class WriteConnection: @unchecked Sendable {
     } else {
       runGroup(jobs, counters)
     }
-    if connection.logPages >= configuration.checkpointPages {
+    if connection.unmovedPages >= configuration.checkpointPages {
       connection.checkpoint(waiting: connection.logPages >= configuration.restartPages)
     }
   }
@@ -72,34 +72,38 @@ final class WriteConnection: @unchecked Sendable {
 
   private func runGroup(_ jobs: [WriteJob], _ counters: RecordWriter.Counters) {
     dropUnusedStatements()
-    var answers: [WriteJob.Answer] = []
-    answers.reserveCapacity(jobs.count)
-    do throws(Problem) {
-      try begin()
-      for job in jobs {
-        answers.append(runOne(job))
-        if !connection.isInTransaction {
-          // An error of the disk took the whole transaction back, with the jobs that had succeeded.
-          let cause = answers.last?.problem ?? .recordsInternal("the transaction ended by itself")
-          answers = answers.map { $0.problem == nil ? .failure(cause) : $0 }
-          try begin()
+    var answers = [WriteJob.Answer?](repeating: nil, count: jobs.count)
+    var pending = Array(jobs.indices)
+    // Once, unless a job makes SQLite take the whole transaction back: an error of the disk, the time limit. That
+    // job has failed; the others, of which nothing is left and nothing was told, run again without it.
+    while !pending.isEmpty {
+      do throws(Problem) {
+        try begin()
+        var culprit: Int?
+        for index in pending where culprit == nil {
+          answers[index] = runOne(jobs[index])
+          if !connection.isInTransaction { culprit = index }
         }
-      }
-      if answers.contains(where: { $0.problem == nil }) {
-        try commit()
-        counters.commits.add(1, ordering: .relaxed)
-      } else {
+        if culprit != nil {
+          pending.removeAll { answers[$0]?.problem != nil }
+          continue
+        }
+        if pending.contains(where: { answers[$0]?.problem == nil }) {
+          try commit()
+          counters.commits.add(1, ordering: .relaxed)
+        } else {
+          rollBack()
+        }
+      } catch {
         rollBack()
+        for index in pending where answers[index]?.problem == nil { answers[index] = .failure(error) }
       }
-    } catch {
-      rollBack()
-      answers = jobs.indices.map { index in
-        guard index < answers.count, answers[index].problem != nil else { return .failure(error) }
-        return answers[index]
-      }
+      pending = []
     }
-    counters.writes.add(answers.count { $0.problem == nil }, ordering: .relaxed)
-    for (job, answer) in zip(jobs, answers) { job.complete(answer) }
+    counters.writes.add(answers.count { $0?.problem == nil }, ordering: .relaxed)
+    for (job, answer) in zip(jobs, answers) {
+      job.complete(answer ?? .failure(.recordsInternal("a write was not run")))
+    }
   }
 
   /// Runs one job inside a savepoint, so that its failure takes nothing else back.
@@ -145,7 +149,10 @@ final class WriteConnection: @unchecked Sendable {
     try control("BEGIN IMMEDIATE")
   }
 
-  private func commit() throws(Problem) { try control("COMMIT") }
+  private func commit() throws(Problem) {
+    connection.restartTime()
+    try control("COMMIT")
+  }
 
   private func rollBack() {
     guard connection.isInTransaction else { return }

@@ -14,6 +14,7 @@ package final class Connection {
   fileprivate let handle: OpaquePointer
   // Lives as long as the connection, which hands its address to SQLite's callbacks.
   private let watch: UnsafeMutablePointer<Watch>
+  private let busyMilliseconds: Int32
 
   package init(
     path: String, mode: Mode, busyTimeout: Duration, maxValueBytes: Int
@@ -35,11 +36,12 @@ package final class Connection {
       throw error
     }
     unsafe handle = opened
+    busyMilliseconds = Int32(clamping: busyTimeout.nanoseconds / 1_000_000)
     unsafe watch = .allocate(capacity: 1)
     unsafe watch.initialize(to: Watch())
     harden(maxValueBytes: maxValueBytes)
     // Safe: both callbacks get `watch`, which outlives the connection; they run on its thread.
-    unsafe sqlite3_busy_timeout(handle, Int32(busyTimeout.nanoseconds / 1_000_000))
+    unsafe sqlite3_busy_timeout(handle, busyMilliseconds)
     unsafe sqlite3_progress_handler(handle, 5000, stopRunaway, watch)
     unsafe registerFunctions(on: handle)
   }
@@ -124,6 +126,7 @@ private struct Watch {
   /// 0 until the operation ran long enough for the first look at the clock.
   var deadline: Int64 = 0
   var logPages = 0
+  var movedPages = 0
 }
 
 extension Connection {
@@ -143,17 +146,29 @@ extension Connection {
     unsafe _ = sqlite3_wal_hook(handle, noteLogPages, watch)
   }
 
+  /// Pages of the log; after it started again, of the new one.
   package var logPages: Int { unsafe watch.pointee.logPages }
 
-  /// Moves the log's pages into the file; `waiting` for readers, so that the log starts again. What cannot be
-  /// moved now is moved later.
+  /// Pages of the log that are not in the file yet, as far as this connection knows.
+  package var unmovedPages: Int {
+    // A log that is shorter than what was moved has started again.
+    let (pages, moved) = unsafe (watch.pointee.logPages, watch.pointee.movedPages)
+    return pages < moved ? pages : pages - moved
+  }
+
+  /// Moves the log's pages into the file; `waiting` a moment for readers, so that the log starts again. What
+  /// cannot be moved now is moved later.
   package func checkpoint(waiting: Bool) {
     var moved: Int32 = 0
     var total: Int32 = 0
     let mode = waiting ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE
+    // Writes wait behind this, so it waits for less long than a statement would.
+    unsafe sqlite3_busy_timeout(handle, 100)
     // Safe: both numbers are written during the call.
     unsafe _ = sqlite3_wal_checkpoint_v2(handle, nil, mode, &total, &moved)
-    unsafe watch.pointee.logPages = max(0, Int(total) - Int(moved))
+    unsafe sqlite3_busy_timeout(handle, busyMilliseconds)
+    unsafe watch.pointee.logPages = Int(max(0, total))
+    unsafe watch.pointee.movedPages = Int(max(0, moved))
   }
 }
 

@@ -14,11 +14,14 @@ enum Files {
     }
   }
 
-  /// Makes an empty file where there is none: SQLite would let others read it. Its log and index take over the mode.
+  /// Makes an empty file where there is none: SQLite would let others read it. Its log and index take over the
+  /// mode. A file that exists is not even opened: closing it again would drop the locks that SQLite holds on it in
+  /// this process (POSIX locks belong to process and file, not to a descriptor).
   static func makeFile(_ path: String) throws(SQLiteError) {
     // Safe: the text lives during the call.
-    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
+      if errno == EEXIST { return }
       throw SQLiteError(code: SQLiteError.Code.cannotOpen, message: "cannot make \(path): errno \(errno)")
     }
     close(descriptor)
