@@ -8,9 +8,7 @@ import Testing
   /// 1,000 reloads that alternate two versions of each plugin while clients call: none of their requests fails, each
   /// answer is the whole answer of one version, and the host keeps its size.
   @Test func aThousandReloadsOfEachPluginLoseNoRequest() throws {
-    let versions = [
-      Fixtures.hello(version: "1.0.0", word: "Hello"), Fixtures.hello(version: "1.0.1", word: "Welcome"),
-    ]
+    let versions = [Fixtures.hello(version: "1.0.0", word: "Hello"), Fixtures.hello(version: "1.0.1", word: "Welcome")]
     let accounts = [HostUnderTest.accounts, HostUnderTest.products + "/libAccountsNext.so"]
     for path in accounts { #expect(System.exists(path), "\(path) is not built: run `swift build` first") }
     let host = try HostUnderTest(load: [versions[0], accounts[0]])
@@ -37,11 +35,9 @@ import Testing
       print("reloads: \(tally.answers) requests answered, \(tally.failureCount) failed")
     }
     print(
-      "reloads: \(ReloadTests.rounds) of each plugin in \(milliseconds) ms, resident memory grew by \(growth) MiB"
-    )
+      "reloads: \(ReloadTests.rounds) of each plugin in \(milliseconds) ms, resident memory grew by \(growth) MiB")
     #expect(growth < 100)
-    #expect(
-      System.eventually { host.descriptors <= descriptors + 2 }, "\(descriptors) became \(host.descriptors)")
+    #expect(System.eventually { host.descriptors <= descriptors + 2 }, "\(descriptors) became \(host.descriptors)")
     let stuck = try host.admin("GET", "/automations/accounts")
     #expect(!stuck.body.contains("\"stuck\""), "\(stuck.body)")
     #expect(host.stop() == 0)
@@ -57,9 +53,7 @@ import Testing
   }
 
   @Test func rollbackAndUnload() throws {
-    let versions = [
-      Fixtures.hello(version: "1.0.0", word: "Hello"), Fixtures.hello(version: "1.0.1", word: "Welcome"),
-    ]
+    let versions = [Fixtures.hello(version: "1.0.0", word: "Hello"), Fixtures.hello(version: "1.0.1", word: "Welcome")]
     let host = try HostUnderTest(load: [versions[0]])
     let key = host.agentKey
     let none = try host.admin("POST", "/automations/hello/rollback")
@@ -94,15 +88,13 @@ import Testing
   @Test func aStuckRequestIsCancelledAtTheDrainsDeadline() throws {
     let host = try HostUnderTest(
       settings: "plugins:\n  drain_timeout_ms: 300\n  drain_grace_ms: 300\n  drain_wait_ms: 50\n")
-    #expect(
-      try host.admin("POST", "/automations", body: #"{"path":"\#(Fixtures.plugin("never"))"}"#).status < 300)
+    #expect(try host.admin("POST", "/automations", body: #"{"path":"\#(Fixtures.plugin("never"))"}"#).status < 300)
     let key = try host.issueKey(["reject:read"])
     let waiting = try #require(Connection(port: host.port))
     #expect(waiting.send("GET /reject/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\r\n"))
     #expect(
       System.eventually {
-        (try? host.admin("GET", "/automations"))?.json?["items"]?.array?.first?["requests_inside"]?.integer
-          == 1
+        (try? host.admin("GET", "/automations"))?.json?["items"]?.array?.first?["requests_inside"]?.integer == 1
       })
     let reload = try host.reload("reject", path: Fixtures.plugin("good"))
     #expect(reload.status == 200 && reload.json?["draining"]?.bool == true, "\(reload.body)")
