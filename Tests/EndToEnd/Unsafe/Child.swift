@@ -19,7 +19,9 @@ final class Child: Sendable {
     unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
     var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
     unsafe words.append(nil)
-    var variables: [UnsafeMutablePointer<CChar>?] = unsafe (Child.inherited + environment).map { unsafe strdup($0) }
+    var variables: [UnsafeMutablePointer<CChar>?] = unsafe (Child.inherited + environment).map {
+      unsafe strdup($0)
+    }
     unsafe variables.append(nil)
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
@@ -94,7 +96,9 @@ enum System {
 
   static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-  static func environment(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
+  static func environment(_ name: String) -> String? {
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+  }
 
   @discardableResult
   static func shell(_ command: String) -> Int32 { unsafe system(command) }

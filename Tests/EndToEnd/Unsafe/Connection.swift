@@ -75,7 +75,8 @@ final class Connection {
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {
           if let colon = line.firstIndex(of: ":") {
-            headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
+            headers[line[..<colon].lowercased()] = String(
+              line[line.index(after: colon)...].drop { $0 == " " })
           }
         }
         let length = Int(headers["content-length"] ?? "0") ?? 0
