@@ -14,6 +14,10 @@ extension Gateway {
     let isLive = head.span(exchange.segments[1]).isEqual(to: "live")
     guard isLive || head.span(exchange.segments[1]).isEqual(to: "ready") else { return false }
     call.isAudited = false
+    if exchange.method == .options {
+      answerOptions(exchange, allow: "GET, HEAD, OPTIONS")
+      return true
+    }
     guard exchange.method == .get || exchange.method == .head else {
       refuse(
         exchange,
@@ -29,5 +33,11 @@ extension Gateway {
     if !report.isHealthy { exchange.addHeader("Retry-After", "1") }
     exchange.answerBody.append(json: report.json)
     return true
+  }
+
+  /// What a path takes (RFC 9110, section 9.3.7): known without a key, as a 405 tells it too.
+  func answerOptions(_ exchange: Exchange, allow: String) {
+    exchange.status = 204
+    exchange.addHeader("Allow", allow)
   }
 }

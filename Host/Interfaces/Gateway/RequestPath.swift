@@ -94,6 +94,8 @@ package final class Gateway: HTTPApplication {
 
   package func conclude(_ exchange: Exchange) {
     let call = call(of: exchange)
+    // The edge refuses some requests before `begin` saw them.
+    if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
     call.leave()
     decorate(exchange, call)

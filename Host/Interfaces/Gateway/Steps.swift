@@ -22,7 +22,7 @@ extension Gateway {
         if answerOwn(exchange, call) { return nil }
         throw Gateway.notFound
       }
-      let route = try find(exchange, automation, thread)
+      guard let route = try find(exchange, automation, thread) else { return nil }
       call.route = route
       if route.generation.enter() {
         call.isInside = true
@@ -37,9 +37,10 @@ extension Gateway {
 
   private static let attempts = 16
 
+  /// nil: the caller asked what the path takes, and is told.
   private func find(
     _ exchange: Exchange, _ automation: LiveAutomation, _ thread: EventThread
-  ) throws(Problem) -> LiveRoute {
+  ) throws(Problem) -> LiveRoute? {
     thread.matched.removeAll(keepingCapacity: true)
     let head = exchange.head
     let ranges = exchange.segments
@@ -48,6 +49,10 @@ extension Gateway {
     case .route(let number): return automation.routes[number]
     case .notFound: throw Gateway.notFound
     case .methodNotAllowed(let allowed):
+      if exchange.method == .options {
+        answerOptions(exchange, allow: allowed.allow)
+        return nil
+      }
       throw Problem(
         405, "request.method_not_allowed", "This path takes \(allowed.allow).",
         members: ["allow": .string(allowed.allow)])
