@@ -51,7 +51,7 @@ final class HostUnderTest: Sendable {
 
   /// The build's own, or the release build's where a script says where that is.
   static let binary = products + "/council"
-  static let products = System.environment("COUNCIL_RELEASE_BIN") ?? System.products
+  static let products = System.environment("COUNCIL_PRODUCTS") ?? System.products
   static let accounts = products + "/libAccounts.so"
   static let hello = products + "/libHello.so"
 
