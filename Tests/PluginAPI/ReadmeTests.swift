@@ -26,7 +26,8 @@ import Testing
     let checked = shell(
       "swiftc -typecheck -parse-as-library -swift-version 6 -I '\(productsFolder)/Modules' "
         + "-I '\(repository)/PluginAPI/C/include' "
-        + "-Xcc -fmodule-map-file='\(productsFolder)/CCouncil.build/module.modulemap' '\(folder.path)/Notes.swift'")
+        + "-Xcc -fmodule-map-file='\(productsFolder)/CCouncil.build/module.modulemap' '\(folder.path)/Notes.swift'"
+    )
     #expect(checked.status == 0, "\(checked.output)")
   }
 
