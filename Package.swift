@@ -28,7 +28,8 @@ let package = Package(
 
     // MARK: Plugins: one folder, one automation, one shared library
     .target(
-      name: "PluginExport", path: "PluginAPI/Recipes/Export", publicHeadersPath: ".", linkerSettings: pluginLinking),
+      name: "PluginExport", path: "PluginAPI/Recipes/Export", publicHeadersPath: ".",
+      linkerSettings: pluginLinking),
     .target(name: "Accounts", dependencies: ["CouncilPlugin"], path: "Plugins/Accounts"),
     .target(
       name: "Hello", dependencies: ["CCouncil"], path: "Plugins/Examples/Hello", publicHeadersPath: ".",
@@ -82,7 +83,8 @@ let package = Package(
       name: "council",
       dependencies: [
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
-        "Configuration", "PluginFiles", "PluginRuntime", "SQLiteStore", "Audit", "Telemetry", "Gateway", "AdminAPI",
+        "Configuration", "PluginFiles", "PluginRuntime", "SQLiteStore", "Audit", "Telemetry", "Gateway",
+        "AdminAPI",
         "CommandLineInterface",
       ],
       path: "Host/Executable"),

@@ -80,6 +80,10 @@ struct HostProcess {
       settings.publicListener, application: gateway, log: log, exchanges: exchanges)
     let adminServer = HTTPServer(settings.adminListener, application: admin, log: log)
 
+    HostGauges.register(
+      with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
+      workers: workers, keys: table)
+
     // Serve: the automations first, so that nobody meets a host without them.
     drain.start()
     watch.start()

@@ -19,7 +19,8 @@ struct HostSettings {
   private let values: HostConfiguration
 
   init(_ options: ServeOptions) throws(Problem) {
-    var values = try options.configFile.map { path throws(Problem) in try ConfigurationFile.read(path) }
+    var values =
+      try options.configFile.map { path throws(Problem) in try ConfigurationFile.read(path) }
       ?? HostConfiguration()
     if let port = options.port { values.publicListener.port = port }
     if let port = options.adminPort { values.adminListener.port = port }
@@ -43,7 +44,8 @@ struct HostSettings {
   }
 
   var gateway: Gateway.Limits {
-    .init(anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)))
+    .init(
+      anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)))
   }
 
   var admin: AdminApplication.Limits {
@@ -70,12 +72,14 @@ struct HostSettings {
 
   var drain: DrainGenerations.Limits {
     .init(
-      timeout: .milliseconds(values.drainTimeoutMilliseconds), grace: .milliseconds(values.drainGraceMilliseconds))
+      timeout: .milliseconds(values.drainTimeoutMilliseconds),
+      grace: .milliseconds(values.drainGraceMilliseconds))
   }
 
   var changes: ChangeAutomation.Limits {
     .init(
-      turn: .milliseconds(values.changeWaitMilliseconds), drainWait: .milliseconds(values.drainWaitMilliseconds),
+      turn: .milliseconds(values.changeWaitMilliseconds),
+      drainWait: .milliseconds(values.drainWaitMilliseconds),
       kept: values.keptGenerations, draining: values.maxDraining)
   }
 

@@ -20,7 +20,8 @@ enum Services {
     let inspector = InspectPlugin(validate: ValidateFile(digests: digests), probe: ProbePlugin())
     return CommandLineServices(
       terminal: SystemTerminal(), files: SystemFiles(), environment: environment,
-      version: VersionFacts(council: version, abiMajors: PluginContract.majors, abiMinor: PluginContract.minor),
+      version: VersionFacts(
+        council: version, abiMajors: PluginContract.majors, abiMinor: PluginContract.minor),
       digests: digests, inspector: inspector, sealer: PluginSealer(inspector),
       transport: { CurlTransport() },
       plan: { manifest, config throws(Problem) in
@@ -35,7 +36,8 @@ enum Services {
       },
       openAudit: { home throws(Problem) in
         let home = try HomeFolder.open(home)
-        return try JournalAuditTrail(folder: home.path + "/audit", digests: digests, log: JSONLines(level: .error))
+        return try JournalAuditTrail(
+          folder: home.path + "/audit", digests: digests, log: JSONLines(level: .error))
       },
       serve: { options throws(Problem) in
         try HostProcess(settings: try HostSettings(options)).run()

@@ -15,7 +15,8 @@ import Testing
   }
 
   @Test func setsWhatItNames() throws {
-    let configuration = try parse("public:\n  port: 9000\nlog:\n  level: debug\nadmin: {metrics_need_key: true}\n")
+    let configuration = try parse(
+      "public:\n  port: 9000\nlog:\n  level: debug\nadmin: {metrics_need_key: true}\n")
     #expect(configuration.publicListener.port == 9000)
     #expect(configuration.logLevel == .debug)
     #expect(configuration.metricsNeedKey)
@@ -28,7 +29,8 @@ import Testing
     ("public:\n  port: 1\n  port: 2\n", 3, "second time"), ("log:\n  level: loud\n", 2, "one of debug"),
     ("admin:\n  metrics_need_key: no\n", 2, "true or false"), ("- a\n", 1, "mapping of sections"),
     ("public: 3\n", 1, "must be a mapping"), ("public: &a\n  port: 1\n", 1, "anchors"),
-    ("public:\n  port: !!int 1\n", 2, "anchors and tags"), ("a: b: c\n", 1, ""), ("public:\n\tport: 1\n", 2, ""),
+    ("public:\n  port: !!int 1\n", 2, "anchors and tags"), ("a: b: c\n", 1, ""),
+    ("public:\n\tport: 1\n", 2, ""),
     ("public: {}\n---\nadmin: {}\n", 2, "second document"),
     ("public:\n  tls_key: a.pem\n", 0, "go together"), ("admin:\n  port: 8080\n", 0, "same address and port"),
     ("audit:\n  ring_bytes: 100000\n", 0, "power of two"),
@@ -47,10 +49,12 @@ import Testing
     for setting in Setting.all {
       guard case .number(let range, _) = setting.kind else { continue }
       for (number, isFine) in [
-        (range.lowerBound, true), (range.upperBound, true), (range.lowerBound - 1, false), (range.upperBound + 1, false),
+        (range.lowerBound, true), (range.upperBound, true), (range.lowerBound - 1, false),
+        (range.upperBound + 1, false),
       ] {
         var configuration = HostConfiguration()
-        #expect((setting.apply(.integer(Int64(number)), to: &configuration) == nil) == isFine, "\(setting.path) \(number)")
+        let fault = setting.apply(.integer(Int64(number)), to: &configuration)
+        #expect((fault == nil) == isFine, "\(setting.path) \(number)")
       }
     }
   }
@@ -77,10 +81,13 @@ import Testing
         switch next() % 3 {
         case 0: bytes[place] = UInt8(truncatingIfNeeded: next())
         case 1: bytes.remove(at: place)
-        default: bytes.insert(contentsOf: bytes[place..<min(place + 7, bytes.count)], at: next() % bytes.count)
+        default:
+          bytes.insert(contentsOf: bytes[place..<min(place + 7, bytes.count)], at: next() % bytes.count)
         }
       }
-      do throws(Problem) { _ = try ConfigurationFile.parse(bytes, name: "x") } catch { #expect(error.status == 422) }
+      do throws(Problem) { _ = try ConfigurationFile.parse(bytes, name: "x") } catch {
+        #expect(error.status == 422)
+      }
     }
   }
 

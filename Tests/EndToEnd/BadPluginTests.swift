@@ -84,15 +84,23 @@ import Testing
   static let abi: [Case] = [
     .init("no_entry", "plugin.abi.no_entry"), .init("null_table", "plugin.abi.null_table"),
     .init("null_members", "plugin.abi.null_member"), .init("other_major", "plugin.abi.major"),
-    .init("newer_minor", "plugin.abi.min_host_minor"), .init("missing_extension", "plugin.abi.extension_missing"),
-    .init("manifest_not_json", "plugin.manifest.json"), .init("manifest_not_utf8", "plugin.manifest.not_utf8"),
-    .init("manifest_large", "plugin.manifest.too_large") { Fixtures.plugin("manifest_large", "-DSIZE=104857600") },
+    .init("newer_minor", "plugin.abi.min_host_minor"),
+    .init("missing_extension", "plugin.abi.extension_missing"),
+    .init("manifest_not_json", "plugin.manifest.json"),
+    .init("manifest_not_utf8", "plugin.manifest.not_utf8"),
+    .init("manifest_large", "plugin.manifest.too_large") {
+      Fixtures.plugin("manifest_large", "-DSIZE=104857600")
+    },
     .init("not what was sealed", "plugin.manifest.not_as_sealed") { sealedDifferently() },
   ]
 
   static let meaning: [Case] = [
-    .init("duplicate route", "plugin.route.duplicate") { routes(get("/{a}", "one") + "," + get("/{b}", "two")) },
-    .init("ambiguous pattern", "plugin.route.ambiguous") { routes(get("/{a}/x", "one") + "," + get("/y/{b}", "two")) },
+    .init("duplicate route", "plugin.route.duplicate") {
+      routes(get("/{a}", "one") + "," + get("/{b}", "two"))
+    },
+    .init("ambiguous pattern", "plugin.route.ambiguous") {
+      routes(get("/{a}/x", "one") + "," + get("/y/{b}", "two"))
+    },
     .init("route of another automation", "plugin.manifest.invalid") { routes(get("/../hello", "one")) },
     .init("reserved path", "plugin.manifest.invalid") {
       Fixtures.plugin(manifest: #"{"id":"health","version":"2","routes":[\#(get("/", "one"))]}"#)
@@ -128,7 +136,9 @@ import Testing
     }
     let mismatch = try host.admin(
       "POST", "/automations/reject/reload",
-      body: #"{"path":"\#(Fixtures.plugin("good", "-DOTHER"))","sha256":"\#(String(repeating: "0", count: 64))"}"#)
+      body:
+        #"{"path":"\#(Fixtures.plugin("good", "-DOTHER"))","sha256":"\#(String(repeating: "0", count: 64))"}"#
+    )
     #expect(mismatch.code == "plugin.file.hash_mismatch")
     let twice = try host.admin("POST", "/automations", body: #"{"path":"\#(Fixtures.plugin("good"))"}"#)
     #expect(twice.code == "automation.exists")
@@ -139,7 +149,8 @@ import Testing
     let tally = callers.stop()
     #expect(tally.failureCount == 0, "\(tally.failures)")
     #expect(tally.bodies.count == 1)
-    #expect(System.eventually { host.descriptors <= before }, "\(before) descriptors became \(host.descriptors)")
+    #expect(
+      System.eventually { host.descriptors <= before }, "\(before) descriptors became \(host.descriptors)")
     let show = try host.admin("GET", "/automations/reject")
     #expect(show.json?["generation"]?.integer == 1)
     print("bad plugins: \(tally.answers) requests were answered meanwhile, none failed")
@@ -149,7 +160,8 @@ import Testing
   /// A shared object to link against that will not be there.
   private static func library(_ name: String) -> String {
     let path = "\(Fixtures.folder)/\(name)"
-    System.shell("echo 'int absent(void){return 1;}' | cc -shared -fPIC -Wl,-soname,\(name) -x c - -o \(path)")
+    System.shell(
+      "echo 'int absent(void){return 1;}' | cc -shared -fPIC -Wl,-soname,\(name) -x c - -o \(path)")
     System.shell("cp \(path) \(path).link && rm \(path)")
     return path + ".link"
   }
@@ -173,7 +185,8 @@ import Testing
   private static func sealedDifferently() -> String {
     let sealed = "\(Fixtures.folder)/sealed-\(UUIDv7.make()).so"
     _ = Child(
-      HostUnderTest.binary, ["plugin", "seal", Fixtures.plugin("good"), "-o", sealed], output: "\(Fixtures.folder)/seal.log"
+      HostUnderTest.binary, ["plugin", "seal", Fixtures.plugin("good"), "-o", sealed],
+      output: "\(Fixtures.folder)/seal.log"
     ).wait()
     let changed = "\(Fixtures.folder)/manifest.json"
     System.write(#"{"id":"reject","version":"9","routes":[\#(get("/", "one"))]}"#, to: changed)

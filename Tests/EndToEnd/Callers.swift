@@ -17,13 +17,13 @@ final class Callers: Sendable {
   private let threads: Mutex<[OSThread]>
 
   init(
-    _ count: Int, port: Int, target: String, key: String,
+    _ count: Int, port: Int, target: String, key: String, pause: Duration = .zero,
     isWanted: @escaping @Sendable (Connection.Answer) -> Bool = { $0.status == 200 }
   ) {
     threads = Mutex([])
     threads.withLock { threads in
       for number in 0..<count {
-        threads.append(OSThread("caller-\(number)") { self.run(port, target, key, isWanted) })
+        threads.append(OSThread("caller-\(number)") { self.run(port, target, key, pause, isWanted) })
       }
     }
   }
@@ -39,10 +39,11 @@ final class Callers: Sendable {
   var answers: Int { tally.withLock { $0.answers } }
 
   private func run(
-    _ port: Int, _ target: String, _ key: String, _ isWanted: (Connection.Answer) -> Bool
+    _ port: Int, _ target: String, _ key: String, _ pause: Duration, _ isWanted: (Connection.Answer) -> Bool
   ) {
     var connection: Connection?
     while !isOver.load(ordering: .relaxed) {
+      if pause > .zero { System.pause(pause) }
       if connection == nil { connection = Connection(port: port) }
       let answer = connection?.request("GET", target, key: key)
       if answer == nil || answer?.headers["connection"] == "close" { connection = nil }

@@ -16,7 +16,9 @@ final class HostUnderTest: Sendable {
     System.shell("mkdir -p '\(home)'")
     let log = home + "/log"
     let start = System.text(log).utf8.count
-    var arguments = ["serve", "--home", home, "--port", "0", "--admin-port", "0", "--issue-first-keys", home + "/keys"]
+    var arguments = [
+      "serve", "--home", home, "--port", "0", "--admin-port", "0", "--issue-first-keys", home + "/keys",
+    ]
     if !settings.isEmpty {
       System.write(settings, to: home + "/council.yaml")
       arguments += ["--config", home + "/council.yaml"]
@@ -49,7 +51,7 @@ final class HostUnderTest: Sendable {
 
   /// The build's own, or the release build's where a script says where that is.
   static let binary = products + "/council"
-  static let products = System.environment("COUNCIL_RELEASE_BIN") ?? System.products
+  static let products = System.environment("COUNCIL_PRODUCTS") ?? System.products
   static let accounts = products + "/libAccounts.so"
   static let hello = products + "/libHello.so"
 
@@ -67,7 +69,9 @@ final class HostUnderTest: Sendable {
 
   var adminKey: String { key("admin") }
   var agentKey: String { key("agent") }
-  private func key(_ name: String) -> String { String(System.text("\(home)/keys/\(name).key").prefix { $0 != "\n" }) }
+  private func key(_ name: String) -> String {
+    String(System.text("\(home)/keys/\(name).key").prefix { $0 != "\n" })
+  }
 
   func call(
     _ method: String, _ target: String, key: String? = nil, headers: [String] = [], body: String? = nil
@@ -79,7 +83,8 @@ final class HostUnderTest: Sendable {
     _ method: String, _ target: String, headers: [String] = [], body: String? = nil
   ) throws -> Connection.Answer {
     try #require(
-      Connection(port: adminPort)?.request(method, "/admin/v1" + target, key: adminKey, headers: headers, body: body))
+      Connection(port: adminPort)?.request(
+        method, "/admin/v1" + target, key: adminKey, headers: headers, body: body))
   }
 
   /// Issues a key with these scopes and no limit worth the name.
@@ -87,7 +92,9 @@ final class HostUnderTest: Sendable {
     let list = scopes.map { "\"\($0)\"" }.joined(separator: ",")
     let answer = try admin(
       "POST", "/keys",
-      body: #"{"principal":"tester","name":"t","scopes":[\#(list)],"limit":{"requests":\#(requests),"per_s":60}}"#)
+      body:
+        #"{"principal":"tester","name":"t","scopes":[\#(list)],"limit":{"requests":\#(requests),"per_s":60}}"#
+    )
     return try #require(answer.json?["key"]?.string ?? answer.json?["text"]?.string, "\(answer.body)")
   }
 

@@ -49,7 +49,7 @@ package final class DrainGenerations: Sendable {
   }
 
   /// Starts the thread that drains.
-  package func start() { _ = OSThread("drain") { self.run() } }
+  package func start() { OSThread("drain") { self.run() }.leave() }
 
   /// Takes generations that got their last request. [control]
   package func drain(_ generations: [Generation]) {

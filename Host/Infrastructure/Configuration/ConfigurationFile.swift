@@ -10,7 +10,8 @@ package enum ConfigurationFile {
   package static func read(_ path: String) throws(Problem) -> HostConfiguration {
     guard let bytes = WholeFile.read(path, maxBytes: maxBytes) else {
       throw Problem(
-        422, "config.unreadable", "\(path) cannot be read, is no regular file, or has more than \(maxBytes) bytes.")
+        422, "config.unreadable",
+        "\(path) cannot be read, is no regular file, or has more than \(maxBytes) bytes.")
     }
     return try parse(bytes, name: path)
   }

@@ -39,7 +39,9 @@ struct YAMLReader {
     if case .end = first.kind { return YAMLNode(content: .mapping([]), line: 1) }
     let root = try node(first, depth: 1)
     let last = try events.next()
-    guard case .end = last.kind else { throw YAMLFault(line: last.line, reason: "a second document begins here") }
+    guard case .end = last.kind else {
+      throw YAMLFault(line: last.line, reason: "a second document begins here")
+    }
     return root
   }
 

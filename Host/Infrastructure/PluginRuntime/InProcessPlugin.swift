@@ -101,6 +101,7 @@ extension InProcessPlugin {
     try watched(.stop, "destroy") { [image, instance] in image.destroy(instance) }
     advance(to: .destroyed)
     control.end()
+    image.retire()
   }
 
   private struct Made: Sendable {

@@ -30,9 +30,9 @@ package final class DeadlineWatch: RequestCanceller {
   }
 
   package func start() {
-    _ = OSThread("deadlines") {
+    OSThread("deadlines") {
       while self.ended.wait(until: .now + self.interval, { $0 ? true : nil }) == nil { self.look() }
-    }
+    }.leave()
   }
 
   package func end() { ended.signal(all: true) { $0 = true } }

@@ -26,7 +26,9 @@ final class YAMLEvents {
     unsafe input = .allocate(capacity: max(bytes.count, 1))
     for (index, byte) in bytes.enumerated() { unsafe input[index] = byte }
     // Safe: initialised before use, deleted once in deinit; a failed initialise leaves it empty.
-    guard unsafe yaml_parser_initialize(parser) == 1 else { throw YAMLFault(line: 0, reason: "out of memory") }
+    guard unsafe yaml_parser_initialize(parser) == 1 else {
+      throw YAMLFault(line: 0, reason: "out of memory")
+    }
     unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
     unsafe yaml_parser_set_input_string(parser, input, bytes.count)
   }
@@ -71,7 +73,9 @@ final class YAMLEvents {
   private func refuse(
     _ anchor: UnsafeMutablePointer<UInt8>?, _ tag: UnsafeMutablePointer<UInt8>?, _ line: Int
   ) throws(YAMLFault) {
-    if unsafe anchor != nil || tag != nil { throw YAMLFault(line: line, reason: "anchors and tags are not taken") }
+    if unsafe anchor != nil || tag != nil {
+      throw YAMLFault(line: line, reason: "anchors and tags are not taken")
+    }
   }
 
   private func failure() -> YAMLFault {

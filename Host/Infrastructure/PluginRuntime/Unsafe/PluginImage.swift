@@ -120,6 +120,12 @@ struct PluginImage: @unchecked Sendable {
   func destroy(_ instance: Instance) { unsafe table.pointee.destroy(instance.own) }
   func cancel(_ instance: Instance, _ request: UInt64) { unsafe table.pointee.cancel(instance.own, request) }
 
+  /// The image stays mapped, but nobody will call it again: its code need not stay in memory.
+  func retire() {
+    // The table may be the plugin's memory; its code is in the image.
+    unsafe RetiredImages.add(unsafeBitCast(table.pointee.destroy, to: UnsafeRawPointer.self))
+  }
+
   @inline(__always)
   func handle(_ instance: Instance, _ route: UInt32, _ request: UInt64) -> council_status {
     unsafe table.pointee.handle(instance.own, route, request)

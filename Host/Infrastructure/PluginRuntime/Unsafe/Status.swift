@@ -29,6 +29,7 @@ extension council_view_v1 {
   /// The bytes, lent as long as the view is; nil for a view that names bytes it does not have.
   @unsafe
   var bytes: UnsafeBufferPointer<UInt8>? {
+    // Safe: the pointer is the plugin's promise; what the host can hold it to, a count without bytes, is refused.
     let count = unsafe len
     if count == 0 { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
     guard let ptr = unsafe ptr, count > 0, count <= Int.max / 2 else { return nil }

@@ -98,6 +98,15 @@ int cplugins_signals_differ(const cplugins_signals *a, const cplugins_signals *b
 bool cplugins_is_mapped(const char *name);
 /* The path of the image that holds an address, as the loader knows it, or NULL. */
 const char *cplugins_image_of(const void *address);
+/* Where the read-only segments of the image that holds `address` are mapped: the file's own bytes. Returns how many
+ * ranges were written. */
+typedef struct cplugins_range {
+  uintptr_t start;
+  size_t bytes;
+} cplugins_range;
+size_t cplugins_clean_ranges(const void *address, cplugins_range *ranges, size_t capacity);
+/* Lets go of the memory of such a range; it comes back from the file when something reads it. */
+void cplugins_drop(cplugins_range range);
 /* The path under which the loader keeps an image, or NULL. */
 const char *cplugins_path_of(void *image);
 

@@ -1,0 +1,46 @@
+import Application
+import Domain
+import HTTPServer
+import PluginRuntime
+
+/// What /metrics says beside the counts of requests: read when somebody asks.
+enum HostGauges {
+  static func register(
+    with meter: any RequestMeter, automations: Automations, servers: [(name: String, server: HTTPServer)],
+    workers: Workers, keys: KeyTable
+  ) {
+    meter.gauge("council_generation_number", help: "The generation that serves, by automation.") {
+      automations.live.map {
+        GaugeSample([("council_automation", $0.generation.manifest.id)], Double($0.generation.record.number))
+      }
+    }
+    meter.gauge("council_generations", help: "Generations in memory that may still be called, by state.") {
+      [
+        GaugeSample([("state", "active")], Double(automations.live.count)),
+        GaugeSample([("state", "draining")], Double(automations.retiring.count)),
+        GaugeSample([("state", "stuck")], Double(automations.stuck.count)),
+      ]
+    }
+    meter.gauge("council_requests_inside", help: "Requests that an automation works on now.") {
+      automations.live.map {
+        GaugeSample([("council_automation", $0.generation.manifest.id)], Double($0.generation.requestsInside))
+      }
+    }
+    meter.gauge("council_http_connections", help: "Open connections, by listener.") {
+      servers.map { GaugeSample([("listener", $0.name)], Double($0.server.connectionCount)) }
+    }
+    meter.gauge("council_worker_threads", help: "Threads for handlers that block.") {
+      let threads = workers.threads
+      return [
+        GaugeSample([("state", "alive")], Double(threads.alive)),
+        GaugeSample([("state", "overrunning")], Double(threads.overrunning)),
+      ]
+    }
+    meter.gauge("council_abandoned_threads", help: "Threads left behind in plugins that hang.") {
+      [GaugeSample([], Double(LoadPlugin.abandonedThreads))]
+    }
+    meter.gauge("council_keys", help: "Keys in memory, revoked and expired ones included.") {
+      [GaugeSample([], Double(keys.count))]
+    }
+  }
+}
