@@ -160,7 +160,9 @@ import Testing
   ])
   func aNewPluginBuildsAndLoadsAsItStands(language: String, build: String, library: String) throws {
     let place = folder("new") + "/my-orders"
-    let new = ["plugin", "new", "my-orders", "--lang", language, "--dir", place, "--council-path", Fixtures.root]
+    let new = [
+      "plugin", "new", "my-orders", "--lang", language, "--dir", place, "--council-path", Fixtures.root,
+    ]
     let made = CouncilCommand(new + ["--json"])
     #expect(made.code == 0 && made.json?["folder"]?.string == place, "\(made.said)")
     #expect(CouncilCommand(new).code == 5, "what is there is not overwritten")
