@@ -29,12 +29,12 @@ enum Fixtures {
     }
   }
 
-  /// A good plugin with another manifest.
-  static func plugin(manifest: String, version: Int = 0) -> String {
+  /// A good plugin, or the one of another fixture, with another manifest.
+  static func plugin(_ name: String = "good", manifest: String, version: Int = 0) -> String {
     let escaped = manifest.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
     let header = "\(folder)/manifest-\(UUIDv7.make()).h"
     System.write("#define MANIFEST \"\(escaped)\"\n", to: header)
-    return plugin("good", "-include '\(header)' -DVERSION=\(version)")
+    return plugin(name, "-include '\(header)' -DVERSION=\(version)")
   }
 
   /// A file with these bytes.

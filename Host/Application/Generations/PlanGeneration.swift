@@ -75,10 +75,11 @@ package struct PlanGeneration: Sendable {
     return patterns
   }
 
+  /// Also of `true`: whatever a schema takes is JSON of bounded depth without repeated members.
   private func compile(
     _ schema: JSONValue?, _ at: String, _ conflicts: inout [Problem]
   ) -> (any CompiledSchema)? {
-    guard let schema, schema != .bool(true) else { return nil }
+    guard let schema else { return nil }
     do throws(Problem) { return try schemas.compile(schema) } catch {
       var problem = error
       problem.detail = "\(at): \(problem.detail)"

@@ -62,16 +62,19 @@ final class Connection {
       lines.append("Content-Length: \(body.utf8.count)")
     }
     guard send(lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? "")) else { return nil }
-    return answer()
+    return answer(toHead: method == "HEAD")
   }
 
-  /// The next answer; nil when the connection ends or nothing comes in time.
-  func answer() -> Answer? {
+  /// The next answer; nil when the connection ends or nothing comes in time. One to HEAD has no body, whatever its
+  /// headers say; `interim` takes a 100 as an answer too.
+  func answer(toHead: Bool = false, interim: Bool = false) -> Answer? {
     while true {
       if let end = headEnd() {
         let head = String(decoding: received[..<end], as: UTF8.self)
         let lines = head.split(separator: "\r\n")
-        let status = Int(lines[0].split(separator: " ")[1]) ?? 0
+        let status =
+          lines.first.flatMap { line in line.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
+          ?? 0
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {
           if let colon = line.firstIndex(of: ":") {
@@ -79,11 +82,12 @@ final class Connection {
               line[line.index(after: colon)...].drop { $0 == " " })
           }
         }
-        let length = Int(headers["content-length"] ?? "0") ?? 0
+        let hasBody = !toHead && status != 204 && status != 304
+        let length = hasBody ? Int(headers["content-length"] ?? "0") ?? 0 : 0
         while received.count < end + 4 + length { if !more() { return nil } }
         let body = String(decoding: received[(end + 4)..<(end + 4 + length)], as: UTF8.self)
         received.removeFirst(end + 4 + length)
-        if status == 100 { continue }
+        if status == 100, !interim { continue }
         return Answer(status: status, headers: headers, body: body)
       }
       if !more() { return nil }
