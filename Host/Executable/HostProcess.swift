@@ -80,6 +80,7 @@ struct HostProcess {
       settings.publicListener, application: gateway, log: log, exchanges: exchanges)
     let adminServer = HTTPServer(settings.adminListener, application: admin, log: log)
 
+    health.add("audit") { audit.isWriting ? nil : "the audit trail cannot be written" }
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)

@@ -103,6 +103,9 @@ package final class JournalAuditTrail: AuditTrail {
     thread.withLock { $0 = OSThread("audit") { [self] in run() } }
   }
 
+  /// Whether the last write reached the disk: while it does not, no request is admitted. [any]
+  package var isWriting: Bool { !isFailing.load(ordering: .acquiring) }
+
   /// Writes what waits and ends the flusher. No row may be recorded afterwards. Returns false when rows could
   /// not be written.
   @discardableResult
