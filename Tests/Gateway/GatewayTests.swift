@@ -224,7 +224,28 @@ import Testing
     #expect(woken.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
     site.gateway.conclude(exchange)
     #expect(exchange.status == 504)
-    #expect(site.plugins.plugins.last?.history.contains("cancel") == true)
+    // The answer goes out before the handler is told.
+    let plugin = try #require(site.plugins.plugins.last)
+    let limit = Instant.now + .seconds(10)
+    while !plugin.history.contains("cancel"), Instant.now < limit {
+      _ = woken.wait(until: .now + .milliseconds(1)) { _ in nil as Bool? }
+    }
+    #expect(plugin.history.contains("cancel"))
+  }
+
+  /// What the edge refuses by itself is concluded without having begun; a server error is logged with its ids.
+  @Test func aRequestThatNeverBeganHasItsIdsToo() {
+    let exchange = site.exchange("GET", "/a/7")
+    site.gateway.refuse(exchange, Problem(501, "http.unknown_coding", "x"))
+    site.gateway.conclude(exchange)
+    #expect(exchange.status == 501)
+    #expect(exchange.requestID.count == 32 && exchange.traceparent.count == 55)
+  }
+
+  @Test func optionsAreToldWithoutAKey() {
+    let answer = site.send("OPTIONS", "/a/7")
+    #expect(answer.status == 204 && answer.header("Allow") == "GET, HEAD, OPTIONS")
+    #expect(site.send("OPTIONS", "/nowhere").status == 404)
   }
 
   @Test func aDrainCancelsOnlyItsOwnGeneration() throws {
