@@ -6,6 +6,8 @@ enum Fixtures {
   static let root: String = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
   static let folder: String = {
+    // Homes and plugins of a run stay, to be looked at; those of runs long over go.
+    System.shell("find /tmp -maxdepth 1 -name 'council-e2e-*' -mmin +60 -exec rm -rf {} +")
     let path = "/tmp/council-e2e-plugins-\(UUIDv7.make())"
     System.shell("mkdir -p \(path)")
     return path
