@@ -69,12 +69,15 @@ extension Fixtures {
   static func hello(version: String, word: String) -> String {
     let source = "\(root)/Plugins/Examples/Hello/hello.c"
     let path = "\(folder)/hello-\(version)-\(word).so"
-    if System.exists(path) { return path }
-    let command =
-      "sed 's/1\\.0\\.0/\(version)/; s/Hello, \"/\(word), \"/' '\(source)' | cc -std=c11 -O1 -shared -fPIC "
-      + "-fvisibility=hidden -I'\(root)/PluginAPI/C/include' -Wl,-Bsymbolic -Wl,-z,now "
-      + "-Wl,--version-script='\(root)/PluginAPI/Recipes/plugin.map' -x c - -o '\(path).part' && mv '\(path).part' '\(path)'"
-    precondition(System.shell(command) == 0, "this does not compile: \(command)")
+    // Two tests may want it at the same time.
+    built.withLock { _ in
+      if System.exists(path) { return }
+      let command =
+        "sed 's/1\\.0\\.0/\(version)/; s/Hello, \"/\(word), \"/' '\(source)' | cc -std=c11 -O1 -shared -fPIC "
+        + "-fvisibility=hidden -I'\(root)/PluginAPI/C/include' -Wl,-Bsymbolic -Wl,-z,now "
+        + "-Wl,--version-script='\(root)/PluginAPI/Recipes/plugin.map' -x c - -o '\(path).part' && mv '\(path).part' '\(path)'"
+      precondition(System.shell(command) == 0, "this does not compile: \(command)")
+    }
     return path
   }
 }
