@@ -31,7 +31,7 @@ import Testing
     ("public: 3\n", 1, "must be a mapping"), ("public: &a\n  port: 1\n", 1, "anchors"),
     ("public:\n  port: !!int 1\n", 2, "anchors and tags"), ("a: b: c\n", 1, ""),
     ("public:\n\tport: 1\n", 2, ""),
-    ("public: {}\n---\nadmin: {}\n", 2, "second document"),
+    ("public: {}\n---\nadmin: {}\n", 3, "second document"),
     ("public:\n  tls_key: a.pem\n", 0, "go together"), ("admin:\n  port: 8080\n", 0, "same address and port"),
     ("audit:\n  ring_bytes: 100000\n", 0, "power of two"),
     (String(repeating: "[", count: 20), 1, "levels deep"),

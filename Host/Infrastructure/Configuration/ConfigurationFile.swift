@@ -38,6 +38,7 @@ package enum ConfigurationFile {
   private static func apply(
     _ root: YAMLNode, to configuration: inout HostConfiguration, _ faults: inout [(line: Int, reason: String)]
   ) {
+    if case .scalar(.null) = root.content { return }
     guard case .mapping(let sections) = root.content else {
       faults.append((root.line, "the file must be a mapping of sections"))
       return
