@@ -12,6 +12,7 @@ final class MemoryKeyStore: KeyStore {
     for record in keys.withLock({ Array($0.values) }) { visit(record) }
   }
   func insert(_ records: [KeyRecord]) throws(Problem) { try update(records) }
+  func recordUses(_ uses: [KeyTable.Use]) {}
   func update(_ records: [KeyRecord]) throws(Problem) {
     keys.withLock { keys in for record in records { keys[record.id] = record } }
   }

@@ -115,6 +115,7 @@ final class MemoryKeyStore: KeyStore {
     for record in inserts.withLock({ $0.flatMap { $0 } }) { visit(record) }
   }
   func insert(_ keys: [KeyRecord]) throws(Problem) { inserts.withLock { $0.append(keys) } }
+  func recordUses(_ uses: [KeyTable.Use]) {}
   func update(_ keys: [KeyRecord]) throws(Problem) { updates.withLock { $0 += keys } }
 }
 

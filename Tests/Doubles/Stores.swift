@@ -69,6 +69,7 @@ package final class MemoryKeyStore: KeyStore {
 
   package func forEach(_ visit: (KeyRecord) -> Void) { keys.withLock { $0 }.forEach(visit) }
   package func insert(_ new: [KeyRecord]) { keys.withLock { $0 += new } }
+  package func recordUses(_ uses: [KeyTable.Use]) {}
   package func update(_ changed: [KeyRecord]) {
     keys.withLock { keys in
       for record in changed {

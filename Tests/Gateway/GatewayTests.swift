@@ -192,6 +192,7 @@ import Testing
     _ = site.gateway.begin(exchange)
     site.gateway.finished(exchange, sent: false)
     #expect(site.automations.live("a")?.generation.requestsInside == 0)
+    #expect(site.audit.rows.map(\.status) == [499])
   }
 
   @Test func aRequestFindsTheGenerationThatReplacedTheOneItSaw() throws {
@@ -205,6 +206,8 @@ import Testing
     site.audit.isFull = true
     let answer = site.send("GET", "/a/7", key: site.reader)
     #expect(answer.status == 503 && answer.code == "audit.unavailable")
+    #expect(site.audit.rows.isEmpty)
+    #expect(site.send("GET", "/health/live").status == 200)
   }
 
   // MARK: Waiting

@@ -31,6 +31,39 @@ extension PluginRuntimeTests {
       #expect(try validate(hello).neededLibraries == ["libc.so.6"])
     }
 
+    /// Files with bytes changed at random, most of them where ELF keeps its numbers, pass or are refused; none ends
+    /// the host.
+    @Test func survivesEveryMutation() {
+      let good = Workshop.read(Workshop.build("\(Workshop.rejects)/good.c"))
+      let path = Workshop.path()
+      var state: UInt64 = 99
+      func next(_ bound: Int) -> Int {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int(state >> 33) % bound
+      }
+      // The header, the program headers, then the tables for the loader; the section headers are last.
+      let places = [0..<64, 64..<800, 0x200..<0x800, good.count - 2500..<good.count, 0..<good.count]
+      for _ in 0..<1500 {
+        var bytes = good
+        for _ in 0...next(4) {
+          let place = places[next(places.count)]
+          let index = min(place.lowerBound + next(place.count), bytes.count - 1)
+          bytes[index] = [0, 1, 0x7F, 0x80, 0xFF, UInt8(next(256))][next(6)]
+        }
+        Workshop.write(bytes, to: path)
+        do throws(Problem) { _ = try validate(path) } catch { #expect((400..<500).contains(error.status)) }
+      }
+    }
+
+    @Test func refusesAHashTableThatCountsPastEveryNumber() {
+      // DT_GNU_HASH whose first symbol is the largest number there is.
+      let code = refusal { bytes in
+        guard let table = Workshop.place(of: ".gnu.hash", in: bytes) else { return }
+        for index in 4..<8 { bytes[table + index] = 0xFF }
+      }
+      #expect(code == "plugin.elf.dynamic", "\(code ?? "passed")")
+    }
+
     // MARK: The file
 
     @Test func refusesAnEmptyFile() { #expect(refusal([]) == "plugin.file.empty") }

@@ -7,6 +7,8 @@ package final class Keys: Sendable {
   package let table: KeyTable
   private let store: any KeyStore
   private let digests: any Digests
+  /// Held while a key is read, changed and written back: two changes of one key never mix.
+  private let changes = Mutex(())
 
   package init(table: KeyTable, store: any KeyStore, digests: any Digests) {
     self.table = table
@@ -125,15 +127,23 @@ package final class Keys: Sendable {
 
   /// Ends a key at once.
   package func revoke(_ id: String) throws(Problem) -> KeyRecord {
-    var record = try find(id)
-    if record.revoked == nil { record.revoked = .now }
-    try store.update([record])
-    try table.update(record)
-    return record
+    try changes.withLock { _ throws(Problem) in
+      var record = try find(id)
+      if record.revoked == nil { record.revoked = .now }
+      try store.update([record])
+      try table.update(record)
+      return record
+    }
   }
 
   /// Issues a successor with the same principal, scopes and limit; the old key ends after `grace`.
   package func rotate(
+    _ id: String, grace: Duration
+  ) throws(Problem) -> (key: IssuedKey, record: KeyRecord, old: KeyRecord) {
+    try changes.withLock { _ throws(Problem) in try rotateLocked(id, grace: grace) }
+  }
+
+  private func rotateLocked(
     _ id: String, grace: Duration
   ) throws(Problem) -> (key: IssuedKey, record: KeyRecord, old: KeyRecord) {
     var old = try find(id)
@@ -161,15 +171,7 @@ package final class Keys: Sendable {
 
   /// Writes down when keys were used, since the last time. [background]
   package func storeUses(since: Timestamp) throws(Problem) {
-    let uses = Dictionary(table.uses(since: since).map { ($0.key.text, $0.at) }, uniquingKeysWith: max)
-    guard !uses.isEmpty else { return }
-    var changed: [KeyRecord] = []
-    try store.forEach { record in
-      guard let used = uses[record.id] else { return }
-      var record = record
-      record.lastUsed = used
-      changed.append(record)
-    }
-    try store.update(changed)
+    let uses = table.uses(since: since)
+    if !uses.isEmpty { try store.recordUses(uses) }
   }
 }

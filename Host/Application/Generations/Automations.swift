@@ -49,6 +49,7 @@ package final class Automations: Sendable {
   func finished(_ generation: Generation, stuck: Bool) {
     state.withLock { state in
       state.retiring.removeAll { $0 === generation }
+      state.stuck.removeAll { $0 === generation }
       if stuck { state.stuck.append(generation) }
     }
   }

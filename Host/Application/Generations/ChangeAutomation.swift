@@ -160,6 +160,7 @@ package final class ChangeAutomation: Sendable {
       let generation = try active(id)
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
+      drain.drain(retired)
       let quiet = try settle(retired, &clock)
       ports.log.log(.info, "generations", "unloaded", generation.logFields)
       return report(generation, previous: nil, migration: [], draining: !quiet, clock)
@@ -201,7 +202,8 @@ package final class ChangeAutomation: Sendable {
 
   /// VALIDATE and PROBE.
   private func inspect(
-    _ path: String, _ expectedSHA256: String?, _ config: [UInt8]?, _ clock: inout StepClock
+    _ path: String, _ expectedSHA256: String?, _ config: [UInt8]?, quarantines: Bool = true,
+    _ clock: inout StepClock
   ) throws(Problem) -> Candidate {
     let facts = try clock.measure(.validate) { () throws(Problem) -> PluginFileFacts in
       let facts = try ports.inspector.validate(path: path)
@@ -224,7 +226,7 @@ package final class ChangeAutomation: Sendable {
       do throws(Problem) {
         manifestBytes = try ports.inspector.probe(path: path, config: config ?? Array("{}".utf8)).manifest
       } catch {
-        if error.provesDanger {
+        if quarantines, error.provesDanger {
           try ports.catalog.quarantine(
             QuarantineRecord(sha256: facts.sha256, code: error.code, detail: error.detail, since: .now))
         }
@@ -247,7 +249,8 @@ package final class ChangeAutomation: Sendable {
   ) throws(Problem) -> ChangeReport {
     let manifest = candidate.manifest
     let previous = automations.live(manifest.id)?.generation
-    let config = config ?? previous?.configBytes ?? Array("{}".utf8)
+    // Read again: the configuration may have changed while this waited for its turn.
+    let config = request.config ?? previous?.configBytes ?? config ?? Array("{}".utf8)
     let planned = try clock.measure(.plan) { () throws(Problem) -> PlanGeneration.Plan in
       try check(request.intent, manifest, previous)
       return try plan(manifest, config: config)
@@ -269,6 +272,7 @@ package final class ChangeAutomation: Sendable {
         try starter.start(plugin, record, manifest, planned)
       }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [automation]) }
+      drain.drain(retired)
       // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set.
       try clock.measure(.store) { () throws(Problem) in
         try ports.catalog.activate([record])
@@ -320,7 +324,8 @@ package final class ChangeAutomation: Sendable {
     var clock = StepClock()
     let path = ports.files.absolute(record.file)
     let config = Array(record.config.utf8)
-    let candidate = try inspect(path, record.sha256, config, &clock)
+    // It has served before: a slow disk at boot must not make it a danger.
+    let candidate = try inspect(path, record.sha256, config, quarantines: false, &clock)
     guard candidate.manifest.id == record.automation else {
       throw Problem(
         422, "plugin.manifest.other_automation", "The file is a plugin of '\(candidate.manifest.id)'.")
@@ -333,8 +338,7 @@ package final class ChangeAutomation: Sendable {
   /// DRAIN: waits a moment, so that a caller usually sees the end of it.
   private func settle(_ retired: [Generation], _ clock: inout StepClock) throws(Problem) -> Bool {
     try clock.measure(.drain) { () throws(Problem) in
-      drain.drain(retired)
-      return drain.wait(for: retired, until: .now + limits.drainWait)
+      drain.wait(for: retired, until: .now + limits.drainWait)
     }
   }
 

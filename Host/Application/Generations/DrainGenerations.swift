@@ -25,6 +25,8 @@ package final class DrainGenerations: Sendable {
     var generation: Generation
     var since: Instant
     var cancelled = false
+    /// Reported as stuck; stopped all the same if it becomes quiet one day.
+    var isStuck = false
   }
 
   private struct State {
@@ -68,7 +70,7 @@ package final class DrainGenerations: Sendable {
   package func wait(for generations: [Generation], until deadline: Instant) -> Bool {
     state.wait(until: deadline) { state in
       let busy = state.waiting.contains { retired in
-        generations.contains { $0 === retired.generation }
+        !retired.isStuck && generations.contains { $0 === retired.generation }
       }
       return busy ? nil : true
     } ?? false
@@ -96,12 +98,20 @@ package final class DrainGenerations: Sendable {
     let age = Instant.now - retired.since
     if generation.isQuiet {
       stop(generation)
+    } else if retired.isStuck {
+      return
     } else if age > (limits.timeout + limits.grace).nanoseconds {
       log.log(
         .critical, "generations",
         "a generation did not become quiet and stays mapped: \(generation.requestsInside) request(s), "
           + "\(generation.plugin.callsInside) call(s) inside", generation.logFields)
-      finish(generation, as: .stuck)
+      generation.state = .stuck
+      automations.finished(generation, stuck: true)
+      state.signal(all: true) { state in
+        for index in state.waiting.indices where state.waiting[index].generation === generation {
+          state.waiting[index].isStuck = true
+        }
+      }
     } else if age > limits.timeout.nanoseconds, !retired.cancelled {
       log.log(
         .warning, "generations", "the drain's deadline passed: requests are cancelled", generation.logFields)

@@ -6,8 +6,10 @@ package protocol KeyStore: AnyObject, Sendable {
   /// Visits every key that is kept, expired and revoked ones too.
   func forEach(_ visit: (KeyRecord) -> Void) throws(Problem)
   func insert(_ keys: [KeyRecord]) throws(Problem)
-  /// Writes expiry, revocation and last use of a key that exists.
+  /// Writes expiry, revocation and last use of a key that exists. A revocation is for good: nothing takes it back.
   func update(_ keys: [KeyRecord]) throws(Problem)
+  /// Writes last uses and nothing else, so that it cannot undo what happens to a key meanwhile.
+  func recordUses(_ uses: [KeyTable.Use]) throws(Problem)
   func find(_ id: String) throws(Problem) -> KeyRecord?
   /// At most `limit` keys, newest first, that stand after the cursor in that order.
   func page(after cursor: KeyCursor?, limit: Int) throws(Problem) -> [KeyRecord]

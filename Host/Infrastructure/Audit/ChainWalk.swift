@@ -69,13 +69,14 @@ struct ChainWalk {
 
   private mutating func begin(_ segment: Segment, _ line: Span<UInt8>) -> String? {
     guard let header = Segment.readHeader(line) else { return "the header is not one" }
+    guard header.first > 0, header.first == segment.first else { return "rows are missing before it" }
     if !isBegun {
       // What came before the oldest segment is gone; the header is signed, so its word is good.
       chain.last = header.previous
       seq = header.first - 1
       isBegun = true
     }
-    guard header.first == seq + 1, segment.first == header.first else { return "rows are missing before it" }
+    guard header.first == seq + 1 else { return "rows are missing before it" }
     guard header.previous == chain.last else { return "it does not follow the segment before" }
     guard chain.accepts(line) else { return "the header was changed" }
     return nil

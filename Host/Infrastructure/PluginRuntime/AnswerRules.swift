@@ -4,7 +4,7 @@ import Kernel
 enum AnswerRules {
   static let maxHeaders = 32
   /// Of all names and values together.
-  static let maxHeaderBytes = 32 * 1024
+  static let maxHeaderBytes = 6 * 1024
   static let maxBodyBytes = 64 << 20
   static let maxCodeBytes = 64
   static let maxDetailBytes = 4096

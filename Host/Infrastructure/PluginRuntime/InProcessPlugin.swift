@@ -200,12 +200,13 @@ extension InProcessPlugin {
   }
 
   package func cancel(_ handle: UInt64) {
+    // First: a cancel that blocks must not keep the worker's substitute away.
+    workers.overrun(handle)
     let now = state.load(ordering: .acquiring)
     if now == State.active.rawValue || now == State.quiesced.rawValue, cancelling.enter() {
       image.cancel(instance, handle)
       cancelling.leave()
     }
-    workers.overrun(handle)
   }
 
   /// Calls the handler. After `endHandling` the exchange may belong to another request.

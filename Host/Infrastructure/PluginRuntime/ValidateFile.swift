@@ -106,7 +106,9 @@ package struct ValidateFile: Sendable {
   private func sealedManifest(_ parts: Parts) throws(Problem) -> [UInt8]? {
     let sections = parts.sections.filter { $0.name == ValidateFile.manifestSection }
     guard let section = sections.first else { return nil }
-    guard sections.count == 1, section.type != Elf.Section.noBits, section.bytes > 0 else {
+    guard sections.count == 1, section.type != Elf.Section.noBits, section.type != 0,
+      section.bytes > 0
+    else {
       throw refusal(
         .validate, "manifest.seal", "The section \(ValidateFile.manifestSection) is not one that seal writes."
       )
@@ -114,7 +116,7 @@ package struct ValidateFile: Sendable {
     guard section.bytes <= limits.manifestBytes else {
       throw ManifestRules.tooLarge(Int(clamping: section.bytes), limits.manifestBytes, .validate)
     }
-    let manifest = parts.reader.content(section)
+    let manifest = try parts.reader.content(section)
     try ManifestRules.check(manifest.span, maxBytes: limits.manifestBytes, .validate)
     return manifest
   }

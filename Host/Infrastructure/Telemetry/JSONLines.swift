@@ -61,10 +61,11 @@ package final class JSONLines: LogSink {
     _ level: LogLevel, _ module: StaticString, _ message: String, _ fields: [String: JSONValue]
   ) {
     guard level >= self.level else { return }
-    let line = lines.current
+    // A plugin may start more threads than the host numbers.
+    let line = OSThread.number == nil ? Arena(capacity: 1024) : lines.current
     line.removeAll()
     render(level, module, message, fields, into: line)
-    let isKept = queue.signal { queue in
+    let isKept = queue.signal(all: true) { queue in
       let fits = !queue.isClosed && queue.waiting.count + line.count <= limits.queueBytes
       if fits { queue.waiting.append(line.span(line.all)) } else { queue.dropped += 1 }
       return fits

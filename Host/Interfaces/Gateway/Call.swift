@@ -12,8 +12,9 @@ final class Call {
   /// What the limit said, for the RateLimit headers; nil before it was asked.
   var decision: RateDecision?
   var limit: RateLimit?
-  /// Nothing is audited of requests for the host's own documents.
-  var isAudited = true
+  /// The audit trail has admitted the request: it gets its row, however it ends.
+  var isAudited = false
+  var isConcluded = false
 
   func reset() {
     route = nil
@@ -21,7 +22,8 @@ final class Call {
     grant = nil
     decision = nil
     limit = nil
-    isAudited = true
+    isAudited = false
+    isConcluded = false
   }
 
   func leave() {

@@ -5,12 +5,13 @@ import Kernel
 // What every answer carries, whoever wrote it.
 
 extension Gateway {
-  func decorate(_ exchange: Exchange, _ call: Call) {
+  /// Nothing is appended to the head here: a handler that has answered may still read it.
+  func decorate(_ exchange: Exchange, _ call: Call, _ scratch: Arena) {
     let head = exchange.head
     exchange.addHeader("X-Request-Id", head.span(exchange.requestID))
     exchange.addHeader("traceparent", head.span(exchange.traceparent))
     guard let decision = call.decision, let limit = call.limit else { return }
-    let scratch = exchange.head
+    scratch.removeAll()
     let policy = RateLimitHeaders.appendPolicy(limit, to: scratch)
     let state = RateLimitHeaders.appendState(decision, to: scratch)
     exchange.addHeader("RateLimit-Policy", scratch.span(policy))

@@ -13,7 +13,6 @@ extension Gateway {
     }
     let isLive = head.span(exchange.segments[1]).isEqual(to: "live")
     guard isLive || head.span(exchange.segments[1]).isEqual(to: "ready") else { return false }
-    call.isAudited = false
     if exchange.method == .options {
       answerOptions(exchange, allow: "GET, HEAD, OPTIONS")
       return true

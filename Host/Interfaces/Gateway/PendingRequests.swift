@@ -17,6 +17,10 @@ package final class DeadlineWatch: RequestCanceller {
   private let log: any LogSink
   private let interval: Duration
   private let ended = Monitor(false)
+  /// Plugins to tell that an answer is no longer wanted: on a thread of their own, for one that blocks must not
+  /// keep others from their deadlines.
+  private let cancels = Monitor<[(plugin: any LoadedPlugin, handle: UInt64)]?>([])
+  private static let maxCancels = 10_000
 
   /// `interval` is how late an answer of this may be.
   package init(
@@ -33,9 +37,26 @@ package final class DeadlineWatch: RequestCanceller {
     OSThread("deadlines") {
       while self.ended.wait(until: .now + self.interval, { $0 ? true : nil }) == nil { self.look() }
     }.leave()
+    OSThread("cancels") { self.cancel() }.leave()
   }
 
-  package func end() { ended.signal(all: true) { $0 = true } }
+  package func end() {
+    ended.signal(all: true) { $0 = true }
+    cancels.signal(all: true) { $0 = nil }
+  }
+
+  private func cancel() {
+    while true {
+      let next: [(plugin: any LoadedPlugin, handle: UInt64)]?? = cancels.wait { waiting in
+        guard let all = waiting else { return .some(nil) }
+        if all.isEmpty { return nil }
+        waiting = []
+        return .some(all)
+      }
+      guard case .some(.some(let all)) = next else { return }
+      for (plugin, handle) in all { plugin.cancel(handle) }
+    }
+  }
 
   package func cancelRequests(of generation: Generation, _ problem: Problem) {
     visit { handle, exchange in
@@ -71,6 +92,12 @@ package final class DeadlineWatch: RequestCanceller {
     exchange.answer(problem)
     exchange.deliver()
     let known = automations.live.map(\.generation) + automations.retiring
-    known.first { $0.serial == serial }?.plugin.cancel(handle)
+    guard let plugin = known.first(where: { $0.serial == serial })?.plugin else { return }
+    let isFull = cancels.signal { waiting in
+      guard let count = waiting?.count, count < DeadlineWatch.maxCancels else { return true }
+      waiting?.append((plugin, handle))
+      return false
+    }
+    if isFull { log.log(.error, "deadlines", "a plugin was not told of a cancelled request: too many wait") }
   }
 }

@@ -58,7 +58,12 @@ package final class Gateway: HTTPApplication {
     call.reset()
     TraceContext.begin(exchange, &thread.random)
     do throws(Problem) {
+      let fault = RequestTarget.split(exchange)
+      // Whether the host lives does not depend on its audit trail.
+      if fault == nil, answerOwn(exchange, call) { return .answer }
       guard ports.audit.admit() else { throw Gateway.auditIsBehind }
+      call.isAudited = true
+      if let fault { throw fault }
       guard let route = try match(exchange, call, thread) else { return .answer }
       try authenticate(exchange, call, route)
       try limit(exchange, call, route)
@@ -81,8 +86,9 @@ package final class Gateway: HTTPApplication {
       refuse(exchange, error)
       return .answered
     }
-    exchange.deadline = Instant(
-      nanoseconds: exchange.started.nanoseconds &+ route.deadlineNanoseconds)
+    // A body takes the client's time, not the handler's.
+    let began = exchange.body.count > 0 ? Instant.now : exchange.started
+    exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
     if route.declaration.execution == .blocking { watch(exchange, route) }
     let completion = route.generation.plugin.handle(
       exchange, route: route.number, execution: route.declaration.execution)
@@ -98,7 +104,13 @@ package final class Gateway: HTTPApplication {
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
     call.leave()
-    decorate(exchange, call)
+    decorate(exchange, call, threads.current.scratch)
+    account(exchange, call)
+  }
+
+  /// Audit and metrics, once for each request, also for one whose client left before its answer.
+  private func account(_ exchange: Exchange, _ call: Call) {
+    call.isConcluded = true
     let nanoseconds = Instant.now - exchange.started
     if call.isAudited {
       ports.audit.record(
@@ -123,6 +135,11 @@ package final class Gateway: HTTPApplication {
   package func finished(_ exchange: Exchange, sent: Bool) {
     exchange.endWaiting()
     let call = call(of: exchange)
+    if call.isAudited, !call.isConcluded {
+      // The code that log analysers know for a client that went away.
+      exchange.status = 499
+      account(exchange, call)
+    }
     call.leave()
     call.reset()
   }

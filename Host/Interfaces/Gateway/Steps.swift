@@ -9,7 +9,6 @@ extension Gateway {
 
   /// Finds the route and pins its generation. nil: the host itself has answered.
   func match(_ exchange: Exchange, _ call: Call, _ thread: EventThread) throws(Problem) -> LiveRoute? {
-    if let problem = RequestTarget.split(exchange) { throw problem }
     if exchange.methodIsUnknown {
       throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
     }

@@ -114,12 +114,13 @@ typedef struct council_plugin_v1 {
    * [event] for routes whose `execution` is "inline", which promise not to block; [worker] otherwise.
    * Concurrent, between activate and the end of the drain. */
   council_status (*handle)(void *self, uint32_t route, council_request request);
-  /* The client left, or the deadline passed: an answer to `request` is no longer wanted, and the host
+  /* The deadline passed, or the generation goes: an answer to `request` is no longer wanted, and the host
    * has answered in its place. May arrive while handle still runs, and for a request that was answered a
    * moment ago: a name that the plugin does not know is ignored. At most once per request, never after
    * stop began. Must not block. [any] */
   void (*cancel)(void *self, council_request request);
-  /* No request comes after this one; those in flight go on. [control] */
+  /* The generation was replaced. Requests that had come in before, whose bodies are still on their way, are
+   * handed over yet; no others come, and those in flight go on. [control] */
   void (*quiesce)(void *self);
   /* Ends timers, threads and tasks of the plugin: when it returns COUNCIL_OK, none of the plugin's code
    * runs but what the host calls. Any other status: something of it may still run, so destroy is not

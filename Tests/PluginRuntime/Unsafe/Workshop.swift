@@ -102,6 +102,14 @@ enum Workshop {
     return path
   }
 
+  /// Where a section starts in a file.
+  static func place(of section: String, in bytes: [UInt8]) -> Int? {
+    do {
+      let reader = try ElfReader(bytes)
+      return try reader.sections(try reader.header()).first { $0.name == section }.map { Int($0.offset) }
+    } catch { return nil }
+  }
+
   /// The first bytes behind a section that belong to no section.
   static func gap(after section: String, in path: String) -> Range<Int>? {
     do {

@@ -85,8 +85,11 @@ enum Folder {
   static func make(_ path: String) throws(Problem) {
     var partial = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {
+      let parent = partial.isEmpty ? "." : partial
       partial += part + "/"
-      guard unsafe mkdir(partial, 0o700) == 0 || errno == EEXIST else {
+      if unsafe mkdir(partial, 0o700) == 0 {
+        try sync(parent)
+      } else if errno != EEXIST {
         throw Descriptor.failure("cannot be created", partial)
       }
     }

@@ -28,8 +28,9 @@ void cplugins_futex_wait(const uint32_t *word, uint32_t expected) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
 }
 
-void cplugins_futex_wake(const uint32_t *word, int threads) {
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
+int cplugins_futex_wake(const uint32_t *word, int threads) {
+  long woken = syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
+  return woken > 0 ? (int)woken : 0;
 }
 
 void cplugins_pause(void) {

@@ -30,16 +30,19 @@ final class Doorbell: @unchecked Sendable {
     guard searching.load(ordering: .relaxed) == 0, idle.load(ordering: .relaxed) > 0,
       !isRinging.exchange(true, ordering: .sequentiallyConsistent)
     else { return }
-    wake(1)
+    // A worker that is about to sleep may have seen the job itself, and will not come back from a sleep to say so:
+    // a ring that reached nobody is over. Who waits after this has seen the new epoch and looks again.
+    if wake(1) == 0 { isRinging.store(false, ordering: .sequentiallyConsistent) }
   }
 
   /// Every worker looks again.
-  func ringAll() { wake(Int32.max) }
+  func ringAll() { _ = wake(Int32.max) }
 
-  private func wake(_ count: Int32) {
+  /// Returns how many threads it woke.
+  private func wake(_ count: Int32) -> Int32 {
     unsafe epoch.pointee.add(1, ordering: .sequentiallyConsistent)
     // Safe: an atomic word is laid out as its word, and lives as long as this object.
-    unsafe cplugins_futex_wake(UnsafeRawPointer(epoch).assumingMemoryBound(to: UInt32.self), count)
+    return unsafe cplugins_futex_wake(UnsafeRawPointer(epoch).assumingMemoryBound(to: UInt32.self), count)
   }
 
   func beginSearch() { searching.add(1, ordering: .sequentiallyConsistent) }

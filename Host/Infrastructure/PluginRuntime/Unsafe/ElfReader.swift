@@ -99,6 +99,10 @@ final class ElfReader {
     throw malformed("it has no end")
   }
 
+  /// Far beyond what plugins have: a file that points a million names at one long text is refused, not copied.
+  static let maxSymbols: UInt64 = 100_000
+  static let maxNameBytes = 4096
+
   /// The symbols that the loader can find.
   func symbols(_ dynamic: Elf.Dynamic, _ segments: [Elf.Segment]) throws(Problem) -> [Elf.Symbol] {
     guard let table = dynamic[Elf.Dynamic.symbols] else { throw malformed("it names no symbols") }
@@ -126,18 +130,21 @@ final class ElfReader {
     guard let table = dynamic[Elf.Dynamic.strings], let size = dynamic[Elf.Dynamic.stringBytes], offset < size
     else { throw malformed("a name lies outside the strings") }
     let start = Int(try fileOffset(table, size, segments) + offset)
-    let limit = Int(size - offset)
+    let limit = min(Int(size - offset), ElfReader.maxNameBytes)
     var end = start
     while end - start < limit, byte(end) != 0 { end += 1 }
-    guard end - start < limit else { throw malformed("a name has no end") }
+    guard end - start < limit else { throw malformed("a name has no end, or is longer than 4 KiB") }
     // Safe: `fileOffset` proved that the whole table lies within the file.
     return unsafe String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
   }
 
   /// The bytes of a section that passed ``ElfRules``.
-  func content(_ section: Elf.Section) -> [UInt8] {
+  func content(_ section: Elf.Section) throws(Problem) -> [UInt8] {
+    let size = UInt64(count)
+    guard section.offset <= size, section.bytes <= size - section.offset else {
+      throw malformed("the section \(section.name) lies outside it")
+    }
     let start = Int(section.offset)
-    precondition(start + Int(section.bytes) <= count)
     // Safe: bounds checked above.
     return unsafe [UInt8](bytes[start..<start + Int(section.bytes)])
   }
@@ -146,18 +153,18 @@ final class ElfReader {
 
   private func symbolCount(_ dynamic: Elf.Dynamic, _ segments: [Elf.Segment]) throws(Problem) -> Int {
     if let table = dynamic[Elf.Dynamic.hash] {
-      return try checked(word(table, 1, segments))
+      return try checked(UInt64(word(table, 1, segments)))
     }
     guard let table = dynamic[Elf.Dynamic.gnuHash] else { throw malformed("it has no hash table") }
     let buckets = UInt64(try word(table, 0, segments))
-    let first = try word(table, 1, segments)
+    let first = UInt64(try word(table, 1, segments))
     let bloomWords = UInt64(try word(table, 2, segments)) * 2
     guard buckets < 1 << 24, bloomWords < 1 << 24 else { throw malformed("its hash table is too large") }
     var last = first
-    for bucket in 0..<buckets { last = max(last, try word(table, 4 + bloomWords + bucket, segments)) }
+    for bucket in 0..<buckets { last = max(last, UInt64(try word(table, 4 + bloomWords + bucket, segments))) }
     if last == first, try !hasEntries(table, 4 + bloomWords, buckets, segments) { return try checked(first) }
     // The lowest bit of a chain's last hash is set.
-    while try word(table, 4 + bloomWords + buckets + UInt64(last - first), segments) & 1 == 0 { last += 1 }
+    while try word(table, 4 + bloomWords + buckets + (last - first), segments) & 1 == 0 { last += 1 }
     return try checked(last + 1)
   }
 
@@ -168,8 +175,8 @@ final class ElfReader {
     return false
   }
 
-  private func checked(_ count: UInt32) throws(Problem) -> Int {
-    guard Int(count) <= self.count / MemoryLayout<Elf64_Sym>.size else {
+  private func checked(_ count: UInt64) throws(Problem) -> Int {
+    guard count <= min(UInt64(self.count / MemoryLayout<Elf64_Sym>.size), ElfReader.maxSymbols) else {
       throw malformed("it has more symbols than the file has room for")
     }
     return Int(count)

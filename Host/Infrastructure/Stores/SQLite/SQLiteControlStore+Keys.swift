@@ -130,12 +130,28 @@ extension SQLiteControlStore {
     try moment(11, key.lastUsed)
   }
 
+  package func recordUses(_ uses: [KeyTable.Use]) throws(Problem) {
+    try use { session throws(SQLiteError) in
+      try session.transaction { () throws(SQLiteError) in
+        try session.with("UPDATE keys SET last_used=max(coalesce(last_used,0),?) WHERE id=?") {
+          statement throws(SQLiteError) in
+          for use in uses {
+            try statement.bind(1, use.at.microseconds)
+            try statement.bind(2, use.key.text)
+            _ = try statement.step()
+            statement.reset()
+          }
+        }
+      }
+    }
+  }
+
   /// One transaction for all; a key that does not exist is passed over.
   package func update(_ keys: [KeyRecord]) throws(Problem) {
     guard !keys.isEmpty else { return }
     try use { session throws(SQLiteError) in
       try session.transaction { () throws(SQLiteError) in
-        try session.with("UPDATE keys SET expires=?,revoked=?,last_used=? WHERE id=?") {
+        try session.with("UPDATE keys SET expires=?,revoked=coalesce(revoked,?),last_used=? WHERE id=?") {
           statement throws(SQLiteError) in
           for key in keys {
             for (index, time) in [key.expires, key.revoked, key.lastUsed].enumerated() {

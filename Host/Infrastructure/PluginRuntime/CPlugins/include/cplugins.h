@@ -24,7 +24,8 @@ cplugins_frame *cplugins_current_frame(void);
 
 /* Sleeps while *word is `expected`, at most until somebody wakes; returns early at times. */
 void cplugins_futex_wait(const uint32_t *word, uint32_t expected);
-void cplugins_futex_wake(const uint32_t *word, int threads);
+/* Returns how many threads it woke. */
+int cplugins_futex_wake(const uint32_t *word, int threads);
 /* A hint to the processor inside a short spin. */
 void cplugins_pause(void);
 
