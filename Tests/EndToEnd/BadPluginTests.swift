@@ -79,6 +79,8 @@ import Testing
     .init("constructor_forks", "plugin.probe.forked", quarantines: true),
     .init("constructor_handles_signals", "plugin.probe.signal_handler", quarantines: true),
     .init("ifunc_crashes", "plugin.probe.crashed", quarantines: true),
+    .init("constructor_closes", "plugin.probe.descriptors", quarantines: true),
+    .init("constructor_overwrites", "plugin.probe.descriptors", quarantines: true),
   ]
 
   static let abi: [Case] = [

@@ -12,6 +12,8 @@ package final class Automations: Sendable {
     /// Generations that left the snapshot and are not stopped yet.
     var retiring: [Generation] = []
     var stuck: [Generation] = []
+    /// Automations that are stored as active and did not come back.
+    var unavailable: Set<String> = []
   }
 
   private let state = Mutex(State())
@@ -26,6 +28,14 @@ package final class Automations: Sendable {
 
   package var stuck: [Generation] { state.withLock { $0.stuck } }
 
+  /// An automation that should serve and cannot: its paths answer 503, not 404.
+  func miss(_ id: String) {
+    state.withLock { state in
+      state.unavailable.insert(id)
+      snapshots.publish(Snapshot(Array(state.live.values), unavailable: state.unavailable))
+    }
+  }
+
   /// Puts automations in place of those with the same ids, and takes others away, in one step that a request
   /// sees whole or not at all. Returns the generations that no longer get requests.
   package func swap(in arriving: [LiveAutomation], out leaving: [String] = []) -> [Generation] {
@@ -39,7 +49,8 @@ package final class Automations: Sendable {
         let id = automation.generation.manifest.id
         if let old = state.live.updateValue(automation, forKey: id) { replaced.append(old.generation) }
       }
-      snapshots.publish(Snapshot(Array(state.live.values)))
+      state.unavailable.subtract(leaving + arriving.map(\.generation.manifest.id))
+      snapshots.publish(Snapshot(Array(state.live.values), unavailable: state.unavailable))
       for generation in replaced { generation.retire() }
       state.retiring += replaced
       return replaced

@@ -174,21 +174,25 @@ package final class ChangeAutomation: Sendable {
     for record in try ports.catalog.activeSet() {
       let id = record.automation
       let earlier = try ports.catalog.generations(of: id).filter { $0.number < record.number }
-      for candidate in [record] + earlier {
-        do throws(Problem) {
-          let automation = try revive(candidate)
-          _ = automations.swap(in: [automation])
-          if candidate.number != record.number { try ports.catalog.activate([candidate]) }
-          ports.log.log(.info, "generations", "restored", automation.generation.logFields)
-          break
-        } catch {
-          ports.log.log(
-            .error, "generations",
-            "generation \(candidate.number) of '\(id)' does not come back: \(error.detail)",
-            ["automation": .string(id), "code": .string(error.code)])
-        }
-      }
+      let candidates = [record] + earlier
+      if !candidates.contains(where: { comesBack($0, insteadOf: record) }) { automations.miss(id) }
     }
+  }
+
+  private func comesBack(_ candidate: GenerationRecord, insteadOf record: GenerationRecord) -> Bool {
+    do throws(Problem) {
+      let automation = try revive(candidate)
+      _ = automations.swap(in: [automation])
+      ports.log.log(.info, "generations", "restored", automation.generation.logFields)
+      // What serves is what counts; a store that fails here is asked again at the next start.
+      if candidate.number != record.number { try ports.catalog.activate([candidate]) }
+    } catch {
+      ports.log.log(
+        .error, "generations",
+        "generation \(candidate.number) of '\(record.automation)' does not come back: \(error.detail)",
+        ["automation": .string(record.automation), "code": .string(error.code)])
+    }
+    return automations.live(record.automation) != nil
   }
 
   // MARK: Steps
@@ -395,7 +399,7 @@ extension Problem {
   var provesDanger: Bool {
     [
       "plugin.probe.crashed", "plugin.probe.exited", "plugin.probe.timeout", "plugin.probe.signal_handler",
-      "plugin.probe.forked",
+      "plugin.probe.forked", "plugin.probe.descriptors",
     ].contains(code)
   }
 }

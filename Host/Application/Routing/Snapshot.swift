@@ -6,7 +6,10 @@ package final class Snapshot: Sendable {
   package let automations: [LiveAutomation]
   private let byID: AutomationIndex
 
-  package init(_ automations: [LiveAutomation]) {
+  private let unavailable: Set<String>
+
+  package init(_ automations: [LiveAutomation], unavailable: Set<String> = []) {
+    self.unavailable = unavailable
     self.automations = automations.sorted { $0.generation.manifest.id < $1.generation.manifest.id }
     byID = AutomationIndex(self.automations.map(\.generation.manifest.id))
   }
@@ -16,6 +19,11 @@ package final class Snapshot: Sendable {
   /// The automation whose id is this path segment.
   package func automation(_ segment: Span<UInt8>) -> LiveAutomation? {
     byID.find(segment).map { automations[$0] }
+  }
+
+  /// Whether an automation of that name should serve and cannot. Only asked where ``automation(_:)`` found none.
+  package func isUnavailable(_ segment: Span<UInt8>) -> Bool {
+    !unavailable.isEmpty && unavailable.contains(String(segment))
   }
 
   package func automation(named id: String) -> LiveAutomation? { automation(id.utf8.span) }

@@ -9,12 +9,13 @@ extension Manifest {
         422, "plugin.manifest.too_large",
         "The manifest has \(bytes.count) bytes; at most \(maxBytes) are read.")
     }
-    let document: JSONValue
-    do { document = try JSONValue.parse(bytes.span) } catch {
-      throw Problem(422, "plugin.manifest.json", "The manifest is not a JSON document: \(error).")
+    let parser = JSONDocument()
+    do throws(JSONError) { try parser.parse(bytes.span) } catch {
+      throw Problem(422, "plugin.manifest.json", "The manifest is not valid JSON: \(error.explanation)")
     }
     var reader = ManifestReader()
-    let manifest = reader.manifest(document)
+    reader.refuseRepeatedMembers(parser.root, "")
+    let manifest = reader.manifest(JSONValue(parser.root))
     guard reader.faults.isEmpty, let manifest else {
       throw Problem(
         422, "plugin.manifest.invalid",
@@ -43,6 +44,23 @@ struct ManifestReader {
 
   mutating func fault(_ pointer: String, _ reason: String) {
     if faults.count < ManifestReader.maxFaults { faults.append(Fault(pointer: pointer, reason: reason)) }
+  }
+
+  /// A member that stands twice means one thing to one reader and another to the next.
+  mutating func refuseRepeatedMembers(_ element: borrowing JSONElement, _ at: String) {
+    var members = element.members
+    var seen: Set<String> = []
+    while members.next() {
+      let name = String(members.key)
+      if !seen.insert(name).inserted { fault("\(at)/\(name)", "stands here twice") }
+      refuseRepeatedMembers(members.value, "\(at)/\(name)")
+    }
+    var elements = element.elements
+    var index = 0
+    while elements.next() {
+      refuseRepeatedMembers(elements.value, "\(at)/\(index)")
+      index += 1
+    }
   }
 
   // MARK: The document

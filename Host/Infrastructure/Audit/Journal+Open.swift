@@ -57,6 +57,8 @@ extension Journal {
     let walk = ChainWalk(folder, digests.hmacSHA256Stream(key: key.span))
     var recovery = AuditRecovery()
     let (end, bytes) = try follow(&segments, walk, from: last, &recovery)
+    // A trail has its head before its first row.
+    if last == nil, end.seq > 0 { throw .fault(1, "the file head is missing") }
     if let last, end.seq < last.seq { throw .fault(end.seq + 1, "rows up to \(last.seq) are missing") }
     let journal = Journal(
       folder, head, end.chain, limits: limits, segments: segments, seq: end.seq, lastBytes: bytes)

@@ -211,7 +211,8 @@ extension HTTPServer {
     case 414: Problem(414, "http.target_too_long", "The request target is too long.")
     case 431: Problem(431, "http.head_too_large", "The request's headers are too large.")
     case 505: Problem(505, "http.version", "The versions of HTTP that are understood are 1.0 and 1.1.")
-    case 500...599: Problem(500, "http.internal", "The server ran out of memory for this connection.")
+    // The library has a fixed amount of memory for the head and the chunk lines of a request.
+    case 500...599: Problem(431, "http.head_too_large", "The request's headers or chunk lines are too large.")
     default: Problem(400, "http.malformed", "The request line, a header or a chunk is malformed.")
     }
   }

@@ -13,6 +13,9 @@ package struct PluginSealer: Sendable {
   package func seal(
     path: String, output: String, config: [UInt8] = Array("{}".utf8)
   ) throws(Problem) -> PluginFileFacts {
+    guard RegularFile.isFileOrNothing(output) else {
+      throw refusal(.seal, "seal.output", "\(output) exists and is no regular file; name another output.")
+    }
     let before = try inspector.validate(path: path)
     let manifest = try inspector.probe(path: path, config: config).manifest
     let bytes = try RegularFile.read(path, maxBytes: before.bytes, step: .seal)

@@ -26,6 +26,11 @@ package struct CommandLineApp: Sendable {
       case .run(let command, let arguments, let options):
         try command.run(
           Invocation(command: command, arguments: arguments, options: options, services: services))
+        // What was asked for was done, but whoever asked may not know what came of it.
+        if services.terminal.hasLostOutput {
+          services.terminal.writeError("council: standard output could not be written\n")
+          return ExitCode.local.rawValue
+        }
         return ExitCode.ok.rawValue
       }
     } catch let ended as HostEnded {

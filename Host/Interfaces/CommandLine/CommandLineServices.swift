@@ -88,6 +88,12 @@ package protocol Terminal: AnyObject, Sendable {
   var isInteractive: Bool { get }
   func write(_ text: String)
   func writeError(_ text: String)
+  /// Something written to standard output did not get there: a full disk, a closed pipe.
+  var hasLostOutput: Bool { get }
+}
+
+extension Terminal {
+  package var hasLostOutput: Bool { false }
 }
 
 /// Why a file of this machine could not be used. The text names the path.

@@ -16,10 +16,9 @@ extension Gateway {
     for _ in 0..<Gateway.attempts {
       let snapshot = thread.snapshots.look()
       let head = exchange.head
-      guard let first = exchange.segments.first, let automation = snapshot.automation(head.span(first))
-      else {
-        if answerOwn(exchange, call) { return nil }
-        throw Gateway.notFound
+      guard let first = exchange.segments.first else { throw Gateway.notFound }
+      guard let automation = snapshot.automation(head.span(first)) else {
+        throw snapshot.isUnavailable(head.span(first)) ? Gateway.unavailable : Gateway.notFound
       }
       guard let route = try find(exchange, automation, thread) else { return nil }
       call.route = route
@@ -58,8 +57,12 @@ extension Gateway {
     }
   }
 
+  static let unavailable = Problem(
+    503, "automation.unavailable",
+    "This automation did not come back when the host started; an admin has to look.", retryAfterSeconds: 30)
+
   static let notFound = Problem(
-    404, "route.not_found", "No route has this path. /openapi.json lists those there are.")
+    404, "route.not_found", "No route has this path.")
 
   /// Writes down where the matched parts stand: the path below the automation, and the parameters.
   private func locate(_ exchange: Exchange, _ route: LiveRoute, _ thread: EventThread) {

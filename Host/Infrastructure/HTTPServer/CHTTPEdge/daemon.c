@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <string.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -25,6 +26,10 @@ static void *note_target(void *server, const char *target, struct MHD_Connection
   (void)server;
   void *link = chttpedge_link(connection);
   if (link) chttpedge_table.targeted(link, target);
+  /* The target was copied. The library would go on to split the query into its own small memory, and run out of it
+   * over a few hundred parameters: the text, which is the library's own buffer, ends behind the '?' for it. */
+  char *query = target ? strchr((char *)target, '?') : NULL;
+  if (query) query[1] = '\0';
   return link;
 }
 

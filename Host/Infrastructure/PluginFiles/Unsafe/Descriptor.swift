@@ -47,7 +47,9 @@ final class Descriptor {
       unsafe Glibc.read(number, buffer.baseAddress! + start, count)
     }
     bytes.removeLast(count - max(got, 0))
-    if got < 0 { throw Descriptor.failure("cannot be read", "the file") }
+    if got < 0 {
+      throw Problem(422, "plugin.file.unreadable", "The file cannot be read (errno \(errno)).")
+    }
     return got
   }
 

@@ -12,12 +12,14 @@ struct ProbeChild {
   private let process = getpid()
   private let signalsBefore: cplugins_signals
   private let threadsBefore: Int32
+  private let sentinels: [Sentinel]
 
   init(_ order: ProbeWire.Order, _ report: SharedReport) {
     self.order = order
     self.report = report
     signalsBefore = ProbeChild.signals()
     threadsBefore = cplugins_thread_count()
+    sentinels = Sentinel.place()
   }
 
   func run() -> Never {
@@ -106,6 +108,11 @@ struct ProbeChild {
         ["signal": .string(name)])
     }
     if cplugins_reap(-1, false, nil, nil) >= 0 { throw ProbeChild.forked }
+    if !sentinels.allSatisfy(\.isUntouched) {
+      throw refusal(
+        .probe, "probe.descriptors",
+        "The plugin closed or wrote descriptors that are not its own, by the end of \(what).")
+    }
   }
 
   static let forked = refusal(

@@ -3,6 +3,14 @@ import Kernel
 
 /// Reads whole files that somebody else wrote: never follows a link, never waits on a FIFO, never reads a device.
 enum RegularFile {
+  /// Whether a path can be written as a file: it names a regular file, or nothing.
+  static func isFileOrNothing(_ path: String) -> Bool {
+    var facts = stat()
+    // Safe: the kernel fills the struct; the path is lent as a C string.
+    guard unsafe path.withCString({ unsafe lstat($0, &facts) }) == 0 else { return errno == ENOENT }
+    return facts.st_mode & S_IFMT == S_IFREG
+  }
+
   /// The bytes of a regular file. They are read once, so that what is hashed is what is judged.
   static func read(_ path: String, maxBytes: Int, step: Step = .validate) throws(Problem) -> [UInt8] {
     guard !path.utf8.contains(0) else {

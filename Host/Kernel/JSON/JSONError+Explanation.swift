@@ -1,5 +1,3 @@
-package import Kernel
-
 extension JSONError {
   /// What a caller can do about it.
   package var explanation: String {
