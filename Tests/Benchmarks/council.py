@@ -36,7 +36,7 @@ class Council:
         command = [self.binary, "keys", "issue", "--offline", "--home", self.home, "--count", str(count)]
         for scope in scopes:
             command += ["--scope", scope]
-        command += ["--limit", UNLIMITED, "--output", output]
+        command += ["--principal", "bench", "--limit", UNLIMITED, "--output", output]
         output.unlink(missing_ok=True)
         done = subprocess.run(
             list(map(str, command)), timeout=300, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
