@@ -21,9 +21,10 @@ struct HashChain {
     advance(over: arena.span(ByteRange(offset: start, count: arena.count - start)))
     arena.append(",\"hash\":\"")
     last.withSpan { bytes in
-      for index in bytes.indices {
-        arena.append(Hex.digit(bytes[index] >> 4))
-        arena.append(Hex.digit(bytes[index] & 15))
+      for first in stride(from: 0, to: bytes.count, by: 8) {
+        var word: UInt64 = 0
+        for index in first..<first + 8 { word = word << 8 | UInt64(bytes[index]) }
+        arena.append(hex: word)
       }
     }
     arena.append("\"}\n")
