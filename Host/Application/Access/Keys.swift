@@ -94,7 +94,11 @@ package final class Keys: Sendable {
   }
 
   /// Makes a key. Its text is in the result and nowhere else. [control]
-  package func issue(_ request: Issue) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
+  ///
+  /// `handOver` gets the key before it is stored: when it throws, no key was made.
+  package func issue(
+    _ request: Issue, handOver: (IssuedKey) throws(Problem) -> Void = { _ in }
+  ) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
     guard !request.scopes.isEmpty, request.scopes.count <= 64 else {
       throw Problem(422, "key.scopes_invalid", "A key holds 1 to 64 scopes.")
     }
@@ -103,6 +107,7 @@ package final class Keys: Sendable {
     let record = key.record(
       digest: digests.sha256(key.text.utf8.span), principal: request.principal, name: request.name,
       scopes: request.scopes, limit: request.limit, created: now, expires: request.lifetime.map { now + $0 })
+    try handOver(key)
     try table.insert(record)
     do throws(Problem) { try store.insert([record]) } catch {
       // Nobody has seen the key's text; what is in memory must not outlive what is stored.

@@ -36,13 +36,14 @@ struct HomeFolder {
     return unsafe String(cString: resolved)
   }
 
-  /// Writes a file that only its owner can read; one that exists is not touched.
+  /// Writes a file that only its owner can read, durably; one that exists is replaced.
   static func writeSecret(_ text: String, to path: String) throws(Problem) {
-    let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else {
-      throw Problem(409, "secret.exists", "\(path) exists already or cannot be written (errno \(errno)).")
+      throw Problem(500, "secret.failed", "\(path) cannot be written (errno \(errno)).")
     }
     defer { close(file) }
+    fchmod(file, 0o600)
     let line = Array((text + "\n").utf8)
     // Safe: the count is the array's own.
     guard unsafe write(file, line, line.count) == line.count, fsync(file) == 0 else {
