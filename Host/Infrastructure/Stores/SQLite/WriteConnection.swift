@@ -75,7 +75,8 @@ final class WriteConnection: @unchecked Sendable {
     var answers = [WriteJob.Answer?](repeating: nil, count: jobs.count)
     var pending = Array(jobs.indices)
     // Once, unless a job makes SQLite take the whole transaction back: an error of the disk, the time limit. That
-    // job has failed; the others, of which nothing is left and nothing was told, run again without it.
+    // job has failed; the others, of which nothing is left and nothing was told, run again without it, also those
+    // that had failed: what they met may be gone.
     while !pending.isEmpty {
       do throws(Problem) {
         try begin()
@@ -84,8 +85,8 @@ final class WriteConnection: @unchecked Sendable {
           answers[index] = runOne(jobs[index])
           if !connection.isInTransaction { culprit = index }
         }
-        if culprit != nil {
-          pending.removeAll { answers[$0]?.problem != nil }
+        if let culprit {
+          pending.removeAll { $0 == culprit }
           continue
         }
         if pending.contains(where: { answers[$0]?.problem == nil }) {
@@ -96,7 +97,7 @@ final class WriteConnection: @unchecked Sendable {
         }
       } catch {
         rollBack()
-        for index in pending where answers[index]?.problem == nil { answers[index] = .failure(error) }
+        for index in pending { answers[index] = .failure(error) }
       }
       pending = []
     }
