@@ -90,6 +90,7 @@ let package = Package(
       path: "Host/Executable"),
 
     // MARK: Tests mirror the targets
+    .target(name: "Scratch", path: "Tests/Scratch"),
     .target(
       name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),
@@ -126,10 +127,10 @@ let package = Package(
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Kernel", "council"],
+      dependencies: ["Kernel", "Application", "CommandLineInterface", "Scratch", "council"],
       path: "Tests/EndToEnd"),
     .testTarget(
-      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
+      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts", "Scratch"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),
   ],
   cLanguageStandard: .c11,
@@ -172,7 +173,7 @@ func interface(_ name: String, path: String? = nil) -> Target {
 func tests(_ name: String, path: String? = nil, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
+    name: "\(name)Tests", dependencies: (layers + [name, "Scratch"] + more).map { .byName(name: $0) },
     path: "Tests/\(path ?? name)")
 }
 

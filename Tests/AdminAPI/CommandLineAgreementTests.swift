@@ -94,7 +94,8 @@ private final class Day {
       inspector: fixture.inspector, sealer: NoSealer(), transport: { () throws(Problem) in transport },
       plan: { (_, _) throws(Problem) in [] }, openKeys: { (_) throws(Problem) in MemoryKeyStore() },
       openAudit: { (_) throws(Problem) in MemoryAudit() }, serve: { (_) throws(Problem) in 0 },
-      defaultConfiguration: { "" }, checkConfiguration: { (_) throws(Problem) in .null })
+      defaultConfiguration: { "" },
+      checkConfiguration: { (_, _) throws(Problem) in ConfigurationReport(values: .null, findings: []) })
     let code = CommandLineApp(services: services).run(arguments)
     #expect(code == exit, "\(arguments): \(terminal.errors.withLock { $0 })")
     return (try? JSONValue.parse(terminal.output.withLock { $0 }.utf8.span)) ?? .null

@@ -56,9 +56,13 @@ final class Console {
         return served.code.withLock { $0 }
       },
       defaultConfiguration: { "home: ./var\n" },
-      checkConfiguration: { (path) throws(Problem) in
+      checkConfiguration: { (options, tries) throws(Problem) in
+        let path = options.configFile ?? ""
         if path.hasSuffix("bad.yaml") { throw Problem(422, "config.invalid", "line 3: 'prot' is not known") }
-        return ["port": 8080]
+        let home = ConfigurationFinding(
+          what: "home", isGood: !path.hasSuffix("full.yaml"), detail: "home \(options.home ?? "")",
+          code: "home.unavailable")
+        return ConfigurationReport(values: ["port": 8080], findings: tries ? [home] : [])
       })
     return CommandLineApp(services: services).run(arguments)
   }

@@ -112,5 +112,6 @@ private final class EmptyStore: RecordStore {
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
     expectedVersion: Int64
   ) throws(Problem) -> RecordResult { throw Problem(404, "records.not_found", "empty") }
+  var fault: String? { nil }
   func close() {}
 }
