@@ -48,7 +48,9 @@ let package = Package(
     .target(name: "Domain", dependencies: ["Kernel"], path: "Host/Domain"),
 
     // MARK: Host/Application: use cases, and the ports that adapters fill
-    .target(name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application"),
+    .target(
+      name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application",
+      exclude: ["Configuration/README.md"]),
 
     // MARK: Host/Infrastructure: one target per technology
     system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
@@ -121,8 +123,8 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
-    tests("AdminAPI", with: "CommandLineInterface"),
-    tests("CommandLineInterface", path: "CommandLine"),
+    tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
+    tests("CommandLineInterface", path: "CommandLine", with: "Doubles"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
     // The host as a process, with real plugins and real clients.
     .testTarget(

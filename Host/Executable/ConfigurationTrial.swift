@@ -1,3 +1,4 @@
+import Application
 import CommandLineInterface
 import Cryptography
 import HTTPServer
@@ -34,7 +35,8 @@ struct ConfigurationTrial {
       return .init(
         what: "\(name) address", isGood: true, detail: "\(address) port \(port) can be bound", code: "")
     } catch {
-      let holder = PortHolder.find(port: port).map { "; \($0) listens there" } ?? ""
+      let isInUse = error.members["in_use"]?.bool == true
+      let holder = isInUse ? PortHolder.find(port: port).map { "; \($0) listens there" } ?? "" : ""
       return .init(
         what: "\(name) address", isGood: false, detail: error.detail + holder, code: error.code)
     }

@@ -1,6 +1,7 @@
 import Application
 import CommandLineInterface
 import Domain
+import Doubles
 import Kernel
 import Synchronization
 
@@ -46,7 +47,7 @@ final class Console {
   func run(_ arguments: [String]) -> Int32 {
     let services = CommandLineServices(
       terminal: terminal, files: files, environment: environment,
-      version: VersionFacts(council: "0.1.0", abiMajors: [1], abiMinor: 0), digests: LengthDigests(),
+      version: VersionFacts(council: "0.1.0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
       inspector: inspector, sealer: FixedSealer(manifest: Console.manifest),
       transport: { [transport] () throws(Problem) in transport },
       plan: { [plan] (_, _) throws(Problem) in try plan.get() },

@@ -19,7 +19,9 @@ struct Certificates {
   func path(_ name: String) -> String { "\(folder)/\(name)" }
 
   /// The lines of a configuration file.
-  func settings(_ listener: String = "public", certificate: String = "first.pem", key: String = "first.key") -> String {
+  func settings(_ listener: String = "public", certificate: String = "first.pem", key: String = "first.key")
+    -> String
+  {
     "\(listener):\n  tls_certificate: \(path(certificate))\n  tls_key: \(path(key))\n"
   }
 }

@@ -30,7 +30,9 @@ import Testing
   /// Members of limits, those of limits inside them included.
   private static func members(_ value: Any, _ name: String) -> [String: String] {
     let mirror = Mirror(reflecting: value)
-    guard mirror.displayStyle == .struct, !(value is Duration) else { return [name: String(reflecting: value)] }
+    guard mirror.displayStyle == .struct, !(value is Duration) else {
+      return [name: String(reflecting: value)]
+    }
     var all: [String: String] = [:]
     for child in mirror.children {
       all.merge(members(child.value, "\(name).\(child.label ?? "")")) { first, _ in first }
@@ -66,7 +68,9 @@ import Testing
   }
 
   @Test func everySettingSetsSomething() {
-    let usual = SettingsTests.everything(HostSettings(HostConfiguration())).map { String(reflecting: $0.value) }
+    let usual = SettingsTests.everything(HostSettings(HostConfiguration())).map {
+      String(reflecting: $0.value)
+    }
     for setting in Setting.all {
       var configuration = HostConfiguration()
       // A listener takes both TLS files or none.

@@ -1,3 +1,4 @@
+import Kernel
 import Testing
 
 /// TLS by a host's configuration file, with curl as a client that trusts one certificate.
@@ -32,8 +33,8 @@ import Testing
       // The client itself must be willing, or it proves nothing.
       let old = curl(
         host, host.port, "--tlsv1.0 --tls-max \(version) --ciphers DEFAULT:@SECLEVEL=0", "/health/live")
-      // 35: the handshake failed.
-      #expect(old.code == 35 && old.errors.contains("alert protocol version"), "\(version): \(old.said)")
+      // 35: the handshake failed; by the server, not by a client that has no such version.
+      #expect(old.code == 35 && !old.errors.contains("no protocols available"), "\(version): \(old.said)")
     }
     let plain = CouncilCommand(shell: "curl -sS --max-time 20 'http://localhost:\(host.port)/health/live'")
     #expect(plain.code != 0, "\(plain.said)")

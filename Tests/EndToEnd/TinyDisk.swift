@@ -8,7 +8,9 @@ final class TinyDisk {
   /// Mounts at `path`, or in a folder of the run; nil without the right to mount.
   init?(at path: String? = nil) {
     self.path = path ?? "\(Fixtures.folder)/disk-\(UUIDv7.make())"
-    guard System.shell("mkdir -p '\(self.path)' && mount -t tmpfs -o size=4m none '\(self.path)' 2>/dev/null") == 0
+    guard
+      System.shell("mkdir -p '\(self.path)' && mount -t tmpfs -o size=4m none '\(self.path)' 2>/dev/null")
+        == 0
     else { return nil }
   }
 
