@@ -92,6 +92,7 @@ let package = Package(
       path: "Host/Executable"),
 
     // MARK: Tests mirror the targets
+    // Folders for tests, below TMPDIR.
     .target(name: "Scratch", path: "Tests/Scratch"),
     .target(
       name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
@@ -132,7 +133,8 @@ let package = Package(
       dependencies: ["Kernel", "Application", "CommandLineInterface", "Scratch", "council"],
       path: "Tests/EndToEnd"),
     .testTarget(
-      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts", "Scratch"],
+      name: "PluginAPITests",
+      dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts", "Scratch"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),
   ],
   cLanguageStandard: .c11,

@@ -60,6 +60,7 @@ import Testing
     expect(check(home: disk.path), "home.unavailable", "takes nothing")
     disk.empty()
     #expect(check(home: disk.path).code == 0)
+    withExtendedLifetime(disk) {}
   }
 
   @Test func aPluginThatIsMissingOrNoneIsFound() {

@@ -37,6 +37,8 @@ import Testing
     _ = try ready(host, 200)
     #expect(try host.call("POST", "/accounts/", key: key, body: body).status == 201)
     #expect(host.stop() == 0)
+    // The host's folder is on it until the host is gone.
+    withExtendedLifetime(disk) {}
   }
 
   @Test(arguments: [("records/accounts.sqlite", "records"), ("council.sqlite", "control")])
