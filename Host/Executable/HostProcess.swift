@@ -87,10 +87,11 @@ struct HostProcess {
 
     health.add("audit") { audit.isWriting ? nil : "the audit trail cannot be written" }
     // Each by its kind: who asks need not know what the host keeps where.
+    let records = RecordStoresCheck(automations, perRound: settings.healthStoresPerRound)
     let healthWatch = HealthWatch(
       [
         ("control", { control.fault }),
-        ("records", { HostProcess.recordsFault(automations) }),
+        ("records", { records.look() }),
       ], interval: settings.healthCheckInterval, log: log)
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
@@ -154,13 +155,6 @@ struct HostProcess {
         )
       }
     }
-  }
-
-  /// The first store of an automation that serves and cannot be used, and how many there are.
-  private static func recordsFault(_ automations: Automations) -> String? {
-    let faults = automations.live.compactMap { $0.generation.records?.fault }
-    guard let first = faults.first else { return nil }
-    return faults.count == 1 ? first : "\(first); \(faults.count) stores have a fault"
   }
 
   /// Loads what the command line names, unless it is active with that very file.

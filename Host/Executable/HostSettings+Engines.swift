@@ -85,6 +85,7 @@ extension HostSettings {
 
   var keyUseInterval: Duration { .seconds(values.keyUseSeconds) }
   var healthCheckInterval: Duration { .milliseconds(values.healthCheckMilliseconds) }
+  var healthStoresPerRound: Int { values.healthStoresPerRound }
   var deadlineCheckInterval: Duration { .milliseconds(values.deadlineCheckMilliseconds) }
   var maxCancels: Int { values.maxCancels }
   var adminStopTimeout: Duration { .milliseconds(values.adminStopMilliseconds) }

@@ -3,7 +3,8 @@ import Testing
 
 /// `/health/ready` looks at the stores; `/health/live` at nothing but the process.
 @Suite struct HealthTests {
-  private static let settings = "health:\n  check_interval_ms: 1000\n"
+  /// One store in a round: the others keep their turn.
+  private static let settings = "health:\n  check_interval_ms: 1000\n  stores_per_round: 1\n"
 
   /// Waits until ready says so; returns its answer.
   private func ready(_ host: HostUnderTest, _ status: Int) throws -> Connection.Answer {
@@ -43,7 +44,8 @@ import Testing
 
   @Test(arguments: [("records/accounts.sqlite", "records"), ("council.sqlite", "control")])
   func aStoreThatIsGoneReplacedOrDamagedIsTold(file: String, kind: String) throws {
-    let host = try HostUnderTest(load: [HostUnderTest.accounts], settings: HealthTests.settings)
+    let host = try HostUnderTest(
+      load: [HostUnderTest.accounts, HostUnderTest.hello], settings: HealthTests.settings)
     let path = "\(host.home)/\(file)"
     _ = try ready(host, 200)
 

@@ -17,6 +17,7 @@ import Testing
       ("metrics", settings.metrics), ("logLevel", settings.logLevel), ("maxKeys", settings.maxKeys),
       ("pluginFileBytes", settings.pluginFileBytes), ("keyUseInterval", settings.keyUseInterval),
       ("healthCheckInterval", settings.healthCheckInterval),
+      ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]

@@ -89,6 +89,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var logLineBytes = 16 << 10
   package var metrics = Metrics()
   package var healthCheckMilliseconds = 1000
+  package var healthStoresPerRound = 16
 
   package init() {}
 }

@@ -75,6 +75,9 @@ extension Setting {
       "Pairs of automation and step of a reload."),
     .init(
       "health.check_interval_ms", .number(1000...600_000, \.healthCheckMilliseconds),
-      "How old the knowledge of a store may be that /health/ready tells."),
+      "Between two looks at the stores, which /health/ready tells of."),
+    .init(
+      "health.stores_per_round", .number(1...10_000, \.healthStoresPerRound),
+      "Record stores of one such look; the next one goes on with the others."),
   ]
 }
