@@ -104,7 +104,7 @@ let package = Package(
     tests("HTTPServer"),
     tests("Configuration"),
     tests("PluginFiles"),
-    tests("PluginRuntime"),
+    tests("PluginRuntime", with: "Cryptography"),
     // What every records engine does, for the tests of each.
     .target(
       name: "RecordsContract", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Contract"),
@@ -125,7 +125,7 @@ let package = Package(
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
-    tests("CommandLineInterface", path: "CommandLine", with: "Doubles"),
+    tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
     // The host as a process, with real plugins and real clients.
     .testTarget(

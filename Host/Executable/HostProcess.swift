@@ -61,7 +61,8 @@ struct HostProcess {
       ports: .init(
         files: files,
         inspector: InspectPlugin(
-          validate: ValidateFile(digests: digests, limits: settings.validation),
+          validate: ValidateFile(
+            digests: digests, signatures: settings.signatureCheck, limits: settings.validation),
           probe: ProbePlugin(settings.probe)),
         catalog: control, meter: meter, log: log),
       automations: automations,
@@ -164,7 +165,8 @@ struct HostProcess {
     let digests = OpenSSLDigests()
     for path in settings.load {
       do throws(Problem) {
-        let facts = try ValidateFile(digests: digests, limits: settings.validation)(path)
+        let facts = try ValidateFile(
+          digests: digests, signatures: settings.signatureCheck, limits: settings.validation)(path)
         if automations.live.contains(where: { $0.generation.record.sha256 == facts.sha256 }) { continue }
         _ = try change.change(.init(.either, from: .path(path)))
       } catch {

@@ -16,6 +16,8 @@ struct HostSettings {
   var load: [String]
   /// Where the first admin key and the first agent key go when no key exists; nil issues none.
   var firstKeys: String?
+  /// Read again for what may change while the host runs.
+  var configFile: String?
   let values: HostConfiguration
 
   init(_ options: ServeOptions) throws(Problem) {
@@ -33,6 +35,7 @@ struct HostSettings {
     home = options.home ?? "var"
     load = options.load
     firstKeys = options.firstKeys
+    configFile = options.configFile
   }
 
   var logLevel: LogLevel { values.logLevel }

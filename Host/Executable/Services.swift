@@ -17,12 +17,17 @@ enum Services {
 
   static func make(environment: [String: String]) -> CommandLineServices {
     let digests = OpenSSLDigests()
-    let inspector = InspectPlugin(validate: ValidateFile(digests: digests), probe: ProbePlugin())
+    let scheme = OpenSSLSignatures()
+    let inspector = InspectPlugin(
+      validate: ValidateFile(digests: digests, signatures: SignatureCheck(scheme)), probe: ProbePlugin())
     return CommandLineServices(
       terminal: SystemTerminal(), files: SystemFiles(), environment: environment,
       version: VersionFacts(
         council: version, abiMajors: PluginContract.majors, abiMinor: PluginContract.minor),
       digests: digests, inspector: inspector, sealer: PluginSealer(inspector),
+      author: AuthorServices(
+        signer: PluginSigner(inspector, scheme, digests), signatures: scheme, schemas: JSONSchemaCompiler(),
+        workshop: SystemWorkshop()),
       transport: { CurlTransport() },
       plan: { manifest, config throws(Problem) in
         let folder = "/nonexistent/council"

@@ -92,7 +92,8 @@ private final class Day {
     let services = CommandLineServices(
       terminal: terminal, files: files, environment: ["COUNCIL_ADMIN_KEY": key],
       version: VersionFacts(council: "0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
-      inspector: fixture.inspector, sealer: NoSealer(), transport: { () throws(Problem) in transport },
+      inspector: fixture.inspector, sealer: NoSealer(), author: .none,
+      transport: { () throws(Problem) in transport },
       plan: { (_, _) throws(Problem) in [] }, openKeys: { (_) throws(Problem) in MemoryKeyStore() },
       openAudit: { (_) throws(Problem) in MemoryAudit() }, serve: { (_) throws(Problem) in 0 },
       defaultConfiguration: { "" },

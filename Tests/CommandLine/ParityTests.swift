@@ -7,7 +7,8 @@ import Testing
 struct ParityTests {
   /// A line for every command that calls the host.
   private static let lines: [String: [[String]]] = [
-    "automations list": [[]], "automations show": [["hello"]], "automations load": [["p.so"]],
+    "automations list": [[]], "automations show": [["hello"]],
+    "automations calls": [["hello", "--for", "0s"]], "automations load": [["p.so"]],
     "automations reload": [["hello"]], "automations rollback": [["hello"]], "automations unload": [["hello"]],
     "automations config": [["hello"], ["hello", "--set", "c.json"]], "quarantine list": [[]],
     "quarantine release": [["ab"]], "keys issue": [["--principal", "p", "--scope", "a:b"]], "keys list": [[]],
@@ -24,7 +25,7 @@ struct ParityTests {
     for command in CommandLineApp.commands where !command.endpoints.isEmpty {
       let console = Console(
         ScriptedTransport { _ in
-          .success(IncomingAnswer(status: 200, body: Array(#"{"key":"k","status":"ready"}"#.utf8)))
+          .success(IncomingAnswer(status: 200, body: Array(#"{"key":"k","status":"ready","next":1}"#.utf8)))
         })
       console.files.put("/here/p.so", "\u{7F}ELF")
       console.files.put("/here/c.json", "{}")

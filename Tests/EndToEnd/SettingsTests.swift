@@ -16,6 +16,7 @@ import Testing
       ("sqlite", settings.sqlite), ("schemas", settings.schemas), ("log", settings.log),
       ("metrics", settings.metrics), ("logLevel", settings.logLevel), ("maxKeys", settings.maxKeys),
       ("pluginFileBytes", settings.pluginFileBytes), ("keyUseInterval", settings.keyUseInterval),
+      ("signatures", settings.values.signatures),
       ("healthCheckInterval", settings.healthCheckInterval),
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
@@ -47,6 +48,7 @@ import Testing
       let value = configuration[keyPath: place]
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
     case .text(_, let place): configuration[keyPath: place] = "changed"
+    case .list(_, _, let place): configuration[keyPath: place].append("changed")
     case .flag(let place): configuration[keyPath: place].toggle()
     case .level(let place): configuration[keyPath: place] = .critical
     }

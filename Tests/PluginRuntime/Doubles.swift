@@ -1,4 +1,5 @@
 import Application
+import Cryptography
 import Domain
 import Kernel
 import Synchronization
@@ -211,3 +212,8 @@ func problem(_ body: () throws -> Void) -> Problem? {
 }
 
 func code(_ body: () throws -> Void) -> String? { problem(body)?.code }
+
+extension SignatureCheck {
+  /// Real signatures, and a policy that trusts nobody.
+  static let ofNobody = SignatureCheck(OpenSSLSignatures())
+}

@@ -10,6 +10,7 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
   case metrics = "metrics"
   case listAutomations = "automations.list"
   case showAutomation = "automations.show"
+  case followCalls = "automations.calls"
   case loadAutomation = "automations.load"
   case reloadAutomation = "automations.reload"
   case rollBackAutomation = "automations.rollback"
@@ -58,6 +59,9 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .metrics: Row(.get, "/metrics", [])
     case .listAutomations: Row(.get, "/admin/v1/automations", [read])
     case .showAutomation: Row(.get, "/admin/v1/automations/{id}", [read])
+    // Who called what with which key: what the audit trail says.
+    case .followCalls:
+      Row(.get, "/admin/v1/automations/{id}/calls", [AdminScope.audit], query: ["after", "wait_ms"])
     case .loadAutomation:
       Row(.post, "/admin/v1/automations", [write], act: "automation.load", query: ["replace"])
     case .reloadAutomation:

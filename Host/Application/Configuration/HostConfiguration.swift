@@ -70,6 +70,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var manifestBytes = 1 << 20
   package var imageBytes = 1 << 30
   package var probe = Probe()
+  package var signatures = Signatures()
 
   package var auditRingBytes = 4 << 20
   package var auditFlushMilliseconds = 40

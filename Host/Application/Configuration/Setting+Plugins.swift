@@ -1,3 +1,4 @@
+import Domain
 import Kernel
 
 // The settings of plugins, and of what the host tells about itself.
@@ -51,6 +52,44 @@ extension Setting {
       "plugins.probe_open_files", .number(16...65_536, \.probe.openFiles),
       "That the trial has open at a time."),
   ]
+
+  /// Whose plugins are taken: read again for each file that is validated.
+  static let signatures: [Setting] = [
+    .init(
+      "plugins.require_signature", .flag(\.signatures.isRequired),
+      "Whether a plugin without a signature of a trusted key is refused. Set it in production."),
+    .init(
+      "plugins.trusted_keys", .list(maxItems: 256, maxLength: 4096, \.signatures.trustedKeys),
+      "Who may sign: NAME=KEY, or NAME=KEY until 2031-04-05; KEY is base64, PEM or the path of a PEM file."),
+    .init(
+      "plugins.revoked_keys", .list(maxItems: 4096, maxLength: 32, \.signatures.revokedKeys),
+      "Ids of keys whose signatures count for nothing."),
+    .init(
+      "plugins.revoked_files", .list(maxItems: 4096, maxLength: 64, \.signatures.revokedFiles),
+      "SHA-256 of files that are refused, signed or not."),
+  ]
+
+  /// What is wrong with the lines.
+  static func signatureFaults(_ signatures: HostConfiguration.Signatures) -> [String] {
+    var all: [String] = []
+    var names: Set<String> = []
+    for line in signatures.trustedKeys {
+      do throws(SignaturePolicy.KeyLine.Fault) {
+        let key = try SignaturePolicy.KeyLine(line)
+        if !names.insert(key.name).inserted { all.append("plugins.trusted_keys has '\(key.name)' twice") }
+      } catch { all.append("plugins.trusted_keys: \(error.reason)") }
+    }
+    for id in signatures.revokedKeys where !SigningKey.isID(id) {
+      all.append("plugins.revoked_keys: '\(id)' is no key id, which has 32 hexadecimal digits")
+    }
+    for hash in signatures.revokedFiles where Digest256(hex: hash) == nil {
+      all.append("plugins.revoked_files: '\(hash)' is no SHA-256, which has 64 hexadecimal digits")
+    }
+    if signatures.isRequired, signatures.trustedKeys.isEmpty {
+      all.append("plugins.require_signature without plugins.trusted_keys refuses every plugin")
+    }
+    return all
+  }
 
   /// `log`, `metrics`, `health`
   static let telemetry: [Setting] = [

@@ -273,7 +273,7 @@ package final class ChangeAutomation: Sendable {
       }
       guard let record else { preconditionFailure("load sets the record") }
       let automation = try clock.measure(.start) { () throws(Problem) -> LiveAutomation in
-        try starter.start(plugin, record, manifest, planned)
+        try starter.start(plugin, record, manifest, planned, signature: candidate.facts.signature)
       }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [automation]) }
       drain.drain(retired)
@@ -336,7 +336,8 @@ package final class ChangeAutomation: Sendable {
     }
     let planned = try plan(candidate.manifest, config: config)
     let plugin = try starter.load(path, expecting: candidate.manifestBytes)
-    return try starter.start(plugin, record, candidate.manifest, planned)
+    return try starter.start(
+      plugin, record, candidate.manifest, planned, signature: candidate.facts.signature)
   }
 
   /// DRAIN: waits a moment, so that a caller usually sees the end of it.

@@ -23,6 +23,8 @@ package final class Generation: Sendable {
   package let manifest: Manifest
   package let plugin: any LoadedPlugin
   package let records: (any RecordStore)?
+  /// Who vouches for its file; nil for an unsigned one.
+  package let signature: SignatureFacts?
 
   private let inside = Atomic<Int>(0)
   private let retired = Atomic<Bool>(false)
@@ -30,12 +32,13 @@ package final class Generation: Sendable {
 
   package init(
     record: GenerationRecord, manifest: Manifest, plugin: any LoadedPlugin,
-    records: (any RecordStore)?
+    records: (any RecordStore)?, signature: SignatureFacts? = nil
   ) {
     self.record = record
     self.manifest = manifest
     self.plugin = plugin
     self.records = records
+    self.signature = signature
   }
 
   package var state: State {

@@ -45,7 +45,7 @@ package struct StartGeneration: Sendable {
   /// Migrates and opens the records, creates the instance, activates it. What fails is taken down again.
   package func start(
     _ plugin: any LoadedPlugin, _ record: GenerationRecord, _ manifest: Manifest,
-    _ plan: PlanGeneration.Plan
+    _ plan: PlanGeneration.Plan, signature: SignatureFacts? = nil
   ) throws(Problem) -> LiveAutomation {
     let scopes = try manifest.routes.map { route throws(Problem) in
       try route.scope.map { name throws(Problem) in try self.scopes.require(name) }
@@ -54,7 +54,8 @@ package struct StartGeneration: Sendable {
     if !manifest.collections.isEmpty {
       records = try stores.open(automation: manifest.id, collections: manifest.collections)
     }
-    let generation = Generation(record: record, manifest: manifest, plugin: plugin, records: records)
+    let generation = Generation(
+      record: record, manifest: manifest, plugin: plugin, records: records, signature: signature)
     do throws(Problem) {
       var routes: [LiveRoute] = []
       for number in manifest.routes.indices {

@@ -9,16 +9,20 @@ package struct PluginFileFacts: Sendable {
   /// The manifest in the ELF section `.council.manifest`; nil for an unsealed file.
   package var sealedManifest: [UInt8]?
   package var neededLibraries: [String]
+  /// A signature that holds; nil for an unsigned file.
+  package var signature: SignatureFacts?
   /// What an admin should know and what does not refuse the file.
   package var warnings: [String]
 
   package init(
-    bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String], warnings: [String] = []
+    bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String],
+    signature: SignatureFacts? = nil, warnings: [String] = []
   ) {
     self.bytes = bytes
     self.sha256 = sha256
     self.sealedManifest = sealedManifest
     self.neededLibraries = neededLibraries
+    self.signature = signature
     self.warnings = warnings
   }
 }

@@ -15,6 +15,12 @@ extension JournalAuditTrail {
     }
   }
 
+  package func wait(forRowAfter after: Int64, until deadline: Instant) -> Bool {
+    waitDurable(until: deadline) { $0.seq > after }
+  }
+
+  package var lastSequence: Int64 { durableNow.seq }
+
   private func rows(
     from first: Int64, _ wanted: Int, _ durable: Journal.Durable
   ) throws(AuditFileError) -> [JSONValue] {

@@ -270,6 +270,18 @@ extension JournalAuditTrail {
 // MARK: - What readers see
 
 extension JournalAuditTrail {
+  var durableNow: Journal.Durable { inbox.withLock { $0.durable } }
+
+  /// Waits until what is on disk is as wanted, or the trail closes.
+  func waitDurable(until deadline: Instant, _ isWanted: (Journal.Durable) -> Bool) -> Bool {
+    inbox.wait(until: deadline) { inbox in
+      if isWanted(inbox.durable) { return true }
+      return inbox.isClosed ? false : nil
+    } ?? false
+  }
+}
+
+extension JournalAuditTrail {
   /// Runs `body` on what is on disk now; nothing of it is deleted meanwhile.
   func withDurable<Result>(
     _ body: (Journal.Durable) throws(AuditFileError) -> Result

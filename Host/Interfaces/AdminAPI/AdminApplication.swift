@@ -41,6 +41,7 @@ package final class AdminApplication: HTTPApplication {
   let threads = ThreadSlots<AdminThread> { _ in AdminThread() }
   let routes: AdminRoutes
   let control: ControlThreads
+  let followers: CallFollowers
 
   /// Starts the control threads. Throws `scope.too_many` when the table of scopes is full.
   package init(_ ports: Ports, limits: Limits = Limits()) throws(Problem) {
@@ -48,6 +49,7 @@ package final class AdminApplication: HTTPApplication {
     self.limits = limits
     routes = try AdminRoutes(
       scopes: ports.keys.table.scopes, meter: ports.meter, metricsNeedKey: limits.metricsNeedKey)
+    followers = CallFollowers(limit: max(1, limits.controlThreads / 2))
     control = ControlThreads(count: limits.controlThreads, queued: limits.queuedJobs)
   }
 

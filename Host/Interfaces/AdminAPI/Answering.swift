@@ -114,6 +114,7 @@ extension AdminApplication {
     case .listKeys: try listKeys(request)
     case .revokeKey: try revokeKey(request)
     case .rotateKey: try rotateKey(request)
+    case .followCalls: try followCalls(request)
     case .readAudit: try readAudit(request)
     case .verifyAudit: try verifyAudit(request)
     case .readLogLevel: logLevel()

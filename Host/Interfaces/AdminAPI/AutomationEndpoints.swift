@@ -27,6 +27,7 @@ extension AdminApplication {
       document["records"] = .array(manifest.collections.map { .string($0.name) })
       document["source"] = live.record.source.map(JSONValue.string) ?? .null
       document["loaded"] = .string(live.record.loaded.text)
+      document["signature"] = live.signature?.json ?? .null
       document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
     }
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))

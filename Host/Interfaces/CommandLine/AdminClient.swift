@@ -9,14 +9,25 @@ struct AdminClient {
   private let invocation: Invocation
   private let base: String
   private let timeout: Duration
+  /// In place of the one that options and environment name.
+  private var key: String?
 
-  init(_ invocation: Invocation) throws {
+  /// `url` goes before the option and the environment.
+  init(_ invocation: Invocation, url: String? = nil) throws {
     self.invocation = invocation
     let text =
-      invocation.value("--admin") ?? invocation.services.environment["COUNCIL_ADMIN_URL"]
+      url ?? invocation.value("--admin") ?? invocation.services.environment["COUNCIL_ADMIN_URL"]
       ?? AdminClient.defaultURL
     base = try AdminClient.base(text, invocation)
     timeout = .seconds(try invocation.duration("--timeout") ?? 120)
+  }
+
+  /// A host of this command's own.
+  init(_ invocation: Invocation, base: String, key: String) {
+    self.invocation = invocation
+    self.base = base
+    self.key = key
+    timeout = .seconds(120)
   }
 
   /// Sends one request and returns the document it answers with. Throws its ``Problem`` when it is none of 2xx.
@@ -56,6 +67,7 @@ struct AdminClient {
   // MARK: The key
 
   private func key(for endpoint: AdminEndpoint) throws -> String? {
+    if let key { return key }
     let environment = invocation.services.environment
     if let path = invocation.value("--key-file") { return try read(path) }
     if let key = environment["COUNCIL_ADMIN_KEY"], !key.isEmpty {

@@ -10,6 +10,12 @@ enum AutomationCommands {
       words: ["automations", "show"], summary: "Shows one: its routes, its generations and their state.",
       arguments: [id], endpoints: [.showAutomation], run: show),
     Command(
+      words: ["automations", "calls"],
+      summary: "Prints each call of an automation as it happens, until it is ended.",
+      arguments: [id],
+      options: [.init(name: "--for", value: "DURATION", help: "How long. Default: until Ctrl-C.")],
+      endpoints: [.followCalls], run: CallFeed.follow),
+    Command(
       words: ["automations", "load"], summary: "Loads a plugin as an automation of its own.",
       notes: [uploading],
       arguments: [.init(name: "FILE", help: "The plugin, a shared library (.so).")],
@@ -169,9 +175,23 @@ enum AutomationCommands {
           endpoint, parameters, query: query,
           body: members.isEmpty ? .none : .bytes(JSON.encode(members))), invocation)
     }
+    report(
+      try upload(
+        file, config: config, sha256: invocation.value("--sha256"), to: client, endpoint, parameters,
+        query: query,
+        invocation), invocation)
+  }
+
+  /// Sends a file, and refuses to when it is not the one that `sha256` names.
+  static func upload(
+    _ file: String, config: JSONValue?, sha256 wanted: String? = nil, to client: AdminClient,
+    _ endpoint: AdminEndpoint, _ parameters: [String] = [], query: [(String, String)],
+    _ invocation: Invocation
+  ) throws -> JSONValue {
+    let files = invocation.services.files
     let bytes = try files.read(file, maxBytes: maxPluginBytes)
     let sha256 = invocation.services.digests.sha256(bytes.span).hex
-    if let wanted = invocation.value("--sha256"), wanted.lowercased() != sha256 {
+    if let wanted, wanted.lowercased() != sha256 {
       throw Problem(422, "plugin.file.hash_mismatch", "The SHA-256 of '\(file)' is \(sha256), not \(wanted).")
     }
     var headers = [(name: "Content-Type", value: "application/octet-stream")]
@@ -185,10 +205,8 @@ enum AutomationCommands {
       }
       headers.append((name: "X-Automation-Config", value: Base64URL.encode(text)))
     }
-    report(
-      try client.call(
-        endpoint, parameters, query: query, headers: headers, body: .file(files.absolute(file))),
-      invocation)
+    return try client.call(
+      endpoint, parameters, query: query, headers: headers, body: .file(files.absolute(file)))
   }
 
   static func configuration(_ path: String, _ invocation: Invocation) throws -> JSONValue {

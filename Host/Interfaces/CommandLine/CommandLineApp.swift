@@ -9,7 +9,8 @@ package struct CommandLineApp: Sendable {
 
   /// Every command there is, in the order of help.
   package static let commands: [Command] =
-    [ServeCommand.serve] + PluginCommands.all + AutomationCommands.all + QuarantineCommands.all
+    [ServeCommand.serve] + PluginCommands.all + SigningCommands.all + [DevCommand.dev, TestCommand.test]
+    + AutomationCommands.all + QuarantineCommands.all
     + KeyCommands.all
     + AuditCommands.all + HostCommands.all
 

@@ -11,6 +11,7 @@ package struct CommandLineServices: Sendable {
   package var digests: any Digests
   package var inspector: any PluginInspector
   package var sealer: any PluginSealing
+  package var author: AuthorServices
   /// Made at the first request, so that commands that call nobody start no client.
   package var transport: @Sendable () throws(Problem) -> any HTTPTransport
   /// The step PLAN without a host: a manifest and a configuration against an empty system. Returns what the
@@ -31,6 +32,7 @@ package struct CommandLineServices: Sendable {
   package init(
     terminal: any Terminal, files: any LocalFiles, environment: [String: String], version: VersionFacts,
     digests: any Digests, inspector: any PluginInspector, sealer: any PluginSealing,
+    author: AuthorServices,
     transport: @escaping @Sendable () throws(Problem) -> any HTTPTransport,
     plan: @escaping @Sendable (Manifest, [UInt8]) throws(Problem) -> [String],
     openKeys: @escaping @Sendable (_ home: String) throws(Problem) -> any KeyStore,
@@ -47,6 +49,7 @@ package struct CommandLineServices: Sendable {
     self.digests = digests
     self.inspector = inspector
     self.sealer = sealer
+    self.author = author
     self.transport = transport
     self.plan = plan
     self.openKeys = openKeys
