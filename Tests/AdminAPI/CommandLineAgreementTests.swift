@@ -135,6 +135,25 @@ private struct NoSealer: PluginSealing {
   }
 }
 
+extension AuthorServices {
+  /// For commands that sign, build and start nothing.
+  fileprivate static let none = AuthorServices(
+    signer: NoSigner(), signatures: WeakSignatures(), schemas: OpenSchemas(), workshop: NoWorkshop())
+}
+
+private struct NoSigner: PluginSigning {
+  func sign(
+    path: String, output: String, privateKey: [UInt8], at time: Timestamp
+  ) throws(Problem) -> SigningReport { throw Problem(500, "test.none", "None.") }
+}
+
+private struct NoWorkshop: Workshop {
+  func open() throws(FileFailure) -> any WorkshopEvents { throw FileFailure("None.") }
+  func makeTemporaryFolder() throws(FileFailure) -> String { throw FileFailure("None.") }
+  func removeFolder(_ path: String) {}
+  var councilProgram: String { "" }
+}
+
 private final class TextTerminal: Terminal {
   let output = Mutex("")
   let errors = Mutex("")

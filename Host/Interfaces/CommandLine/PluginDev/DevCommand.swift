@@ -101,6 +101,7 @@ final class DevLoop {
   }
 
   func run() throws {
+    saved = .now
     try startBuild()
     while true {
       switch events.next(within: .seconds(3600)) {

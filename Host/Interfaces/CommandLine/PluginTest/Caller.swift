@@ -3,7 +3,7 @@ import Kernel
 import Synchronization
 
 /// What is wrong with the answer to one call, or with none.
-struct Finding: Sendable {
+struct Finding: Error {
   enum Kind: String, Sendable {
     /// No answer: the connection ended without one.
     case lost
@@ -30,6 +30,7 @@ final class Caller: Sendable {
   private let transport: any HTTPTransport
   private let maker: CallMaker
   private let count = Atomic<Int>(0)
+  private let answered = Mutex((byClass: [Int: Int](), succeeded: Set<Int>()))
 
   init(url: String, key: String, transport: any HTTPTransport, maker: CallMaker) {
     self.url = url
@@ -41,6 +42,17 @@ final class Caller: Sendable {
   /// How many calls were sent.
   var calls: Int { count.load(ordering: .relaxed) }
 
+  /// `2xx 12, 4xx 3`: what came since the last time this was asked.
+  func takeTally() -> String {
+    answered.withLock { answered in
+      defer { answered.byClass = [:] }
+      return answered.byClass.sorted { $0.key < $1.key }.map { "\($0.key)xx \($0.value)" }.joined(separator: ", ")
+    }
+  }
+
+  /// Routes that answered 2xx.
+  var succeeded: Set<Int> { answered.withLock { $0.succeeded } }
+
   func send(
     _ call: PluginCall, within limit: Duration = Caller.patience
   ) -> Result<IncomingAnswer, TransportFailure> {
@@ -50,9 +62,14 @@ final class Caller: Sendable {
     let request = OutgoingRequest(
       call.method, url + call.target, headers: headers, body: call.body.map { .bytes($0) } ?? .none,
       timeout: limit)
-    do throws(TransportFailure) { return .success(try transport.send(request)) } catch {
-      return .failure(error)
-    }
+    do throws(TransportFailure) {
+      let answer = try transport.send(request)
+      answered.withLock { answered in
+        answered.byClass[answer.status / 100, default: 0] += 1
+        if answer.status / 100 == 2 { answered.succeeded.insert(call.route) }
+      }
+      return .success(answer)
+    } catch { return .failure(error) }
   }
 
   /// Sends one and says what is wrong with what came of it.

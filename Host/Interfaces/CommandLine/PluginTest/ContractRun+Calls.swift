@@ -27,8 +27,16 @@ extension ContractRun {
       try listen(.zero)
       round += 1
     } while late == nil && Instant.now < end && round * manifest.routes.count < most
-    result.detail = "\(round) round(s) of \(manifest.routes.count) route(s)"
+    result.detail = "\(round) round(s) of \(manifest.routes.count) route(s): \(caller.takeTally())"
+    if valid, late == nil { noteRefusals() }
     return late
+  }
+
+  /// A route that refuses every call that was made for it was hardly tested.
+  private func noteRefusals() {
+    for (number, route) in manifest.routes.enumerated() where !caller.succeeded.contains(number) {
+      note("\(route.operation): no call that was made for it was answered 2xx")
+    }
   }
 
   /// Bodies and parameters at and beyond what the host takes.
@@ -114,12 +122,13 @@ extension ContractRun {
       try routes.map { number in
         let call = maker.fixed(number, round: round, seed: seed)
         switch caller.send(call) {
-        case .success(let answer): return "\(answer.status) \(Hex.encode(answer.body))"
-        case .failure(let failure):
-          if case .unreachable(let why) = failure {
-            throw CommandFailure.unreachable("\(why), after: \(call.curl())")
-          }
-          return "\(failure)"
+        case .success(let answer):
+          // A deadline for each call to find out nothing.
+          if let finding = caller.judge(call, answer), finding.kind == .late { throw finding }
+          return "\(answer.status) \(Hex.encode(answer.body))"
+        case .failure(.unreachable(let why)):
+          throw Finding(kind: .lost, text: "the connection ended without an answer (\(why))", call: call)
+        case .failure(let failure): return "\(failure)"
         }
       }
     }

@@ -19,11 +19,11 @@ extension ContractRun {
 
   /// Many threads call until `end`, while `work` runs on this one. Gives the first thing that any of them found.
   private func crowd(
-    _ check: Int, end: Instant, most: Int, _ call: @escaping @Sendable (Caller, PluginCall) -> Finding?,
+    _ check: Int, by other: Caller? = nil, end: Instant, most: Int, _ call: @escaping @Sendable (Caller, PluginCall) -> Finding?,
     work: () throws -> Void = {}
   ) throws -> Finding? {
     let crowd = Crowd(ContractRun.callers)
-    let (caller, maker, seed, routes) = (caller, maker, seed, manifest.routes.count)
+    let (caller, maker, seed, routes) = (other ?? caller, maker, seed, manifest.routes.count)
     let threads = (0..<ContractRun.callers).map { thread in
       OSThread("call-\(thread)", stackBytes: 1 << 20) {
         var round = 0
@@ -64,7 +64,6 @@ extension ContractRun {
 
   /// Callers that leave before their answer: the plugin is told, and everything goes on.
   func cancelling(_ result: inout CheckResult) throws -> Finding? {
-    let left = Atomic<Int>(0)
     let finding = try crowd(5, end: end(10), most: mostCalls(10)) { caller, call in
       var random = SeededNumbers(UInt64(call.target.utf8.count), caller.calls)
       switch caller.send(call, within: .milliseconds(random.pick([1, 2, 5, 20]))) {
@@ -78,20 +77,30 @@ extension ContractRun {
       case .failure: return nil
       }
     }
-    _ = left
     if let finding { return finding }
-    let deadline = Instant.now + .seconds(10)
-    while true {
-      let inside = try host.client.call(.showAutomation, [manifest.id])["requests_inside"]?.integer ?? 0
-      if inside == 0 { break }
-      guard Instant.now < deadline else {
-        throw Problem(
-          500, "plugin.cancel", "\(inside) call(s) whose callers left are still inside after 10 s.")
-      }
-      try listen(.milliseconds(50))
+    if let inside = try emptied(host) {
+      throw Problem(500, "plugin.cancel", "\(inside), and their callers have left.")
     }
     result.detail = "no call stays behind"
     return nil
+  }
+
+  /// Deadlines that pass while handlers work: what they answer then is too late, and harms nobody.
+  func deadline(_ result: inout CheckResult) throws -> Finding? {
+    try inAnotherHost(deadlineMilliseconds: 1) { host, caller in
+      try load(host)
+      let late = LateCalls()
+      let finding = try crowd(8, by: caller, end: end(5), most: mostCalls(5)) { caller, call in
+        guard let finding = caller.check(call) else { return nil }
+        guard finding.kind == .late else { return finding }
+        late.add()
+        return nil
+      }
+      if let finding { return finding }
+      if let inside = try emptied(host) { throw Problem(500, "plugin.deadline", "\(inside), past their deadline.") }
+      result.detail = "\(late.count) call(s) met a deadline of 1 ms; none stays behind"
+      return nil
+    }
   }
 
   /// Reloads under calls: each is answered by one generation or the other, and the old ones stop.
@@ -134,4 +143,11 @@ extension ContractRun {
     result.detail = "\(times) time(s)"
     return caller.check(maker.valid(0, &random))
   }
+}
+
+/// Counts on any thread.
+private final class LateCalls: Sendable {
+  private let number = Atomic<Int>(0)
+  func add() { number.add(1, ordering: .relaxed) }
+  var count: Int { number.load(ordering: .relaxed) }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// that host; calls that run at once have threads of their own.
 final class ContractRun {
   /// Of a route that names none, in the host of a test.
-  private static let deadlineMilliseconds = 3000
+  static let deadlineMilliseconds = 3000
   private static let maxBodyBytes = 1 << 20
   /// A run uses a port for each call, which the system keeps for a minute.
   private static let maxCallsPerSecond = 600
@@ -27,6 +27,7 @@ final class ContractRun {
   /// How the host ended; nil while it runs.
   private(set) var ending: Int32?
   private var isLost = false
+  private var others = 0
 
   init(
     _ invocation: Invocation, _ events: any WorkshopEvents, folder: String, file: String, manifest: Manifest,
@@ -44,17 +45,18 @@ final class ContractRun {
     report = TestReport(
       file: file, plugin: manifest.id, version: manifest.version, seed: seed, notes: maker.notes)
     try invocation.services.files.makeFolder(folder + "/first")
-    host = try PrivateHost(events, invocation, folder: folder + "/first", settings: ContractRun.settings)
+    host = try PrivateHost(events, invocation, folder: folder + "/first", settings: ContractRun.settings())
     caller = try ContractRun.caller(host, maker, invocation)
   }
 
-  private static let settings = """
+  private static func settings(deadlineMilliseconds: Int = deadlineMilliseconds) -> String {
+    """
     limits: {requests: 1000000000, anonymous_requests: 1000000000}
     routes: {deadline_ms: \(deadlineMilliseconds), max_body_bytes: \(maxBodyBytes)}
     plugins: {kept_generations: 2, max_draining: 100, drain_timeout_ms: 10000}
     audit: {kept_segments: 2}
-    log: {level: warning}
     """
+  }
 
   private static func caller(_ host: PrivateHost, _ maker: CallMaker, _ invocation: Invocation) throws
     -> Caller
@@ -77,6 +79,7 @@ final class ContractRun {
     try check("answers") { try self.sequence(&$0, share: 20, valid: true) }
     try check("fuzz") { try self.sequence(&$0, share: 30, valid: false) }
     try check("limits") { try self.sizes(&$0) }
+    try check("deadline") { try self.deadline(&$0) }
     try check("concurrency") { try self.concurrency(&$0) }
     try check("cancel") { try self.cancelling(&$0) }
     try check("drain") { try self.draining(&$0) }
@@ -95,13 +98,13 @@ final class ContractRun {
     }
     let (began, calls) = (Instant.now, caller.calls)
     do {
-      if let finding = try body(&result) {
-        result.state = .fail
-        result.detail = finding.text
-        result.reproduce = finding.call.curl()
-        if finding.kind == .lost { describeLoss(&result) }
-      }
-    } catch let interrupted as Interrupted { throw interrupted } catch {
+      if let finding = try body(&result) { throw finding }
+    } catch let interrupted as Interrupted { throw interrupted } catch let finding as Finding {
+      result.state = .fail
+      result.detail = finding.text
+      result.reproduce = finding.call.curl()
+      if finding.kind == .lost { describeLoss(&result) }
+    } catch {
       let failure = Failure(error)
       result.state = .fail
       result.detail =
@@ -134,6 +137,8 @@ final class ContractRun {
     }
   }
 
+  func note(_ text: String) { report.notes.append(text) }
+
   /// How long a check of so many percent of the time may take.
   func end(_ share: Int) -> Instant { .now + .milliseconds(seconds * share * 10) }
   func mostCalls(_ share: Int) -> Int { max(20, seconds * share * ContractRun.maxCallsPerSecond / 100) }
@@ -146,6 +151,17 @@ final class ContractRun {
     if let config { members["config"] = config }
     return try host.client.call(
       .loadAutomation, query: again ? [("replace", "true")] : [], body: .bytes(JSON.encode(members)))
+  }
+
+  /// Waits until no call is inside the plugin; says how many stay.
+  func emptied(_ host: PrivateHost) throws -> String? {
+    let deadline = Instant.now + .seconds(10)
+    while true {
+      let inside = try host.client.call(.showAutomation, [manifest.id])["requests_inside"]?.integer ?? 0
+      if inside == 0 { return nil }
+      guard Instant.now < deadline else { return "\(inside) call(s) are still inside the plugin after 10 s" }
+      try listen(.milliseconds(50))
+    }
   }
 
   /// Waits until no generation drains; says which one does not stop.
@@ -166,10 +182,14 @@ final class ContractRun {
   }
 
   /// A second host with an empty home, for as long as `body` runs.
-  func inAnotherHost<Value>(_ body: (PrivateHost, Caller) throws -> Value) throws -> Value {
-    let place = folder + "/second"
+  func inAnotherHost<Value>(
+    deadlineMilliseconds: Int = deadlineMilliseconds, _ body: (PrivateHost, Caller) throws -> Value
+  ) throws -> Value {
+    others += 1
+    let place = "\(folder)/other-\(others)"
     try invocation.services.files.makeFolder(place)
-    let other = try PrivateHost(events, invocation, folder: place, settings: ContractRun.settings)
+    let other = try PrivateHost(
+      events, invocation, folder: place, settings: ContractRun.settings(deadlineMilliseconds: deadlineMilliseconds))
     defer { events.terminate(other.program) }
     return try body(other, try ContractRun.caller(other, maker, invocation))
   }

@@ -22,6 +22,11 @@ struct PluginCall: Sendable {
         text += " --data-binary @BODY  # \(body.count) bytes: the seed makes them again"
       }
     }
+    // A shell takes it, a reader does not.
+    if target.utf8.count > 1000 {
+      return text
+        + " 'http://127.0.0.1:8080\(target.prefix(60))…'  # \(target.utf8.count) bytes: the seed makes them again"
+    }
     return text + " 'http://127.0.0.1:8080\(target.replacing("'", with: "%27"))'"
   }
 }
