@@ -34,7 +34,7 @@ import Testing
     (wrong: "CRASHES_ON_LONG", check: "answers", detail: "signal SEGV"),
     (wrong: "WRONG_SHAPE", check: "answers", detail: "breaks the declared schema at \"/count\""),
     (wrong: "HANGS", check: "answers", detail: "504 handler.timeout"),
-    (wrong: "NEVER_ANSWERS", check: "answers", detail: "504 handler.timeout"),
+    (wrong: "NEVER_ANSWERS", check: "state", detail: "504 handler.timeout"),
     (wrong: "FAILS", check: "answers", detail: "500 plugin.failed"),
     (wrong: "LEAKS_STATE", check: "state", detail: "goes on where the one before was"),
   ])

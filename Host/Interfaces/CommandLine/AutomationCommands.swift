@@ -103,6 +103,7 @@ enum AutomationCommands {
         "title     \(Table.printable(document.cell("title")))",
         "version   \(Table.printable(document.cell("version")))",
         "sha256    \(document.cell("sha256"))", "source    \(Table.printable(document.cell("source")))",
+        "signed    \(signer(document["signature"]))",
         "records   \(document.cell("records"))", "",
       ]
       var routes = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
@@ -119,6 +120,13 @@ enum AutomationCommands {
       lines.append(generations.text(style) { $0 == 1 ? style.state($1) : $1 })
       return lines.joined(separator: "\n")
     }
+  }
+
+  /// `ci (key …, at …)`: the name that the host's configuration gives the key.
+  private static func signer(_ signature: JSONValue?) -> String {
+    guard let signature, signature.object != nil else { return "no" }
+    let name = signature["signer"]?.string ?? "a key that the host does not trust"
+    return Table.printable("\(name) (key \(signature.cell("key_id")), at \(signature.cell("signed_at")))")
   }
 
   // MARK: Changing
