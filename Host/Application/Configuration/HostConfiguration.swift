@@ -52,6 +52,13 @@ package struct HostConfiguration: Sendable, Equatable {
   package var auditKeptSegments = 0
   package var auditAdmitWaitMilliseconds = 2000
 
+  package var crashes = 2
+  package var crashWindowMilliseconds = 60_000
+  package var retainedGenerations = 500
+  package var restartMaxMilliseconds = 30_000
+  package var bootTimeoutMilliseconds = 60_000
+  package var handOverIdleMilliseconds = 30_000
+
   package var logLevel = LogLevel.info
 
   package init() {}

@@ -175,6 +175,24 @@ extension Setting {
       "audit.admit_wait_ms", .number(0...10_000, \.auditAdmitWaitMilliseconds),
       "How long a request waits for room: then 503."),
 
+    .init(
+      "supervisor.crashes", .number(1...1000, \.crashes),
+      "Crashes of one generation within supervisor.crash_window_ms after which the one before it serves, or none."),
+    .init(
+      "supervisor.crash_window_ms", .number(milliseconds, \.crashWindowMilliseconds), "See supervisor.crashes."),
+    .init(
+      "supervisor.retained_generations", .number(1...1_000_000, \.retainedGenerations),
+      "Stopped generations that stay mapped: beyond this, a fresh host takes over."),
+    .init(
+      "supervisor.restart_max_ms", .number(100...3_600_000, \.restartMaxMilliseconds),
+      "The longest pause before a host that dies early without a culprit is started again."),
+    .init(
+      "supervisor.boot_timeout_ms", .number(1000...3_600_000, \.bootTimeoutMilliseconds),
+      "For a host to get ready: then it is killed."),
+    .init(
+      "supervisor.hand_over_idle_ms", .number(0...3_600_000, \.handOverIdleMilliseconds),
+      "How long a host that was replaced keeps connections open that are quiet."),
+
     .init("log.level", .level(\.logLevel), LogLevel.allCases.map(\.name).joined(separator: ", ") + "."),
   ]
 

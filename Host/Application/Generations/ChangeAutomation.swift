@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import Kernel
 
 /// Loads, reloads, rolls back and unloads automations: the life of a generation, DESIGN section 6.
@@ -119,7 +119,7 @@ package final class ChangeAutomation: Sendable {
     let known = if case .reload(let id) = request.intent { id } else { nil as String? }
     var config = request.config
     if let known {
-      let current = try active(known).configBytes
+      let current = Array(try stored(known).config.utf8)
       config = config ?? current
     }
     let candidate = try inspect(incoming, request.expectedSHA256, config, &clock)
@@ -131,7 +131,7 @@ package final class ChangeAutomation: Sendable {
 
   /// Goes back to the generation before the active one, or to `number`: its file is loaded again, as a new generation.
   package func rollBack(_ id: String, to number: Int? = nil) throws(Problem) -> ChangeReport {
-    let current = try active(id).record
+    let current = try stored(id)
     let earlier = try ports.catalog.generations(of: id).first { record in
       if let number {
         record.number == number
@@ -157,7 +157,7 @@ package final class ChangeAutomation: Sendable {
   package func unload(_ id: String) throws(Problem) -> ChangeReport {
     var clock = StepClock()
     return try inTurn(id) { () throws(Problem) in
-      let generation = try active(id)
+      guard let generation = automations.live(id)?.generation else { return try giveUp(id, &clock) }
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
       drain.drain(retired)
@@ -167,16 +167,53 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
+  /// An automation that is stored as active and does not serve is no longer active.
+  private func giveUp(_ id: String, _ clock: inout StepClock) throws(Problem) -> ChangeReport {
+    let record = try stored(id)
+    try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
+    _ = automations.swap(in: [], out: [id])
+    return ChangeReport(
+      automation: id, generation: record.number, previous: nil, version: record.version, sha256: record.sha256,
+      routes: 0, migration: [], draining: false, stepsMilliseconds: clock.milliseconds,
+      totalMilliseconds: clock.total)
+  }
+
+  /// What becomes of an active generation at a start, given the earlier ones, newest first.
+  package typealias Judge = (GenerationRecord, [GenerationRecord]) -> CrashPolicy.Decision
+
   /// Brings the stored active set back. An automation whose active generation fails gets the newest earlier
-  /// one that works; one that has none is left out. Never throws for one automation's sake.
-  package func restore() throws(Problem) {
-    ports.files.removeIncoming()
+  /// one that works; one that has none is left out. One that crashed before gets what `judge` says. Never throws for one
+  /// automation's sake.
+  package func restore(_ judge: Judge = { active, _ in .boot(active.number) }) throws(Problem) {
     for record in try ports.catalog.activeSet() {
       let id = record.automation
       let earlier = try ports.catalog.generations(of: id).filter { $0.number < record.number }
-      let candidates = [record] + earlier
-      if !candidates.contains(where: { comesBack($0, insteadOf: record) }) { automations.miss(id) }
+      switch judge(record, earlier) {
+      case .boot(record.number):
+        let candidates = [record] + earlier
+        if !candidates.contains(where: { comesBack($0, insteadOf: record) }) { automations.miss(id, .failed) }
+      case .boot(let number):
+        ports.log.log(
+          .error, "generations",
+          "generation \(record.number) of '\(id)' crashed too often: generation \(number) stands in for it",
+          ["automation": .string(id), "generation": .integer(Int64(number))])
+        let substitute = earlier.first { $0.number == number }
+        if !(substitute.map { standsIn($0) } ?? false) { automations.miss(id, .crashed) }
+      case .leaveOut:
+        ports.log.log(
+          .critical, "generations", "'\(id)' crashed too often and is left out until an admin changes it",
+          ["automation": .string(id), "generation": .integer(Int64(record.number))])
+        automations.miss(id, .crashed)
+      }
     }
+  }
+
+  /// Files of uploads that never became a generation. Not while another host may receive some.
+  package func removeIncoming() { ports.files.removeIncoming() }
+
+  /// What is stored as active stays: the next start decides anew.
+  private func standsIn(_ candidate: GenerationRecord) -> Bool {
+    comesBack(candidate, insteadOf: candidate)
   }
 
   private func comesBack(_ candidate: GenerationRecord, insteadOf record: GenerationRecord) -> Bool {
@@ -372,11 +409,15 @@ package final class ChangeAutomation: Sendable {
     return try body()
   }
 
-  private func active(_ id: String) throws(Problem) -> Generation {
-    guard let automation = automations.live(id) else {
-      throw Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
+  /// The generation that serves, or, for an automation that should serve and does not, the one that should.
+  package func stored(_ id: String) throws(Problem) -> GenerationRecord {
+    if let live = automations.live(id) { return live.generation.record }
+    if automations.unavailable[id] != nil,
+      let record = try ports.catalog.activeSet().first(where: { $0.automation == id })
+    {
+      return record
     }
-    return automation.generation
+    throw Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
   }
 
   private func report(

@@ -78,7 +78,9 @@ package struct StartGeneration: Sendable {
       config: generation.configBytes,
       services: PluginServices(
         automation: generation.manifest.id, generation: generation.record.number,
-        records: generation.records, log: log))
+        records: generation.records, log: log, routes: generation.manifest.routes.map { route in
+          "\(route.method.rawValue) /\(generation.manifest.id)\(route.path)"
+        }))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {

@@ -4,13 +4,29 @@ import Kernel
 /// The folder that holds everything a host keeps. One host at a time has it.
 struct HomeFolder {
   let path: String
-  private let lock: Int32
+  /// Locked for as long as this descriptor, or a copy of it in another process, is open.
+  let lock: Int32
+
+  /// A folder that the supervisor has taken for its hosts.
+  static func inherited(_ path: String) throws(Problem) -> HomeFolder {
+    HomeFolder(path: try make(path), lock: -1)
+  }
+
+  /// How long to wait for hosts that die with a supervisor that was killed.
+  private static let patience = Duration.seconds(1)
 
   /// Makes the folder, readable by its owner alone, and takes it. Throws `home.in_use` when another host has it.
   static func open(_ path: String) throws(Problem) -> HomeFolder {
     let absolute = try make(path)
     let lock = unsafe Glibc.open(absolute + "/host.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+    let deadline = Instant.now + patience
+    var isLocked = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0
+    while !isLocked, lock >= 0, errno == EWOULDBLOCK, Instant.now < deadline {
+      usleep(5000)
+      isLocked = flock(lock, LOCK_EX | LOCK_NB) == 0
+    }
+    guard isLocked else {
+      if lock >= 0 { close(lock) }
       throw Problem(
         409, "home.in_use",
         "Another host uses \(absolute), or it cannot be written. Stop that host, or name another folder with --home."

@@ -21,6 +21,8 @@ enum Signals {
     return number
   }
 
+  static var processID: Int32 { getpid() }
+
   static func isReload(_ number: Int32) -> Bool { number == SIGHUP }
 
   static func name(_ number: Int32) -> String {
