@@ -1,4 +1,5 @@
-/* Crashes where its configuration says: {"at":"create","how":"segv"}; over HTTP, where it is asked to. */
+/* Crashes where its configuration says, {"at":"create","how":"segv","when":"/a/file/that/exists"}, and, over HTTP, where it
+ * is asked to. */
 #define CREATE create
 #define ACTIVATE activate
 #define STOP stop
@@ -8,7 +9,8 @@
   "{\"method\":\"GET\",\"path\":\"/" name "\",\"operation\":\"" name "\",\"scope\":\"reject:read\","           \
   "\"execution\":\"" execution "\"}"
 #define MANIFEST                                                                                             \
-  "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.http/1\"],\"routes\":["                       \
+  "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.http/1\"],\"config\":{\"type\":\"object\"},"          \
+  "\"routes\":["                                                                                             \
   ROUTE("fine", "inline") "," ROUTE("segv", "blocking") "," ROUTE("bus", "blocking") ","                      \
   ROUTE("ill", "blocking") "," ROUTE("abrt", "blocking") "," ROUTE("fpe", "blocking") ","                     \
   ROUTE("overflow", "blocking") "," ROUTE("exit", "blocking") "," ROUTE("thief", "blocking") ","              \
@@ -26,10 +28,14 @@
 
 #include "plugin.h"
 
-static char where[32], how[32];
+static char where[32], how[32], when[128];
 
 static volatile int *nowhere;
-static volatile int zero;
+static volatile int zero, number = 7;
+#ifdef OTHER
+/* The same code in another file. */
+__attribute__((used)) static const char other[] = "other";
+#endif
 
 static __attribute__((noinline)) int deep(volatile char *above) {
   volatile char here[4096];
@@ -53,14 +59,12 @@ static void *own_thread(void *argument) {
   return argument;
 }
 
-static void quietly(int number) { _exit(128 + number); }
-
 static void crash(const char *kind) {
   if (!strcmp(kind, "segv")) *nowhere = 1;
   if (!strcmp(kind, "bus")) on_bus();
   if (!strcmp(kind, "ill")) __builtin_trap();
   if (!strcmp(kind, "abrt")) abort();
-  if (!strcmp(kind, "fpe")) zero = 1 / zero;
+  if (!strcmp(kind, "fpe")) zero = number / zero;
   if (!strcmp(kind, "overflow")) deep(NULL);
   if (!strcmp(kind, "exit")) exit(3);
   if (!strcmp(kind, "jump")) ((void (*)(void))(uintptr_t)zero)();
@@ -85,17 +89,17 @@ static int is_host(void) {
 }
 
 static void at(const char *place) {
-  if (!strcmp(where, place) && is_host()) crash(how);
+  if (!strcmp(where, place) && is_host() && (!when[0] || access(when, F_OK) == 0)) crash(how);
 }
 
 static void member(council_view_v1 config, const char *name, char *out, size_t room) {
-  char text[256] = "", key[40];
+  char text[512] = "", key[40], value[128] = "";
   size_t length = config.len < sizeof text ? config.len : sizeof text - 1;
   memcpy(text, config.ptr, length);
   snprintf(key, sizeof key, "\"%s\":\"", name);
   const char *found = strstr(text, key);
-  out[0] = 0;
-  if (found) sscanf(found + strlen(key), "%31[a-z_]", out);
+  if (found) sscanf(found + strlen(key), "%127[^\"]", value);
+  snprintf(out, room, "%s", value);
 }
 
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {
@@ -103,6 +107,7 @@ static council_status create(const council_host_v1 *host, council_view_v1 config
   *self = NULL;
   member(config, "at", where, sizeof where);
   member(config, "how", how, sizeof how);
+  member(config, "when", when, sizeof when);
   at("create");
   return COUNCIL_OK;
 }

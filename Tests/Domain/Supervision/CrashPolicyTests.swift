@@ -120,7 +120,7 @@ struct CrashVerdictTests {
   ) -> CrashEvidence {
     let confession = CrashEvidence.Confession(
       signal: signal, address: 1, time: Timestamp(microseconds: 1), place: place, seen: seen,
-      frames: [("/lib/libc.so.6", 16)] + (module.map { [($0, 32)] } ?? []))
+      frames: [("/lib/libc.so.6", 16)] + (module.map { [($0, UInt64(32))] } ?? []))
     return CrashEvidence(
       ending: .signal(signal, name: "S"), confession: isWritten ? confession : nil, inside: inside,
       known: [Self.place("a", 3), Self.place("b", 4)])
