@@ -313,12 +313,18 @@ package final class ChangeAutomation: Sendable {
         try starter.start(plugin, record, manifest, planned)
       }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [automation]) }
-      drain.drain(retired)
-      // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set.
-      try clock.measure(.store) { () throws(Problem) in
-        try ports.catalog.activate([record])
-        try forgetOldest(of: manifest.id)
+      // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set. The old
+      // generation is stopped later: should it crash in that, the next start brings the new one.
+      do throws(Problem) {
+        try clock.measure(.store) { () throws(Problem) in
+          try ports.catalog.activate([record])
+          try forgetOldest(of: manifest.id)
+        }
+      } catch {
+        drain.drain(retired)
+        throw error
       }
+      drain.drain(retired)
       let quiet = try settle(retired, &clock)
       let report = report(
         automation.generation, previous: previous?.record.number, migration: planned.migration,

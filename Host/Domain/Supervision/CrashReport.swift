@@ -181,15 +181,27 @@ package struct CrashEvidence: Sendable {
     }
   }
 
+  /// One line a frame; a function that calls itself over and over gets one line and a count.
+  private static func text(_ frames: [(module: String, offset: UInt64)]) -> [String] {
+    var lines: [(text: String, count: Int)] = []
+    for frame in frames {
+      let offset = "0x" + String(frame.offset, radix: 16)
+      let text = frame.module.isEmpty ? offset : "\(frame.module)+\(offset)"
+      if lines.last?.text == text {
+        lines[lines.count - 1].count += 1
+      } else {
+        lines.append((text, 1))
+      }
+    }
+    return lines.map { $0.count == 1 ? $0.text : "\($0.text) × \($0.count)" }
+  }
+
   package func report(id: String, now: Timestamp, processID: Int, uptime: Duration) -> CrashReport {
     let verdict = verdict
     return CrashReport(
       id: id, time: confession?.time ?? now, cause: ending.text,
       address: confession.flatMap { $0.address == 0 ? nil : $0.address }, culprit: verdict?.culprit,
       basis: verdict?.basis, suspects: confession == nil ? inside : [],
-      frames: (confession?.frames ?? []).map { frame in
-        frame.module.isEmpty
-          ? "0x" + String(frame.offset, radix: 16) : "\(frame.module)+0x" + String(frame.offset, radix: 16)
-      }, processID: processID, uptimeMilliseconds: Int(uptime.nanoseconds / 1_000_000))
+      frames: CrashEvidence.text(confession?.frames ?? []), processID: processID, uptimeMilliseconds: Int(uptime.nanoseconds / 1_000_000))
   }
 }

@@ -63,28 +63,30 @@ enum Aside {
 
 extension Journal {
   /// Takes in every aside whose host is gone. Returns how many rows came; throws when the disk fails: what was not taken
-  /// in stays where it is.
-  func absorb(_ digests: any Digests, _ log: any LogSink) throws(AuditFileError) -> Int {
+  /// in stays where it is. `publish` is told what is on disk before the files of an aside go.
+  func absorb(
+    _ digests: any Digests, _ log: any LogSink, _ publish: (Durable) -> Void
+  ) throws(AuditFileError) -> Int {
     var rows = 0
     for name in try folder.names() where name.hasPrefix(Aside.prefix) {
       let aside = try folder.aside(name, creating: false)
       guard try aside.lock() else { continue }
-      rows += try absorb(name, aside, digests, log)
+      rows += try absorb(name, aside, digests, log, publish)
     }
     return rows
   }
 
   private func absorb(
-    _ name: String, _ aside: any AuditFolder, _ digests: any Digests, _ log: any LogSink
+    _ name: String, _ aside: any AuditFolder, _ digests: any Digests, _ log: any LogSink,
+    _ publish: (Durable) -> Void
   ) throws(AuditFileError) -> Int {
-    var details: [String: JSONValue] = [:]
     var fault: Problem?
     let opened: (journal: Journal, key: [UInt8], recovery: AuditRecovery)
     do throws(Problem) {
       opened = try Journal.open(aside, digests, limits: limits, now: .now)
     } catch {
       log.log(.critical, "audit", "an aside of the audit trail does not hold: \(error.detail)", ["aside": .string(name)])
-      return try refuse(name, error)
+      return try refuse(name, error, publish)
     }
     let key = opened.key
     var walk = ChainWalk(aside, digests.hmacSHA256Stream(key: key.span))
@@ -106,19 +108,23 @@ extension Journal {
     try take(frames)
     if let fault {
       log.log(.critical, "audit", "an aside of the audit trail does not hold: \(fault.detail)", ["aside": .string(name)])
-      return try refuse(name, fault)
+      return try refuse(name, fault, publish)
     }
-    details["rows"] = .integer(Int64(rows))
-    details["last_hash"] = .string(walk.chain.last.hex)
-    let row = Aside.frame(Aside.absorbed, name, details)
-    try take(row)
+    try take(
+      Aside.frame(
+        Aside.absorbed, name,
+        ["rows": .integer(Int64(rows)), "last_hash": .string(walk.chain.last.hex)]))
+    publish(durable)
     try folder.removeAside(name)
     return rows
   }
 
   /// The trail says that an aside was touched; its files stay to be looked at.
-  private func refuse(_ name: String, _ problem: Problem) throws(AuditFileError) -> Int {
+  private func refuse(
+    _ name: String, _ problem: Problem, _ publish: (Durable) -> Void
+  ) throws(AuditFileError) -> Int {
     try take(Aside.frame(Aside.broken, name, ["reason": .string(problem.detail)]))
+    publish(durable)
     try folder.keepBrokenAside(name)
     return 0
   }

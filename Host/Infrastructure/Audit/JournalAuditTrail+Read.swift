@@ -38,7 +38,9 @@ extension JournalAuditTrail {
     try expectTheTrail()
     let result: (rows: Int64, hash: Digest256, fault: ChainFault?)
     do {
-      result = try withDurable { durable throws(AuditFileError) in try walk(durable) }
+      // Listed first: an aside that is taken in from here on has its row in what is walked, or its folder in this list.
+      let asides = try folder.names()
+      result = try withDurable { durable throws(AuditFileError) in try walk(durable, asides) }
     } catch {
       throw JournalAuditTrail.unavailable(error)
     }
@@ -47,7 +49,7 @@ extension JournalAuditTrail {
   }
 
   private func walk(
-    _ durable: Journal.Durable
+    _ durable: Journal.Durable, _ asides: [String]
   ) throws(AuditFileError) -> (rows: Int64, hash: Digest256, fault: ChainFault?) {
     let key = key
     var walk = ChainWalk(folder, digests.hmacSHA256Stream(key: key.span))
@@ -67,7 +69,7 @@ extension JournalAuditTrail {
       let fault = ChainFault(seq: walk.seq + 1, reason: "rows up to \(durable.seq) are missing")
       return (walk.rows, walk.chain.last, fault)
     }
-    let there = try folder.names()
+    let there = try asides + folder.names()
     if let lost = walk.openAsides.sorted().first(where: { !there.contains($0) }) {
       let fault = ChainFault(seq: walk.seq, reason: "rows that were set aside in \(lost) are missing")
       return (walk.rows, walk.chain.last, fault)

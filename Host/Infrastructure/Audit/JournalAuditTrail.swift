@@ -332,9 +332,7 @@ extension JournalAuditTrail {
   }
 
   private func takeIn(_ journal: Journal) throws(AuditFileError) -> Int {
-    let rows = try journal.absorb(digests, log)
-    inbox.withLock { $0.durable = journal.durable }
-    return rows
+    try journal.absorb(digests, log) { durable in inbox.withLock { $0.durable = durable } }
   }
 
   private func setAside(

@@ -57,6 +57,8 @@ package final class Supervisor {
     var page: CrashPageFile
     var started: Instant
     var configuration: [UInt8]
+    /// Its end of the channel is closed: it ends, by itself or by force, and is not listened to.
+    var isMute = false
   }
 
   private let plan: Plan
@@ -88,7 +90,10 @@ package final class Supervisor {
       let ids = hosts.keys.sorted()
       let descriptors =
         [signals.descriptor]
-        + ids.flatMap { [hosts[$0]!.channel.descriptor, hosts[$0]!.process.descriptor] }
+        + ids.flatMap { id in
+          guard let host = hosts[id] else { return [Int32(-1), -1] }
+          return [host.isMute ? -1 : host.channel.descriptor, host.process.descriptor]
+        }
       let ready = SupervisorSystem.wait(for: descriptors, until: succession.deadline)
       if ready[0] { takeSignals() }
       for (place, id) in ids.enumerated() {
@@ -113,12 +118,20 @@ package final class Supervisor {
   }
 
   private func listen(to id: Succession.HostID) {
-    while let host = hosts[id], case .message(let bytes) = host.channel.receive(waits: false) {
-      guard let word = try? JSON.decode(HostWord.self, from: bytes) else {
-        log.write("error", "a host said what nobody understands")
-        continue
+    while let host = hosts[id] {
+      switch host.channel.receive(waits: false) {
+      case .nothing: return
+      case .closed:
+        // A plugin may have closed it; a host that nobody can talk to is none.
+        hosts[id]?.isMute = true
+        return host.process.kill()
+      case .message(let bytes):
+        guard let word = try? JSON.decode(HostWord.self, from: bytes) else {
+          log.write("error", "a host said what nobody understands")
+          continue
+        }
+        heard(word, from: id)
       }
-      heard(word, from: id)
     }
   }
 
