@@ -43,7 +43,8 @@ let package = Package(
       name: "CSimdJSON", path: "Host/Kernel/CSimdJSON",
       linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
     .target(
-      name: "Kernel", dependencies: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"], path: "Host/Kernel",
+      name: "Kernel", dependencies: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"],
+      path: "Host/Kernel",
       exclude: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"]),
 
     // MARK: Host/Domain: values and rules, no I/O, no clock
@@ -70,7 +71,8 @@ let package = Package(
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
     .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
-    adapter("PluginRuntime", on: "CElf", "CCouncil", "CCrashPage", "CPlugins", exclude: ["CPlugins", "README.md"]),
+    adapter(
+      "PluginRuntime", on: "CElf", "CCouncil", "CCrashPage", "CPlugins", exclude: ["CPlugins", "README.md"]),
     .target(name: "CSupervision", path: "\(infrastructure)/Supervision/CSupervision"),
     adapter("Supervision", on: "CCrashPage", "CSupervision", exclude: ["CSupervision"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
@@ -87,7 +89,8 @@ let package = Package(
       name: "council",
       dependencies: [
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
-        "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry", "Gateway",
+        "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
+        "Gateway",
         "AdminAPI",
         "CommandLineInterface",
       ],

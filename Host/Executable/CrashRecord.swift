@@ -23,9 +23,10 @@ final class CrashRecord: Sendable {
   func note(_ crashes: [CrashReport]) throws(Problem) {
     try store.note(crashes)
     link.noted(crashes)
-    for crash in crashes { log.log(.critical, "crashes", "a host before this one ended: \(crash.cause)", crash.json) }
-    let all = try store.crashes(of: nil)
-    let counted = Dictionary(all.map { ($0.culprit?.automation ?? "", 1) }, uniquingKeysWith: +)
+    for crash in crashes {
+      log.log(.critical, "crashes", "a host before this one ended: \(crash.cause)", crash.json)
+    }
+    let counted = try store.crashCounts()
     counts.withLock { $0 = counted }
   }
 
@@ -45,11 +46,7 @@ final class CrashRecord: Sendable {
 
   private func crashes(of automation: String?) -> [CrashPolicy.Crash] {
     do throws(Problem) {
-      return try store.crashes(of: automation).compactMap { crash in
-        crash.culprit.map {
-          CrashPolicy.Crash(time: crash.time, generation: $0.generation, sha256: $0.sha256)
-        }
-      }
+      return try store.crashTimes(of: automation)
     } catch {
       log.log(.error, "crashes", "the record of crashes cannot be read: \(error.detail)")
       return []

@@ -65,7 +65,9 @@ struct Duties {
       attempt("the audit trail stays here") { () throws(Problem) in
         try audit.moveAside()
         link.say(.yielded)
-      } failing: { link.say(.busy, cause: $0.detail) }
+      } failing: {
+        link.say(.busy, cause: $0.detail)
+      }
     case .goOn:
       attempt("the audit trail does not come back") { () throws(Problem) in try audit.moveBack() }
       handOver.failed(notice.cause ?? "the supervisor gave no reason")

@@ -29,7 +29,9 @@ struct HostProcess {
     let home = try HomeFolder.inherited(settings.home)
     let log = JSONLines(level: settings.logLevel)
     defer { log.close() }
-    if !isWatched { log.log(.error, "host", "there is no crash page: nobody will know who crashes this host") }
+    if !isWatched {
+      log.log(.error, "host", "there is no crash page: nobody will know who crashes this host")
+    }
 
     // What is kept.
     let digests = OpenSSLDigests()
@@ -75,7 +77,8 @@ struct HostProcess {
     drain.start()
     watch.start()
     if !link.begin.isStandby { change.removeIncoming() }
-    try change.restore(crashes.judge)
+    // A host of this supervisor has served, with these files: they need no probe.
+    try change.restore(isProbed: !link.begin.loadsPlugins, crashes.judge)
     if link.begin.loadsPlugins { load(change, automations, files, crashes, log) }
 
     // From here on, this host is the only one that may change anything.
@@ -113,7 +116,8 @@ struct HostProcess {
     health.isServing = true
     let keeper = KeyUseKeeper(keys: keys, log: log)
     keeper.start()
-    let housekeeping = Housekeeping(handOver, automations: automations, log: log, settings.retainedGenerations)
+    let housekeeping = Housekeeping(
+      handOver, automations: automations, log: log, settings.retainedGenerations)
     housekeeping.start()
     link.say(.serving)
     log.log(

@@ -27,7 +27,8 @@ enum SupervisorProcess {
 
   private static func reload(_ options: ServeOptions, _ inUse: [UInt8]) throws(Problem) -> Supervisor.Reload {
     guard let path = options.configFile else {
-      throw Problem(409, "config.none", "There is no configuration file to read again: it is named by --config.")
+      throw Problem(
+        409, "config.none", "There is no configuration file to read again: it is named by --config.")
     }
     let text = try ConfigurationFile.text(path)
     // What the command line sets stays, whatever the file says.

@@ -55,6 +55,31 @@ import Testing
     #expect(site.host.stop() == 0)
   }
 
+  @Test func aSwiftTrapIsOneOfThem() throws {
+    let source = Fixtures.file(
+      Array(
+        #"@_cdecl("trap_now") public func trap(_ n: Int32) { precondition([1].count > Int(n), "too many") }"#
+          .utf8),
+      "trap.swift")
+    let object = source + ".o"
+    let built = CouncilCommand(
+      shell:
+        #"swiftc -O -parse-as-library -c "$0" -o "$1" && dirname "$(dirname "$(readlink -f "$(command -v swiftc)")")""#,
+      [source, object])
+    try #require(built.code == 0, "\(built.said)")
+    let libraries = String(built.output.prefix { $0 != "\n" }) + "/lib/swift/linux"
+    let plugin = Fixtures.plugin(
+      "crashing", "-DSWIFT_TRAP '\(object)' -L'\(libraries)' -lswiftCore -Wl,-rpath,'\(libraries)'")
+    let site = try Site(load: [plugin])
+    for route in ["ill", "inline_ill"] {
+      try site.crash(route)
+      let crash = try #require(try site.crashes().first)
+      #expect(crash["route"]?.string == "GET /reject/" + route && crash["known_by"]?.string == "inside")
+      #expect(["SIGILL", "SIGTRAP"].contains(crash["cause"]?.string), "\(crash)")
+    }
+    #expect(site.host.stop() == 0)
+  }
+
   @Test(arguments: [
     ("thread", "SIGSEGV", "backtrace"), ("thief", "SIGSEGV", "only_suspect"),
     ("exit", "exit code 3", "only_suspect"),
@@ -74,7 +99,9 @@ import Testing
     let site = try Site("", load: [CrashTests.crasher, HostUnderTest.hello])
     let host = site.host
     #expect(try host.reload("reject", path: Fixtures.plugin("crashing", "-DOTHER")).status == 200)
-    func generation() throws -> Int64? { try host.admin("GET", "/automations/reject").json?["generation"]?.integer }
+    func generation() throws -> Int64? {
+      try host.admin("GET", "/automations/reject").json?["generation"]?.integer
+    }
     #expect(try generation() == 2)
     for expected: Int64 in [2, 1, 1] {
       try site.crash("segv")
@@ -155,7 +182,8 @@ import Testing
   @Test func manyCrashesCostTheOthersWhatWasOnItsWay() throws {
     let site = try Site(load: [CrashTests.crasher, HostUnderTest.hello])
     let clients = 4
-    let callers = Callers(clients, port: site.host.port, target: "/hello/x", key: site.key, pause: .milliseconds(2))
+    let callers = Callers(
+      clients, port: site.host.port, target: "/hello/x", key: site.key, pause: .milliseconds(2))
     var outages: [Int64] = []
     for round in 1...CrashTests.rounds {
       let connection = try #require(Connection(port: site.host.port))

@@ -24,7 +24,8 @@ import Testing
       #expect(tally.failureCount == 0, "\(tally.failures)")
       print("hand-overs: \(tally.answers) requests answered, \(tally.failureCount) failed")
     }
-    print("hand-overs: \(times.count), \(times[times.count / 2]) ms in the median, \(times.last ?? 0) ms at most")
+    print(
+      "hand-overs: \(times.count), \(times[times.count / 2]) ms in the median, \(times.last ?? 0) ms at most")
     // Every row of every host is in the one chain.
     #expect(System.eventually { !System.names(in: host.home + "/audit").contains { $0.hasPrefix("aside-") } })
     let verified = try host.admin("POST", "/audit/verify")
@@ -48,7 +49,7 @@ import Testing
     }
     let old = host.servingPID
     #expect(try host.admin("POST", "/host/upgrade").status == 200)
-    #expect(host.servingPID != old && System.lives(old))
+    #expect(host.successor(of: old) != nil && System.lives(old))
     let id = try #require(ended.split(separator: "_").dropFirst().first)
     #expect(try host.admin("DELETE", "/keys/\(id)").status == 200)
     System.pause(.milliseconds(600))
@@ -96,7 +97,11 @@ import Testing
     let folder = host.home + "/audit"
     let aside = try #require(System.names(in: folder).first { $0.hasPrefix("aside-") })
     // The row is on disk within a moment; then the old host is shot.
-    #expect(CouncilCommand(shell: #"for i in $(seq 200); do grep -q "$1" "$0"/*.jsonl && exit 0; sleep 0.05; done; exit 1"#, ["\(folder)/\(aside)", id]).code == 0)
+    #expect(
+      CouncilCommand(
+        shell: #"for i in $(seq 200); do grep -q "$1" "$0"/*.jsonl && exit 0; sleep 0.05; done; exit 1"#,
+        ["\(folder)/\(aside)", id]
+      ).code == 0)
     System.signal(old, SIGKILL)
     #expect(System.eventually { !System.names(in: folder).contains(aside) })
     let rows = try host.admin("GET", "/audit?limit=1000").json?["items"]?.array ?? []
@@ -113,7 +118,8 @@ import Testing
     let loaded = try host.admin(
       "POST", "/automations",
       body:
-        #"{"path":"\#(Fixtures.plugin("crashing"))","config":{"at":"activate","how":"segv","when":"\#(mark)"}}"#)
+        #"{"path":"\#(Fixtures.plugin("crashing"))","config":{"at":"activate","how":"segv","when":"\#(mark)"}}"#
+    )
     #expect(loaded.status == 201, "\(loaded.body)")
     let callers = Callers(2, port: host.port, target: "/hello/x", key: key, pause: .milliseconds(1))
     System.write("", to: mark)
@@ -131,7 +137,7 @@ import Testing
     #expect(System.eventually { (try? host.admin("GET", "/crashes"))?.json?["items"]?.array?.count == 3 })
     System.shell("rm '\(mark)'")
     #expect(host.command(["upgrade"]).code == 0)
-    #expect(host.servingPID != old)
+    #expect(host.successor(of: old) != nil)
     let tally = callers.stop()
     #expect(tally.failureCount == 0, "\(tally.failures)")
     #expect(host.stop() == 0)

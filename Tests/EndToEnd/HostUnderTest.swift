@@ -56,14 +56,18 @@ final class HostUnderTest: Sendable {
   static let hello = products + "/libHello.so"
 
   private static func ports(in log: String) -> (Int, Int)? {
-    guard let port = number("public_port", in: log), let admin = number("admin_port", in: log) else { return nil }
+    guard let port = number("public_port", in: log), let admin = number("admin_port", in: log) else {
+      return nil
+    }
     return (port, admin)
   }
 
   /// What the newest host said when it got ready.
   private static func number(_ name: String, in log: String) -> Int? {
     for line in log.split(separator: "\n").reversed() {
-      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready" else { continue }
+      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready" else {
+        continue
+      }
       return value[name]?.integer.map { Int($0) }
     }
     return nil

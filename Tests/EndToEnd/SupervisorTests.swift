@@ -15,7 +15,9 @@ import Testing
       #expect(host.successor(of: old) != nil)
     }
     let crashes = try host.admin("GET", "/crashes").json?["items"]?.array ?? []
-    #expect(crashes.count == 3 && crashes.allSatisfy { $0["cause"]?.string == "SIGKILL" && $0["automation"] == nil })
+    #expect(
+      crashes.count == 3 && crashes.allSatisfy { $0["cause"]?.string == "SIGKILL" && $0["automation"] == nil }
+    )
     #expect(host.stop() == 0)
   }
 
@@ -84,7 +86,8 @@ import Testing
     System.write("log:\n  level: info\nlimits:\n  requests: 7\npublic:\n  port: 1\n", to: file)
     host.process.signal(SIGHUP)
     #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
-    let plain = try host.admin("POST", "/keys", body: #"{"principal":"t","name":"t","scopes":["hello:read"]}"#)
+    let plain = try host.admin(
+      "POST", "/keys", body: #"{"principal":"t","name":"t","scopes":["hello:read"]}"#)
     let text = try #require(plain.json?["key"]?.string)
     let answer = try host.call("GET", "/hello/x", key: text)
     #expect(answer.headers["ratelimit-policy"] == #""default";q=7;w=60"#)

@@ -28,6 +28,9 @@
 
 #include "plugin.h"
 
+#ifdef SWIFT_TRAP
+extern void trap_now(int);
+#endif
 static char where[32], how[32], when[128];
 
 static volatile int *nowhere;
@@ -62,6 +65,9 @@ static void *own_thread(void *argument) {
 static void crash(const char *kind) {
   if (!strcmp(kind, "segv")) *nowhere = 1;
   if (!strcmp(kind, "bus")) on_bus();
+#ifdef SWIFT_TRAP
+  if (!strcmp(kind, "ill")) trap_now(number);
+#endif
   if (!strcmp(kind, "ill")) __builtin_trap();
   if (!strcmp(kind, "abrt")) abort();
   if (!strcmp(kind, "fpe")) zero = number / zero;

@@ -177,9 +177,11 @@ extension Setting {
 
     .init(
       "supervisor.crashes", .number(1...1000, \.crashes),
-      "Crashes of one generation within supervisor.crash_window_ms after which the one before it serves, or none."),
+      "Crashes of one generation within supervisor.crash_window_ms after which the one before it serves, or none."
+    ),
     .init(
-      "supervisor.crash_window_ms", .number(milliseconds, \.crashWindowMilliseconds), "See supervisor.crashes."),
+      "supervisor.crash_window_ms", .number(milliseconds, \.crashWindowMilliseconds),
+      "See supervisor.crashes."),
     .init(
       "supervisor.retained_generations", .number(1...1_000_000, \.retainedGenerations),
       "Stopped generations that stay mapped: beyond this, a fresh host takes over."),

@@ -173,7 +173,8 @@ package final class ChangeAutomation: Sendable {
     try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
     _ = automations.swap(in: [], out: [id])
     return ChangeReport(
-      automation: id, generation: record.number, previous: nil, version: record.version, sha256: record.sha256,
+      automation: id, generation: record.number, previous: nil, version: record.version,
+      sha256: record.sha256,
       routes: 0, migration: [], draining: false, stepsMilliseconds: clock.milliseconds,
       totalMilliseconds: clock.total)
   }
@@ -183,22 +184,27 @@ package final class ChangeAutomation: Sendable {
 
   /// Brings the stored active set back. An automation whose active generation fails gets the newest earlier
   /// one that works; one that has none is left out. One that crashed before gets what `judge` says. Never throws for one
-  /// automation's sake.
-  package func restore(_ judge: Judge = { active, _ in .boot(active.number) }) throws(Problem) {
+  /// automation's sake. `isProbed`: a host had these very files mapped a moment ago, so that no probe has to try them
+  /// again while clients wait.
+  package func restore(
+    isProbed: Bool = false, _ judge: Judge = { active, _ in .boot(active.number) }
+  ) throws(Problem) {
     for record in try ports.catalog.activeSet() {
       let id = record.automation
       let earlier = try ports.catalog.generations(of: id).filter { $0.number < record.number }
       switch judge(record, earlier) {
       case .boot(record.number):
         let candidates = [record] + earlier
-        if !candidates.contains(where: { comesBack($0, insteadOf: record) }) { automations.miss(id, .failed) }
+        if !candidates.contains(where: { comesBack($0, insteadOf: record, isProbed) }) {
+          automations.miss(id, .failed)
+        }
       case .boot(let number):
         ports.log.log(
           .error, "generations",
           "generation \(record.number) of '\(id)' crashed too often: generation \(number) stands in for it",
           ["automation": .string(id), "generation": .integer(Int64(number))])
         let substitute = earlier.first { $0.number == number }
-        if !(substitute.map { standsIn($0) } ?? false) { automations.miss(id, .crashed) }
+        if !(substitute.map { standsIn($0, isProbed) } ?? false) { automations.miss(id, .crashed) }
       case .leaveOut:
         ports.log.log(
           .critical, "generations", "'\(id)' crashed too often and is left out until an admin changes it",
@@ -212,13 +218,15 @@ package final class ChangeAutomation: Sendable {
   package func removeIncoming() { ports.files.removeIncoming() }
 
   /// What is stored as active stays: the next start decides anew.
-  private func standsIn(_ candidate: GenerationRecord) -> Bool {
-    comesBack(candidate, insteadOf: candidate)
+  private func standsIn(_ candidate: GenerationRecord, _ isProbed: Bool) -> Bool {
+    comesBack(candidate, insteadOf: candidate, isProbed)
   }
 
-  private func comesBack(_ candidate: GenerationRecord, insteadOf record: GenerationRecord) -> Bool {
+  private func comesBack(
+    _ candidate: GenerationRecord, insteadOf record: GenerationRecord, _ isProbed: Bool
+  ) -> Bool {
     do throws(Problem) {
-      let automation = try revive(candidate)
+      let automation = try revive(candidate, isProbed)
       _ = automations.swap(in: [automation])
       ports.log.log(.info, "generations", "restored", automation.generation.logFields)
       // What serves is what counts; a store that fails here is asked again at the next start.
@@ -246,22 +254,7 @@ package final class ChangeAutomation: Sendable {
     _ path: String, _ expectedSHA256: String?, _ config: [UInt8]?, quarantines: Bool = true,
     _ clock: inout StepClock
   ) throws(Problem) -> Candidate {
-    let facts = try clock.measure(.validate) { () throws(Problem) -> PluginFileFacts in
-      let facts = try ports.inspector.validate(path: path)
-      if let expectedSHA256, expectedSHA256.lowercased() != facts.sha256 {
-        throw Problem(
-          422, "plugin.file.hash_mismatch", "The file's SHA-256 is \(facts.sha256), not \(expectedSHA256).",
-          members: ["sha256": .string(facts.sha256)])
-      }
-      if let held = try ports.catalog.quarantined(facts.sha256) {
-        throw Problem(
-          409, "plugin.quarantined",
-          "This file is in quarantine since \(held.since.text) (\(held.code): \(held.detail)). "
-            + "An admin can release it: DELETE /admin/v1/quarantine/\(facts.sha256).",
-          members: ["sha256": .string(facts.sha256), "cause": .string(held.code)])
-      }
-      return facts
-    }
+    let facts = try validate(path, expectedSHA256, &clock)
     return try clock.measure(.probe) { () throws(Problem) -> Candidate in
       let manifestBytes: [UInt8]
       do throws(Problem) {
@@ -280,6 +273,27 @@ package final class ChangeAutomation: Sendable {
       }
       return Candidate(
         path: path, facts: facts, manifest: try Manifest.parse(manifestBytes), manifestBytes: manifestBytes)
+    }
+  }
+
+  private func validate(
+    _ path: String, _ expectedSHA256: String?, _ clock: inout StepClock
+  ) throws(Problem) -> PluginFileFacts {
+    try clock.measure(.validate) { () throws(Problem) -> PluginFileFacts in
+      let facts = try ports.inspector.validate(path: path)
+      if let expectedSHA256, expectedSHA256.lowercased() != facts.sha256 {
+        throw Problem(
+          422, "plugin.file.hash_mismatch", "The file's SHA-256 is \(facts.sha256), not \(expectedSHA256).",
+          members: ["sha256": .string(facts.sha256)])
+      }
+      if let held = try ports.catalog.quarantined(facts.sha256) {
+        throw Problem(
+          409, "plugin.quarantined",
+          "This file is in quarantine since \(held.since.text) (\(held.code): \(held.detail)). "
+            + "An admin can release it: DELETE /admin/v1/quarantine/\(facts.sha256).",
+          members: ["sha256": .string(facts.sha256), "cause": .string(held.code)])
+      }
+      return facts
     }
   }
 
@@ -367,19 +381,24 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
-  private func revive(_ record: GenerationRecord) throws(Problem) -> LiveAutomation {
+  private func revive(_ record: GenerationRecord, _ isProbed: Bool) throws(Problem) -> LiveAutomation {
     var clock = StepClock()
     let path = ports.files.absolute(record.file)
     let config = Array(record.config.utf8)
-    // It has served before: a slow disk at boot must not make it a danger.
-    let candidate = try inspect(path, record.sha256, config, quarantines: false, &clock)
-    guard candidate.manifest.id == record.automation else {
-      throw Problem(
-        422, "plugin.manifest.other_automation", "The file is a plugin of '\(candidate.manifest.id)'.")
+    var expected: [UInt8]?
+    if isProbed {
+      _ = try validate(path, record.sha256, &clock)
+    } else {
+      // It has served before: a slow disk at boot must not make it a danger.
+      expected = try inspect(path, record.sha256, config, quarantines: false, &clock).manifestBytes
     }
-    let planned = try plan(candidate.manifest, config: config)
-    let plugin = try starter.load(path, expecting: candidate.manifestBytes)
-    return try starter.start(plugin, record, candidate.manifest, planned)
+    let plugin = try starter.load(path, expecting: expected)
+    let manifest = try Manifest.parse(plugin.manifest)
+    guard manifest.id == record.automation else {
+      throw Problem(
+        422, "plugin.manifest.other_automation", "The file is a plugin of '\(manifest.id)'.")
+    }
+    return try starter.start(plugin, record, manifest, try plan(manifest, config: config))
   }
 
   /// DRAIN: waits a moment, so that a caller usually sees the end of it.

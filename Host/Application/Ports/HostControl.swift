@@ -24,5 +24,9 @@ package protocol CrashStore: AnyObject, Sendable {
   /// One that is known already is passed over.
   func note(_ crashes: [CrashReport]) throws(Problem)
   /// Newest first; of one automation, or of all, those without a culprit included.
-  func crashes(of automation: String?) throws(Problem) -> [CrashReport]
+  func crashes(of automation: String?, limit: Int) throws(Problem) -> [CrashReport]
+  /// What the crash policy asks of those with a culprit; of one automation, or of all.
+  func crashTimes(of automation: String?) throws(Problem) -> [CrashPolicy.Crash]
+  /// How many are kept, by automation; under "" those without a culprit.
+  func crashCounts() throws(Problem) -> [String: Int]
 }

@@ -167,7 +167,9 @@ package struct CrashEvidence: Sendable {
       if let seen = confession.seen { return (seen, "own_thread") }
       return nil
     }
-    guard let first = inside.first, inside.allSatisfy({ $0.automation == first.automation }) else { return nil }
+    guard let first = inside.first, inside.allSatisfy({ $0.automation == first.automation }) else {
+      return nil
+    }
     return (first, "only_suspect")
   }
 
@@ -202,6 +204,7 @@ package struct CrashEvidence: Sendable {
       id: id, time: confession?.time ?? now, cause: ending.text,
       address: confession.flatMap { $0.address == 0 ? nil : $0.address }, culprit: verdict?.culprit,
       basis: verdict?.basis, suspects: confession == nil ? inside : [],
-      frames: CrashEvidence.text(confession?.frames ?? []), processID: processID, uptimeMilliseconds: Int(uptime.nanoseconds / 1_000_000))
+      frames: CrashEvidence.text(confession?.frames ?? []), processID: processID,
+      uptimeMilliseconds: Int(uptime.nanoseconds / 1_000_000))
   }
 }

@@ -107,7 +107,9 @@ package struct Succession: Sendable {
 
   package mutating func requestHandOver(_ now: Instant) -> [Action] {
     guard let current, isServing, !isEnding, handOver == nil else {
-      return [.log("no hand-over now: \(isServing ? "one is under way, or the host ends" : "no host serves")")]
+      return [
+        .log("no hand-over now: \(isServing ? "one is under way, or the host ends" : "no host serves")")
+      ]
     }
     handOver = HandOver(phase: .freezing, successor: nil, deadline: now + limits.freeze)
     return [.tell(current, .freeze)]
@@ -268,7 +270,9 @@ package struct Succession: Sendable {
     leaving.append(old)
     var actions: [Action] = [.tell(old, .leave)]
     // Each holds memory: too many hand-overs in a row, and the oldest has to hurry.
-    if leaving.count > limits.leaving { actions.append(.tell(leaving[leaving.count - limits.leaving - 1], .drain)) }
+    if leaving.count > limits.leaving {
+      actions.append(.tell(leaving[leaving.count - limits.leaving - 1], .drain))
+    }
     return actions
   }
 

@@ -85,7 +85,9 @@ extension Journal {
     do throws(Problem) {
       opened = try Journal.open(aside, digests, limits: limits, now: .now)
     } catch {
-      log.log(.critical, "audit", "an aside of the audit trail does not hold: \(error.detail)", ["aside": .string(name)])
+      log.log(
+        .critical, "audit", "an aside of the audit trail does not hold: \(error.detail)",
+        ["aside": .string(name)])
       return try refuse(name, error, publish)
     }
     let key = opened.key
@@ -107,7 +109,9 @@ extension Journal {
     }
     try take(frames)
     if let fault {
-      log.log(.critical, "audit", "an aside of the audit trail does not hold: \(fault.detail)", ["aside": .string(name)])
+      log.log(
+        .critical, "audit", "an aside of the audit trail does not hold: \(fault.detail)",
+        ["aside": .string(name)])
       return try refuse(name, fault, publish)
     }
     try take(

@@ -209,7 +209,9 @@ extension JournalAuditTrail {
       if journal.hasPending { commit(journal) }
       if let move = inbox.withLock({ $0.move }) {
         let result: Result<Int, Problem>
-        do throws(Problem) { result = .success(try carryOut(move, &journal)) } catch { result = .failure(error) }
+        do throws(Problem) { result = .success(try carryOut(move, &journal)) } catch {
+          result = .failure(error)
+        }
         inbox.signal(all: true) { inbox in
           inbox.move = nil
           inbox.moved = result

@@ -32,9 +32,9 @@ extension AdminApplication {
       document["loaded"] = .string(live.record.loaded.text)
       document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
     }
-    let crashes = try ports.crashes?.crashes(of: id) ?? []
-    document["crash_count"] = .integer(Int64(crashes.count))
-    document["crashes"] = .array(crashes.prefix(20).map { .object($0.json) })
+    document["crash_count"] = .integer(Int64(try ports.crashes?.crashCounts()[id] ?? 0))
+    let crashes = try ports.crashes?.crashes(of: id, limit: 20) ?? []
+    document["crashes"] = .array(crashes.map { .object($0.json) })
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
     return AdminAnswer(document)
   }

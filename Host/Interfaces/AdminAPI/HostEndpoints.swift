@@ -57,9 +57,8 @@ extension AdminApplication {
   }
 
   func listCrashes() throws(Problem) -> AdminAnswer {
-    let crashes = try ports.crashes?.crashes(of: nil) ?? []
-    return AdminAnswer(
-      ["items": .array(crashes.prefix(limits.maxPage).map { .object($0.json) })] as JSONValue)
+    let crashes = try ports.crashes?.crashes(of: nil, limit: limits.maxPage) ?? []
+    return AdminAnswer(["items": .array(crashes.map { .object($0.json) })] as JSONValue)
   }
 
   // MARK: Log level, metrics

@@ -96,7 +96,8 @@ enum HostCommands {
       takesJSON: false, run: metrics),
     Command(
       words: ["upgrade"],
-      summary: "Hands over to a fresh host process, with the program and configuration of now; no request is lost.",
+      summary:
+        "Hands over to a fresh host process, with the program and configuration of now; no request is lost.",
       notes: ["When the fresh host does not get ready, the old one goes on, and the cause is printed."],
       endpoints: [.upgradeHost], run: upgrade),
     Command(

@@ -7,12 +7,18 @@ struct CrashPolicyTests {
     Timestamp(microseconds: 1_000_000_000_000 + Int64(seconds * 1_000_000))
   }
 
-  private static func generation(_ number: Int, file: String? = nil, loaded: Double = 0) -> CrashPolicy.Candidate {
+  private static func generation(_ number: Int, file: String? = nil, loaded: Double = 0)
+    -> CrashPolicy.Candidate
+  {
     CrashPolicy.Candidate(number: number, sha256: file ?? "file\(number)", loaded: time(loaded))
   }
 
-  private static func crashes(_ generation: Int, _ seconds: Double..., file: String? = nil) -> [CrashPolicy.Crash] {
-    seconds.map { CrashPolicy.Crash(time: time($0), generation: generation, sha256: file ?? "file\(generation)") }
+  private static func crashes(_ generation: Int, _ seconds: Double..., file: String? = nil) -> [CrashPolicy
+    .Crash]
+  {
+    seconds.map {
+      CrashPolicy.Crash(time: time($0), generation: generation, sha256: file ?? "file\(generation)")
+    }
   }
 
   private let policy = CrashPolicy(crashes: 2, window: .seconds(60))
@@ -110,8 +116,11 @@ struct RestartBackoffTests {
 }
 
 struct CrashVerdictTests {
-  private static func place(_ automation: String, _ generation: Int = 1, call: String = "handle") -> CrashPlace {
-    CrashPlace(automation: automation, generation: generation, sha256: "ab\(generation)\(automation)", call: call)
+  private static func place(_ automation: String, _ generation: Int = 1, call: String = "handle")
+    -> CrashPlace
+  {
+    CrashPlace(
+      automation: automation, generation: generation, sha256: "ab\(generation)\(automation)", call: call)
   }
 
   private func evidence(

@@ -148,7 +148,10 @@ struct SuccessionTests {
       run.pass(patience)
       #expect(logs(run.tick()) == [.kill(2)])
       #expect(logs(run.tick()).isEmpty, "it is killed once")
-      #expect(logs(run.end(2, .crashed(hasCulprit: false))) == [.tell(1, .goOn("the new host ended before it served"))])
+      #expect(
+        logs(run.end(2, .crashed(hasCulprit: false))) == [
+          .tell(1, .goOn("the new host ended before it served"))
+        ])
       #expect(run.succession.servingHost == 1)
     }
   }

@@ -121,7 +121,8 @@ package final class SQLiteControlStore: KeyStore, Catalog {
     ],
     [
       """
-      CREATE TABLE crashes(automation TEXT NOT NULL, time INTEGER NOT NULL, id TEXT NOT NULL, report TEXT NOT NULL, \
+      CREATE TABLE crashes(automation TEXT NOT NULL, time INTEGER NOT NULL, id TEXT NOT NULL, \
+      generation INTEGER NOT NULL, sha256 TEXT NOT NULL, report TEXT NOT NULL, \
       PRIMARY KEY(automation,time,id)) STRICT, WITHOUT ROWID
       """
     ],

@@ -58,7 +58,8 @@ private struct Reader {
   }
 
   private func place(of slot: ccrash_slot) -> CrashPlace? {
-    guard let call = CrashPage.Call(rawValue: UInt32(slot.inside & 0xFF)), var place = place(slot.inside >> 32, call)
+    guard let call = CrashPage.Call(rawValue: UInt32(slot.inside & 0xFF)),
+      var place = place(slot.inside >> 32, call)
     else { return nil }
     if call == .handle || call == .handleInline {
       place.route = routeName(UInt32(slot.inside >> 32), UInt32(slot.inside >> 8 & 0xFFFFFF))
@@ -77,7 +78,9 @@ private struct Reader {
 
   func inside() -> [CrashPlace] {
     (0..<UInt32(CCRASH_SLOTS)).compactMap { number in
-      guard let slot = unsafe ccrash_slot_at(page, number), unsafe slot.pointee.inside != 0 else { return nil }
+      guard let slot = unsafe ccrash_slot_at(page, number), unsafe slot.pointee.inside != 0 else {
+        return nil
+      }
       return unsafe place(of: slot.pointee)
     }
   }
