@@ -17,8 +17,7 @@ final class HostEvents: Sendable {
       var ends = 0
       while true {
         let signal = Signals.wait()
-        // The supervisor reads the configuration again.
-        if Signals.isReload(signal) { continue }
+        if Signals.isSupervisors(signal) { continue }
         ends += 1
         if ends > 1 { Signals.exitNow(1) }
         self.add(.end(Signals.name(signal)))

@@ -146,10 +146,7 @@ package final class Supervisor {
     case .serving:
       hasLoaded = true
       carryOut(succession.said(id, .serving, .now))
-      if succession.servingHost == id, let host = hosts[id] {
-        configuration = host.configuration
-        pending = nil
-      }
+      if succession.servingHost == id, let host = hosts[id] { serves(id, host) }
       SupervisorSystem.releaseMemory()
     case .frozen: carryOut(succession.said(id, .frozen, .now))
     case .busy: carryOut(succession.said(id, .busy(word.cause ?? "the host is busy"), .now))
@@ -158,6 +155,25 @@ package final class Supervisor {
       log.write("info", "a hand-over is asked for", ["cause": .string(word.cause ?? "")])
       carryOut(succession.said(id, .wantsHandOver(word.cause ?? ""), .now))
     }
+  }
+
+  private func serves(_ id: Succession.HostID, _ host: Host) {
+    configuration = host.configuration
+    tellCrashes(id)
+    // Read while the hand-over was under way already: it takes another one.
+    if let next = pending, next != configuration {
+      carryOut(succession.requestHandOver(.now))
+    } else {
+      pending = nil
+    }
+  }
+
+  /// Of crashes that no host has stored.
+  private func tellCrashes(_ id: Succession.HostID) {
+    guard !crashes.isEmpty else { return }
+    var notice = Notice(.crashed)
+    notice.crashes = crashes
+    tell(id, notice)
   }
 
   private func reap(_ id: Succession.HostID) {
@@ -172,29 +188,32 @@ package final class Supervisor {
       carryOut(succession.ended(id, .exited(code), .now))
       return
     }
-    let crash = report(host, ending)
+    let evidence = evidence(host, ending)
+    if ending == .exit(0), evidence.inside.isEmpty {
+      // Somebody told the host itself to end, and it did so in order.
+      log.write("warning", "a host ended by itself", ["pid": .integer(Int64(host.process.id))])
+      carryOut(succession.ended(id, .crashed(hasCulprit: false), .now))
+      return
+    }
+    let crash = evidence.report(
+      id: UUIDv7.make(), now: .now, processID: Int(host.process.id),
+      uptime: .nanoseconds(Instant.now - host.started))
     var fields = crash.json
     fields["pid"] = .integer(Int64(host.process.id))
     log.write("critical", "a host ended: \(crash.cause)", fields)
     crashes.append(crash)
     if crashes.count > Messages.maxCrashes { crashes.removeFirst() }
     carryOut(succession.ended(id, .crashed(hasCulprit: crash.culprit != nil), .now))
-    if let serving = succession.servingHost {
-      var notice = Notice(.crashed)
-      notice.crashes = crashes
-      tell(serving, notice)
-    }
+    if let serving = succession.servingHost { tellCrashes(serving) }
   }
 
-  private func report(_ host: Host, _ ending: ChildProcess.Ending) -> CrashReport {
+  private func evidence(_ host: Host, _ ending: ChildProcess.Ending) -> CrashEvidence {
     let known: CrashEvidence.Ending =
       switch ending {
       case .exit(let code): .exit(code)
       case .signal(let number): .signal(number, name: SupervisorSystem.signalName(number))
       }
-    return host.page.evidence(known).report(
-      id: UUIDv7.make(), now: .now, processID: Int(host.process.id),
-      uptime: .nanoseconds(Instant.now - host.started))
+    return host.page.evidence(known)
   }
 
   // MARK: The configuration
