@@ -84,7 +84,9 @@ struct HostSettings {
   }
 
   var routes: StartGeneration.Defaults {
-    .init(deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes)
+    .init(
+      deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes,
+      checksAnswers: values.checksAnswers)
   }
 
   private func http(_ listener: HostConfiguration.Listener) -> HTTPServerConfiguration {

@@ -8,7 +8,7 @@ public import CouncilPlugin
 /// #expect(created.status == 201)
 /// ```
 ///
-/// It does what the host does where an author can get it wrong: schemas of path, query and body are enforced, views die
+/// It does what the host does where an author can get it wrong: schemas of path, query, body and answer are enforced, views die
 /// when a handler returns (their memory is overwritten), writes from inline handlers are denied, a handler that
 /// does not answer is a 500. It does not check keys, scopes or limits. Its clock stands at the start of 2026 and moves
 /// by one millisecond per write; its ids count up. Calls may come from several threads at once.
@@ -165,6 +165,7 @@ extension FakeHost {
       if let problem = found.route.refusal(of: exchange) {
         _ = exchange.answer(problem)
       } else {
+        exchange.route = found.route
         plugin.handle(found.route.number, exchange, isInline: found.route.isInline)
       }
     }

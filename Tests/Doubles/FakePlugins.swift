@@ -47,7 +47,11 @@ package final class FakePlugins: PluginInspector, PluginLoader {
 }
 
 package final class FakePlugin: LoadedPlugin {
-  package enum Behaviour: Sendable { case answers, waits }
+  package enum Behaviour: Sendable {
+    case answers, waits
+    /// A status, a media type and a body.
+    case says(Int, String, String)
+  }
 
   private let file: FakePlugins.File
   private let calls = Mutex<[String]>([])
@@ -71,8 +75,15 @@ package final class FakePlugin: LoadedPlugin {
   package func handle(
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
-    if file.behaviour == .waits { return .pending }
+    if case .waits = file.behaviour { return .pending }
     _ = exchange.claim(exchange.handle)
+    if case .says(let status, let type, let body) = file.behaviour {
+      exchange.status = status
+      if !type.isEmpty { exchange.addHeader("Content-Type", type) }
+      exchange.addHeader("ETag", "\"1\"")
+      exchange.answerBody.append(body)
+      return .answered
+    }
     exchange.status = 200
     exchange.addHeader("Content-Type", "application/json")
     exchange.answerBody.append("{\"route\":")

@@ -28,10 +28,11 @@ import Testing
       #expect(answer.headers["content-type"] == "application/problem+json")
       #expect(answer.body.contains("\"code\":\"http.timeout\""))
       #expect(answer.body.hasSuffix("}"))
+      #expect(answer.headers["x-concluded"] == "yes" && answer.headers["date"] != nil)
       #expect(peer.receiveAll().isEmpty)
       #expect(eventually { server.connectionCount == 0 })
     }
-    #expect(application.seen.isEmpty)
+    #expect(application.seen == [.concluded(408), .finished(sent: true)])
   }
 
   @Test func aHeadThatKeepsDrippingIsAnswered408() throws {
@@ -65,7 +66,8 @@ import Testing
       #expect(try #require(peer.answer()).status == 200)
       #expect(!peer.hears(within: .milliseconds(300)))
       peer.send("GET /")
-      #expect(try #require(peer.answer()).status == 408)
+      let answer = try #require(peer.answer())
+      #expect(answer.status == 408 && answer.headers["x-concluded"] == "yes")
       #expect(peer.receiveAll().isEmpty)
     }
   }
@@ -83,9 +85,9 @@ import Testing
       peer.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nbody")
       #expect(try #require(peer.answer()).status == 408)
       #expect(peer.receiveAll().isEmpty)
-      #expect(application.hasSeen(.finished(sent: false)))
+      #expect(application.hasSeen(.finished(sent: true)))
     }
-    #expect(application.seen == [.begun("/echo"), .finished(sent: false)])
+    #expect(application.seen == [.begun("/echo"), .concluded(408), .finished(sent: true)])
   }
 
   @Test func anIdleConnectionIsClosed() throws {

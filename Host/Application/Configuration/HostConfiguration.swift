@@ -33,6 +33,7 @@ package struct HostConfiguration: Sendable, Equatable {
 
   package var deadlineMilliseconds = 30_000
   package var maxBodyBytes = 1 << 20
+  package var checksAnswers = true
   package var workerThreads = 0
   package var workerQueue = 1024
 

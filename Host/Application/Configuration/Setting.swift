@@ -131,6 +131,9 @@ extension Setting {
       "routes.max_body_bytes", .number(0...(1 << 30), \.maxBodyBytes),
       "Of a route that names none: more is 413."),
     .init(
+      "routes.check_answers", .flag(\.checksAnswers),
+      "Whether an answer that is not what its route's response schema says is withheld: 500."),
+    .init(
       "workers.threads", .number(threads, \.workerThreads),
       "For blocking handlers; 0 takes 4 for each core, at least 8."),
     .init(

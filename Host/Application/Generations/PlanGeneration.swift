@@ -41,8 +41,8 @@ package struct PlanGeneration: Sendable {
         RouteSchemas(
           path: compile(route.pathSchema, at + "/path_parameters", &conflicts),
           query: compile(route.querySchema, at + "/query", &conflicts),
-          body: compile(route.bodySchema, at + "/body", &conflicts)))
-      _ = compile(route.responseSchema, at + "/response", &conflicts)
+          body: compile(route.bodySchema, at + "/body", &conflicts),
+          response: compile(route.responseSchema, at + "/response", &conflicts)))
     }
     check(config, manifest, &conflicts)
     var migration: [String] = []

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Headers that the host itself reads: found by a fixed place, not by a search.
 package enum KnownHeader: Int, Sendable, CaseIterable {
-  case authorization, apiKey, contentType, contentLength, transferEncoding, traceparent, accept, ifMatch
-  case ifNoneMatch, prefer, idempotencyKey, origin, host
+  case authorization, apiKey, contentType, contentLength, contentEncoding, transferEncoding, traceparent
+  case accept, ifMatch, ifNoneMatch, prefer, idempotencyKey, origin, host
 
   /// Lower case.
   package var name: StaticString {
@@ -14,6 +14,7 @@ package enum KnownHeader: Int, Sendable, CaseIterable {
     case .apiKey: "x-api-key"
     case .contentType: "content-type"
     case .contentLength: "content-length"
+    case .contentEncoding: "content-encoding"
     case .transferEncoding: "transfer-encoding"
     case .traceparent: "traceparent"
     case .accept: "accept"
@@ -221,6 +222,20 @@ extension Exchange {
   }
 
   package func endWaiting() { pendingUntil.store(0, ordering: .releasing) }
+
+  /// The client of the request that waits until then is gone: its time is up now. False: no request waits so any more.
+  /// [any]
+  package func abandonWaiting(until deadline: Instant) -> Bool {
+    pendingUntil.compareExchange(
+      expected: deadline.nanoseconds, desired: Exchange.isDeserted, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  /// Whether ``abandonWaiting(until:)`` ended the wait. [any]
+  package var isAbandoned: Bool { pendingUntil.load(ordering: .acquiring) == Exchange.isDeserted }
+
+  /// Earlier than every deadline.
+  private static let isDeserted: Int64 = -1
 
   /// The deadline, and the serial of the generation waited for; nil when the request does not wait. [any]
   package var waiting: (until: Instant, serial: Int)? {

@@ -25,7 +25,8 @@ package protocol BodySink: AnyObject {
 
 /// What answers the requests of one listener. Every method is called on event threads, concurrently for
 /// different exchanges, in this order for each: begin, handle (unless begin answered), conclude, finished.
-/// A connection that dies on the way skips to finished.
+/// A connection that dies on the way skips to finished. What the edge refuses before it has a request line goes through
+/// refuse, conclude and finished alone, on a thread of the edge.
 package protocol HTTPApplication: AnyObject, Sendable {
   func begin(_ exchange: Exchange) -> HeadDecision
   func handle(_ exchange: Exchange) -> Completion

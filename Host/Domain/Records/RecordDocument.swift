@@ -240,7 +240,12 @@ extension FieldDeclaration.FieldType {
       switch element.kind {
       case .integer(let number): return .integer(number)
       case .double(let number):
-        guard let whole = Int64(exactly: number) else { throw RecordIssue("", "must be a whole number") }
+        guard let whole = Int64(exactly: number) else {
+          throw RecordIssue(
+            "",
+            abs(number) < 0x1p63
+              ? "must be a whole number" : "must be from -9223372036854775808 to 9223372036854775807")
+        }
         return .integer(whole)
       case .unsigned: throw RecordIssue("", "must be at most 9223372036854775807")
       default: throw RecordIssue("", "must be an integer")

@@ -197,7 +197,7 @@ private struct OperationReader {
     guard let member = element.member("version".utf8.span) else { return 0 }
     guard allowed else { throw issue("/version", "does not go with insert") }
     guard case .integer(let version) = member.kind, version > 0 else {
-      throw issue("/version", "must be a whole number above 0")
+      throw issue("/version", "must be an integer from 1 to 9223372036854775807")
     }
     return version
   }

@@ -10,10 +10,9 @@ import Synchronization
 /// What the edge refuses by itself goes through ``HTTPApplication/refuse(_:_:)``, with these codes: `http.malformed`,
 /// `http.bad_target`, `http.host`, `http.too_many_headers`, `http.head_too_large`, `http.target_too_long`,
 /// `http.length_and_coding`, `http.coding_in_http_1_0`, `http.unknown_coding`, `http.duplicate_length`,
-/// `http.bad_length`, `http.body_too_large`, `http.expectation`, `http.version`, `http.stopping`,
-/// `http.answer_head_too_large`. A head or body that
-/// comes too slowly is answered by the keeper, 408 `http.timeout`, and does not reach the application again
-/// before `finished`.
+/// `http.bad_length`, `http.body_too_large`, `http.content_coding`, `http.expectation`, `http.version`, `http.timeout`,
+/// `http.stopping`, `http.answer_head_too_large`. A request whose client closes its side of the connection before a
+/// handler that takes its time has answered is abandoned: see ``Exchange/abandonWaiting(until:)``.
 package final class HTTPServer: ExchangeTable {
   package let configuration: HTTPServerConfiguration
   package let exchanges: ExchangePool
@@ -194,6 +193,9 @@ extension HTTPServer {
 extension HTTPServer {
   static let stopping = Problem(
     503, "http.stopping", "The server is stopping: send the request again.", retryAfterSeconds: 1)
+
+  static let timedOut = Problem(
+    408, "http.timeout", "The request came too slowly. Send it again, on another connection.")
 
   static let answerHeadTooLarge = Problem(
     500, "http.answer_head_too_large", "The headers of the answer are larger than the server can send.")

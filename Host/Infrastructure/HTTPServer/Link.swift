@@ -63,6 +63,8 @@ final class Link: @unchecked Sendable {
   private var sentDirectly = false
   /// The library ends such a request as a failed one, sent or not.
   private var isFault = false
+  /// The library closes the connection when this request is over, for a reason that it or the edge knows.
+  private var mayEnd = false
 
   init(server: HTTPServer) {
     self.server = server
@@ -77,6 +79,7 @@ extension Link {
   func open(_ wire: Wire, peer: (UInt64, UInt64)) {
     self.wire = wire
     self.peer = peer
+    mayEnd = false
     descriptor.withLock { $0 = wire.descriptor }
     mark(.fresh)
   }
@@ -172,9 +175,9 @@ extension Link {
       lingers = true
       return transmit()
     case .readBody(let maxBytes):
-      return expectBody(framing, maxBytes, nil)
+      return expectBody(line, framing, maxBytes, nil)
     case .stream(let sink, let maxBytes):
-      return expectBody(framing, maxBytes, sink)
+      return expectBody(line, framing, maxBytes, sink)
     }
   }
 
@@ -209,14 +212,31 @@ extension Link {
     guard hosts == 1 || (hosts == 0 && head.isHTTP10) else {
       throw Problem(400, "http.host", "A request has exactly one Host header.")
     }
+    mayEnd = head.ends
     let framing = try BodyFraming(of: exchange, isHTTP10: head.isHTTP10)
+    try refuseCoded(exchange, framing)
     guard !head.expectsOther else {
       throw Problem(417, "http.expectation", "The only expectation that is met is 100-continue.")
     }
     return framing
   }
 
-  private func expectBody(_ framing: BodyFraming, _ maxBytes: Int, _ sink: (any BodySink)?) -> Bool {
+  /// A coded body would be read as what it is not (RFC 9110, section 8.4).
+  private func refuseCoded(_ exchange: Exchange, _ framing: BodyFraming) throws(Problem) {
+    guard exchange.has(.contentEncoding), framing != .none, framing != .length(0) else { return }
+    let head = exchange.head
+    let isPlain =
+      exchange.knownCount[KnownHeader.contentEncoding.rawValue] == 1
+      && head.span(exchange[.contentEncoding]).isCaselessly("identity")
+    if !isPlain {
+      throw Problem(
+        415, "http.content_coding", "No Content-Encoding of a request is understood: send the body as it is.")
+    }
+  }
+
+  private func expectBody(
+    _ line: Wire.Line, _ framing: BodyFraming, _ maxBytes: Int, _ sink: (any BodySink)?
+  ) -> Bool {
     bodyLimit = maxBytes
     self.sink = sink
     switch framing {
@@ -226,6 +246,9 @@ extension Link {
     case .length(let count) where count > maxBytes:
       return refuseEarly(HTTPServer.bodyTooLarge(maxBytes))
     case .length, .chunked:
+      if framing == .chunked, let wire, !wire.expectChunks(line, limit: maxBytes) {
+        return refuseEarly(HTTPServer.bodyTooLarge(maxBytes))
+      }
       stage = .body
       moved.store(0, ordering: .relaxed)
       return enter(.body)
@@ -295,6 +318,7 @@ extension Link {
     mark(.sending)
     let status = (200...599).contains(exchange.status) ? exchange.status : 500
     let closes = exchange.closes || server.isDraining.load(ordering: .relaxed)
+    mayEnd = mayEnd || closes
     return wire.answer(exchange, status: status, closes: closes)
   }
 
@@ -326,26 +350,71 @@ extension Link {
     guard let exchange = ensureExchange(), stage != .over else { return false }
     lingers = true
     isFault = true
-    if !begun {
-      exchange.started = .now
-      exchange.peer = peer
-      exchange.open()
-      begun = true
-    }
+    beginFaulty(exchange)
     exchange.discardAnswer()
-    application.refuse(exchange, HTTPServer.fault(status: status))
+    let isOversized = stage == .body && wire?.isOversized == true
+    application.refuse(
+      exchange, isOversized ? HTTPServer.bodyTooLarge(bodyLimit) : HTTPServer.fault(status: status))
     exchange.closes = true
     return transmit()
+  }
+
+  /// The keeper has ended a request that came too slowly. The socket still takes an answer.
+  private func answerTimeout(_ exchange: Exchange) {
+    // Who has left is told nothing, and counted as such.
+    guard let wire, SocketSight.of(wire.descriptor)?.peerClosed != true else { return }
+    beginFaulty(exchange)
+    exchange.discardAnswer()
+    application.refuse(exchange, HTTPServer.timedOut)
+    exchange.closes = true
+    application.conclude(exchange)
+    stage = .over
+    lingers = true
+    sentDirectly = wire.answerDirectly(exchange, status: exchange.status)
+  }
+
+  /// A request that the application has not seen, and whose answer it is to complete.
+  private func beginFaulty(_ exchange: Exchange) {
+    guard !begun else { return }
+    exchange.started = .now
+    exchange.peer = peer
+    exchange.open()
+    begun = true
+  }
+
+  /// The library closes the connection. One that wanted to go on, and whose peer is there, sent a request line that is
+  /// none: the library says nothing to it.
+  func closing() {
+    guard stage == .head, !begun, !target.isKnown, !mayEnd, let wire,
+      !server.isStopping.load(ordering: .sequentiallyConsistent)
+    else { return }
+    let phase = Watch(word: watch.load(ordering: .acquiring)).phase
+    guard phase == .fresh || phase == .idle, let sight = SocketSight.of(wire.descriptor) else { return }
+    // On a fresh connection every byte is of this request; on another an end alone may have come.
+    guard phase == .fresh ? sight.bytes > 0 : !sight.peerClosed else { return }
+    guard let exchange = ensureExchange() else { return }
+    beginFaulty(exchange)
+    application.refuse(exchange, HTTPServer.fault(status: 400))
+    exchange.closes = true
+    application.conclude(exchange)
+    stage = .over
+    lingers = true
+    sentDirectly = wire.answerDirectly(exchange, status: exchange.status)
   }
 
   /// The request is over: its answer was sent, or its connection died.
   func finish(sent: Bool) {
     guard let exchange else { return }
+    if stage == .head || stage == .body, Watch(word: watch.load(ordering: .acquiring)).phase == .expired {
+      answerTimeout(exchange)
+    }
     if lingers, let wire { server.linger(wire.descriptor) }
     if begun {
       exchange.close()
       application.finished(exchange, sent: stage == .over && (sent || sentDirectly || isFault))
     }
+    // Only after an answer that was sent whole does the connection go on.
+    mayEnd = mayEnd || stage != .over || !sent || lingers
     stage = .head
     begun = false
     lingers = false

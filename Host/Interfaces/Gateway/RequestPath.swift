@@ -4,7 +4,7 @@ package import Kernel
 
 /// The public listener: the path of every request, DESIGN section 4.
 ///
-///     trace → match route → authenticate → limit rate → authorize → validate → handler → audit → metrics
+///     trace → match route → authenticate → limit rate → authorize → validate → handler → check answer → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -32,7 +32,7 @@ package final class Gateway: HTTPApplication {
 
   let ports: Ports
   let limits: Limits
-  private let threads: ThreadSlots<EventThread>
+  let threads: ThreadSlots<EventThread>
   /// Limits of callers without a key, and of routes with a limit of their own.
   let cells: LimitCells
   let anonymousRate: GCRA
@@ -103,6 +103,7 @@ package final class Gateway: HTTPApplication {
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
+    check(exchange, call)
     call.leave()
     decorate(exchange, call, threads.current.scratch)
     account(exchange, call)

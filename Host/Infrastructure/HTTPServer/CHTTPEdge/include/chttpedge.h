@@ -23,6 +23,8 @@ typedef struct chttpedge_calls {
   int (*request)(void *link, const char *method, const char *version, const uint8_t *bytes, size_t count);
   /* The request is over; `sent` says whether its answer was handed to the kernel completely. */
   void (*completed)(void *link, int sent);
+  /* The connection is about to be closed for writing. The socket still takes an answer. Not with TLS. */
+  void (*closing)(void *link);
   /* The library refuses a request by itself; returns 1 after chttpedge_answer, 0 to leave it to the library. */
   int (*faulted)(void *link, unsigned int status);
   /* A message of the library: one line. [any] */
@@ -77,6 +79,10 @@ int chttpedge_answer_directly(struct MHD_Connection *connection, unsigned int st
                               const chttpedge_field *fields, size_t field_count, const uint8_t *body,
                               size_t body_count);
 
+/* The same on a bare socket without TLS, by whoever keeps it open. [any] */
+int chttpedge_answer_socket(int fd, unsigned int status, const uint8_t *head, const chttpedge_field *fields,
+                            size_t field_count, const uint8_t *body, size_t body_count);
+
 /* ---- The head of a request ---------------------------------------------------------------------- */
 
 enum {
@@ -91,6 +97,8 @@ typedef struct chttpedge_head {
   size_t byte_count;
   size_t method_count;
   int version_1_0;
+  /* The connection ends after this request: HTTP/1.0, or Connection: close. */
+  int ends;
   /* 0: no Expect header; 1: 100-continue; 2: anything else. */
   int expect;
 } chttpedge_head;
@@ -105,6 +113,13 @@ int chttpedge_read_head(struct MHD_Connection *connection, const char *method, c
                         const char *target, size_t target_count, uint8_t *bytes, size_t base,
                         chttpedge_field *fields, size_t max_fields, chttpedge_head *out);
 
+/* The head of a request with a chunked body is complete, and all its chunks may have `limit` bytes together. 0: one is
+ * larger than that already. One that comes later is refused by the library, through `faulted`. Not with TLS. [event] in
+ * `request`, first call */
+int chttpedge_expect_chunks(struct MHD_Connection *connection, const char *method, uint64_t limit);
+/* Whether such a chunk came. [event] */
+int chttpedge_is_oversized(struct MHD_Connection *connection);
+
 /* ---- Sockets -------------------------------------------------------------------------------------- */
 
 /* accept4 and eventfd, which Swift's Glibc does not show; non-blocking, closed on exec. [any] */
@@ -114,6 +129,11 @@ int chttpedge_bell(void);
 /* Bytes that arrived on a TCP socket since it was opened, and whether the peer has closed its side; -1 when
  * the kernel does not say. [any] */
 int64_t chttpedge_bytes_received(int fd, int *peer_closed);
+
+/* Looks at `count` sockets, at most CHTTPEDGE_LOOKS, without waiting, and sets `gone` to 1 for each whose peer has
+ * closed its side or reset the connection, else to 0. Returns how many. [any] */
+enum { CHTTPEDGE_LOOKS = 1024 };
+int chttpedge_deserted(const int *fds, size_t count, uint8_t *gone);
 
 /* Whether the library's refusals reach `faulted`: see interposed.c. [any] after chttpedge_start */
 int chttpedge_interposed(void);
