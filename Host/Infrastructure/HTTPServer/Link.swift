@@ -63,8 +63,6 @@ final class Link: @unchecked Sendable {
   private var sentDirectly = false
   /// The library ends such a request as a failed one, sent or not.
   private var isFault = false
-  /// The library closes the connection when this request is over, for a reason that it or the edge knows.
-  private var mayEnd = false
 
   init(server: HTTPServer) {
     self.server = server
@@ -79,7 +77,6 @@ extension Link {
   func open(_ wire: Wire, peer: (UInt64, UInt64)) {
     self.wire = wire
     self.peer = peer
-    mayEnd = false
     descriptor.withLock { $0 = wire.descriptor }
     mark(.fresh)
   }
@@ -175,9 +172,9 @@ extension Link {
       lingers = true
       return transmit()
     case .readBody(let maxBytes):
-      return expectBody(line, framing, maxBytes, nil)
+      return expectBody(framing, maxBytes, nil)
     case .stream(let sink, let maxBytes):
-      return expectBody(line, framing, maxBytes, sink)
+      return expectBody(framing, maxBytes, sink)
     }
   }
 
@@ -212,7 +209,6 @@ extension Link {
     guard hosts == 1 || (hosts == 0 && head.isHTTP10) else {
       throw Problem(400, "http.host", "A request has exactly one Host header.")
     }
-    mayEnd = head.ends
     let framing = try BodyFraming(of: exchange, isHTTP10: head.isHTTP10)
     try refuseCoded(exchange, framing)
     guard !head.expectsOther else {
@@ -234,9 +230,7 @@ extension Link {
     }
   }
 
-  private func expectBody(
-    _ line: Wire.Line, _ framing: BodyFraming, _ maxBytes: Int, _ sink: (any BodySink)?
-  ) -> Bool {
+  private func expectBody(_ framing: BodyFraming, _ maxBytes: Int, _ sink: (any BodySink)?) -> Bool {
     bodyLimit = maxBytes
     self.sink = sink
     switch framing {
@@ -246,9 +240,6 @@ extension Link {
     case .length(let count) where count > maxBytes:
       return refuseEarly(HTTPServer.bodyTooLarge(maxBytes))
     case .length, .chunked:
-      if framing == .chunked, let wire, !wire.expectChunks(line, limit: maxBytes) {
-        return refuseEarly(HTTPServer.bodyTooLarge(maxBytes))
-      }
       stage = .body
       moved.store(0, ordering: .relaxed)
       return enter(.body)
@@ -318,7 +309,6 @@ extension Link {
     mark(.sending)
     let status = (200...599).contains(exchange.status) ? exchange.status : 500
     let closes = exchange.closes || server.isDraining.load(ordering: .relaxed)
-    mayEnd = mayEnd || closes
     return wire.answer(exchange, status: status, closes: closes)
   }
 
@@ -352,9 +342,7 @@ extension Link {
     isFault = true
     beginFaulty(exchange)
     exchange.discardAnswer()
-    let isOversized = stage == .body && wire?.isOversized == true
-    application.refuse(
-      exchange, isOversized ? HTTPServer.bodyTooLarge(bodyLimit) : HTTPServer.fault(status: status))
+    application.refuse(exchange, HTTPServer.fault(status: status))
     exchange.closes = true
     return transmit()
   }
@@ -382,26 +370,6 @@ extension Link {
     begun = true
   }
 
-  /// The library closes the connection. One that wanted to go on, and whose peer is there, sent a request line that is
-  /// none: the library says nothing to it.
-  func closing() {
-    guard stage == .head, !begun, !target.isKnown, !mayEnd, let wire,
-      !server.isStopping.load(ordering: .sequentiallyConsistent)
-    else { return }
-    let phase = Watch(word: watch.load(ordering: .acquiring)).phase
-    guard phase == .fresh || phase == .idle, let sight = SocketSight.of(wire.descriptor) else { return }
-    // On a fresh connection every byte is of this request; on another an end alone may have come.
-    guard phase == .fresh ? sight.bytes > 0 : !sight.peerClosed else { return }
-    guard let exchange = ensureExchange() else { return }
-    beginFaulty(exchange)
-    application.refuse(exchange, HTTPServer.fault(status: 400))
-    exchange.closes = true
-    application.conclude(exchange)
-    stage = .over
-    lingers = true
-    sentDirectly = wire.answerDirectly(exchange, status: exchange.status)
-  }
-
   /// The request is over: its answer was sent, or its connection died.
   func finish(sent: Bool) {
     guard let exchange else { return }
@@ -413,8 +381,6 @@ extension Link {
       exchange.close()
       application.finished(exchange, sent: stage == .over && (sent || sentDirectly || isFault))
     }
-    // Only after an answer that was sent whole does the connection go on.
-    mayEnd = mayEnd || stage != .over || !sent || lingers
     stage = .head
     begun = false
     lingers = false

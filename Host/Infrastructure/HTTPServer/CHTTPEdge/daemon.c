@@ -11,7 +11,6 @@ chttpedge_calls chttpedge_table;
 static void notify_connection(void *server, struct MHD_Connection *connection, void **context,
                               enum MHD_ConnectionNotificationCode code) {
   if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-    chttpedge_unsee(chttpedge_fd(connection));
     if (*context) chttpedge_table.closed(*context);
     *context = NULL;
     return;
@@ -21,9 +20,6 @@ static void notify_connection(void *server, struct MHD_Connection *connection, v
   int fd = chttpedge_fd(connection);
   *context = chttpedge_table.opened(server, connection, fd, peer ? peer->client_addr : NULL);
   if (!*context) shutdown(fd, SHUT_RDWR);
-  const union MHD_ConnectionInfo *tls =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-  if (*context && !(tls && tls->tls_session)) chttpedge_see(fd, *context);
 }
 
 static void *note_target(void *server, const char *target, struct MHD_Connection *connection) {
@@ -49,8 +45,7 @@ static enum MHD_Result handle(void *server, struct MHD_Connection *connection, c
 
 static void notify_completed(void *server, struct MHD_Connection *connection, void **context,
                              enum MHD_RequestTerminationCode code) {
-  (void)server;
-  chttpedge_forget(chttpedge_fd(connection));
+  (void)server, (void)connection;
   if (*context) chttpedge_table.completed(*context, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
   *context = NULL;
 }

@@ -1,5 +1,4 @@
 #include <string.h>
-#include <strings.h>
 
 #include "internal.h"
 
@@ -26,7 +25,6 @@ typedef struct walk {
   const char *line_end;
   int fault;
   int expect;
-  int ends;
 } walk;
 
 /* The library keeps the head where it was received and cuts it with NULs. Lines that do not follow each
@@ -63,10 +61,6 @@ static enum MHD_Result read_field(void *context, enum MHD_ValueKind kind, const 
     for (size_t i = 0; known && i < 12; i++) known = (token[value_to[i]] == "100-continue"[i]);
     w->expect = known && w->expect != 2 ? 1 : 2;
   }
-  /* Any of a list may be "close"; a longer word that holds it only keeps the edge from one answer. */
-  if (name_size == 10 && memcmp(to, "connection", 10) == 0)
-    for (size_t i = 0; i + 5 <= value_size; i++)
-      w->ends |= strncasecmp((const char *)value_to + i, "close", 5) == 0;
   w->fault = CHTTPEDGE_HEAD_OK;
   return MHD_YES;
 }
@@ -87,13 +81,12 @@ int chttpedge_read_head(struct MHD_Connection *connection, const char *method, c
   /* One space each, and no NUL that would have cut a part short. */
   if (target != method + method_count + 1 || version != target + target_count + 1)
     return CHTTPEDGE_HEAD_MALFORMED;
-  walk w = {bytes, 0, whole, base, fields, 0, max_fields, version + 8, CHTTPEDGE_HEAD_OK, 0, 0};
+  walk w = {bytes, 0, whole, base, fields, 0, max_fields, version + 8, CHTTPEDGE_HEAD_OK, 0};
   MHD_get_connection_values_n(connection, MHD_HEADER_KIND, read_field, &w);
   if (w.fault) return w.fault;
   /* The head ends with the last line's CRLF and the empty line's: four NULs by now. */
   if (w.line_end + 4 != method + whole || w.line_end[1] || w.line_end[2] || w.line_end[3])
     return CHTTPEDGE_HEAD_MALFORMED;
-  *out = (chttpedge_head){w.count, w.used, method_count, version[7] == '0', w.ends || version[7] == '0',
-                          w.expect};
+  *out = (chttpedge_head){w.count, w.used, method_count, version[7] == '0', w.expect};
   return CHTTPEDGE_HEAD_OK;
 }

@@ -12,11 +12,6 @@ void chttpedge_bind(const chttpedge_calls *calls);
 enum MHD_Result chttpedge_queue(struct MHD_Connection *connection, unsigned int status,
                                 struct MHD_Response *response);
 
-/* seen.c. The connection of a descriptor begins, a request on it is over, it ends. [event] */
-void chttpedge_see(int fd, void *link);
-void chttpedge_forget(int fd);
-void chttpedge_unsee(int fd);
-
 /* The link of a connection, or NULL. */
 static inline void *chttpedge_link(struct MHD_Connection *connection) {
   const union MHD_ConnectionInfo *info =

@@ -31,7 +31,7 @@ final class Daemon: @unchecked Sendable {
     }
     var calls = unsafe chttpedge_calls(
       opened: edgeOpened, closed: edgeClosed, targeted: edgeTargeted, request: edgeRequest,
-      completed: edgeCompleted, closing: edgeClosing, faulted: edgeFaulted, logged: edgeLogged)
+      completed: edgeCompleted, faulted: edgeFaulted, logged: edgeLogged)
     // Safe: options and calls are copied; the server stays retained until `stop`, the PEM text as long as self.
     guard let daemon = unsafe chttpedge_start(&options, &calls, self.server.toOpaque()) else {
       let cause = server.lastLibraryMessage.withLock { $0 }
@@ -105,11 +105,6 @@ private nonisolated func edgeRequest(
 private nonisolated func edgeCompleted(_ link: UnsafeMutableRawPointer?, _ sent: Int32) {
   guard let link = unsafe link else { return }
   unsafe Unmanaged<Link>.fromOpaque(link)._withUnsafeGuaranteedRef { $0.finish(sent: sent != 0) }
-}
-
-private nonisolated func edgeClosing(_ link: UnsafeMutableRawPointer?) {
-  guard let link = unsafe link else { return }
-  unsafe Unmanaged<Link>.fromOpaque(link)._withUnsafeGuaranteedRef { $0.closing() }
 }
 
 private nonisolated func edgeFaulted(_ link: UnsafeMutableRawPointer?, _ status: UInt32) -> Int32 {

@@ -96,8 +96,6 @@ struct Wire: @unchecked Sendable {
   /// What ``readHead(_:into:target:maxHeaders:)`` learned.
   struct Head {
     var isHTTP10: Bool
-    /// The client wants no further request on the connection.
-    var ends: Bool
     /// 100-continue was asked for.
     var expectsContinue: Bool
     var expectsOther: Bool
@@ -120,8 +118,6 @@ struct Wire: @unchecked Sendable {
   struct Target {
     var start: UnsafePointer<CChar>?
     var count = 0
-
-    var isKnown: Bool { unsafe start != nil }
   }
 
   enum HeadFault { case malformed, tooMany }
@@ -165,26 +161,13 @@ struct Wire: @unchecked Sendable {
     }
     return .success(
       Head(
-        isHTTP10: out.version_1_0 != 0, ends: out.ends != 0, expectsContinue: out.expect == 1,
-        expectsOther: out.expect == 2))
+        isHTTP10: out.version_1_0 != 0, expectsContinue: out.expect == 1, expectsOther: out.expect == 2))
   }
 
   /// Bytes of the request line and the headers, once they are complete.
   var headBytes: Int {
     // Safe: called for a live connection.
     unsafe chttpedge_head_bytes(connection)
-  }
-
-  /// Follows the chunks of a body that may have `limit` bytes. False: one is larger already.
-  func expectChunks(_ line: Line, limit: Int) -> Bool {
-    // Safe: the line is that of the request whose head is complete.
-    unsafe chttpedge_expect_chunks(connection, line.method, UInt64(max(0, limit))) != 0
-  }
-
-  /// Whether a chunk came that is larger than the limit.
-  var isOversized: Bool {
-    // Safe: called for a live connection.
-    unsafe chttpedge_is_oversized(connection) != 0
   }
 
   struct HeadFaultError: Error { var fault: HeadFault }

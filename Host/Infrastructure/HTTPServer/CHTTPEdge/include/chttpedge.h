@@ -23,8 +23,6 @@ typedef struct chttpedge_calls {
   int (*request)(void *link, const char *method, const char *version, const uint8_t *bytes, size_t count);
   /* The request is over; `sent` says whether its answer was handed to the kernel completely. */
   void (*completed)(void *link, int sent);
-  /* The connection is about to be closed for writing. The socket still takes an answer. Not with TLS. */
-  void (*closing)(void *link);
   /* The library refuses a request by itself; returns 1 after chttpedge_answer, 0 to leave it to the library. */
   int (*faulted)(void *link, unsigned int status);
   /* A message of the library: one line. [any] */
@@ -97,8 +95,6 @@ typedef struct chttpedge_head {
   size_t byte_count;
   size_t method_count;
   int version_1_0;
-  /* The connection ends after this request: HTTP/1.0, or Connection: close. */
-  int ends;
   /* 0: no Expect header; 1: 100-continue; 2: anything else. */
   int expect;
 } chttpedge_head;
@@ -112,13 +108,6 @@ size_t chttpedge_head_bytes(struct MHD_Connection *connection);
 int chttpedge_read_head(struct MHD_Connection *connection, const char *method, const char *version,
                         const char *target, size_t target_count, uint8_t *bytes, size_t base,
                         chttpedge_field *fields, size_t max_fields, chttpedge_head *out);
-
-/* The head of a request with a chunked body is complete, and all its chunks may have `limit` bytes together. 0: one is
- * larger than that already. One that comes later is refused by the library, through `faulted`. Not with TLS. [event] in
- * `request`, first call */
-int chttpedge_expect_chunks(struct MHD_Connection *connection, const char *method, uint64_t limit);
-/* Whether such a chunk came. [event] */
-int chttpedge_is_oversized(struct MHD_Connection *connection);
 
 /* ---- Sockets -------------------------------------------------------------------------------------- */
 
