@@ -48,6 +48,8 @@ package struct Field: Sendable, Equatable {
 package final class Exchange: @unchecked Sendable {
   /// The place in the edge's table, the low half of a `council_request`.
   package let slot: UInt32
+  /// What each of the four buffers keeps from one request to the next.
+  private let kept: Int
 
   // MARK: The request, written by the edge
 
@@ -108,7 +110,12 @@ package final class Exchange: @unchecked Sendable {
   /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
   package var recycle: (@Sendable (Exchange) -> Void)?
 
-  package init(slot: UInt32) { self.slot = slot }
+  /// `keptBytes` is what the four buffers keep between two requests; an answer or body that is larger is given
+  /// back with its request.
+  package init(slot: UInt32, keptBytes: Int = 256 * 1024) {
+    self.slot = slot
+    kept = keptBytes / 4
+  }
 }
 
 // MARK: - Claiming the answer
@@ -255,7 +262,7 @@ extension Exchange {
   /// Forgets the request and its answer; keeps the memory. [event]
   package func reset() {
     methodIsUnknown = false
-    head.removeAll()
+    head.removeAll(retaining: kept)
     rawPath = .empty
     rawQuery = .empty
     headers.removeAll(keepingCapacity: true)
@@ -263,7 +270,7 @@ extension Exchange {
       known[index] = .empty
       knownCount[index] = 0
     }
-    body.removeAll()
+    body.removeAll(retaining: kept)
     path = .empty
     segments.removeAll(keepingCapacity: true)
     parameters.removeAll(keepingCapacity: true)
@@ -278,9 +285,9 @@ extension Exchange {
   /// Forgets what was written of an answer, to write another.
   package func discardAnswer() {
     status = 0
-    answerHead.removeAll()
+    answerHead.removeAll(retaining: kept)
     answerHeaders.removeAll(keepingCapacity: true)
-    answerBody.removeAll()
+    answerBody.removeAll(retaining: kept)
     closes = false
   }
 
