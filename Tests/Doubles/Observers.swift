@@ -1,6 +1,5 @@
 package import Application
 package import Kernel
-import Synchronization
 
 /// An audit trail that keeps its rows in memory, and can be full.
 package final class MemoryAudit: AuditTrail {
@@ -9,7 +8,7 @@ package final class MemoryAudit: AuditTrail {
     package var labels: String
     package var principal: String
   }
-  private let state = Mutex<(rows: [Row], acts: [AdminAct], isFull: Bool)>(([], [], false))
+  private let state = Monitor<(rows: [Row], acts: [AdminAct], isFull: Bool)>(([], [], false))
 
   package init() {}
 
@@ -38,7 +37,7 @@ package final class MemoryAudit: AuditTrail {
 
 /// Counts requests by status.
 package final class CountingMeter: RequestMeter {
-  private let counts = Mutex<[Int: Int]>([:])
+  private let counts = Monitor<[Int: Int]>([:])
 
   package init() {}
 
@@ -54,7 +53,7 @@ package final class CountingMeter: RequestMeter {
 
 /// Keeps log messages.
 package final class MemoryLog: LogSink {
-  private let lines = Mutex<[(LogLevel, String)]>([])
+  private let lines = Monitor<[(LogLevel, String)]>([])
   package var level: LogLevel {
     get { .info }
     set { preconditionFailure("this log's level is fixed") }

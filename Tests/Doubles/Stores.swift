@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-import Synchronization
 
 /// The catalog in memory.
 package final class MemoryCatalog: Catalog {
@@ -12,7 +11,7 @@ package final class MemoryCatalog: Catalog {
     var quarantine: [QuarantineRecord] = []
     var failure: Problem?
   }
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   package init() {}
 
@@ -63,7 +62,7 @@ package final class MemoryCatalog: Catalog {
 
 /// Keys in memory.
 package final class MemoryKeyStore: KeyStore {
-  private let keys = Mutex<[KeyRecord]>([])
+  private let keys = Monitor<[KeyRecord]>([])
 
   package init() {}
 
@@ -81,7 +80,7 @@ package final class MemoryKeyStore: KeyStore {
 
 /// Plugin files as names: nothing is on disk.
 package final class NamedFiles: GenerationFiles {
-  private let gone = Mutex<[String]>([])
+  private let gone = Monitor<[String]>([])
   package var removed: [String] { gone.withLock { $0 } }
 
   package init() {}

@@ -175,8 +175,9 @@ import Testing
     peer.send("GET /pending HTTP/1.1\r\nHost: a\r\n\r\n")
     #expect(eventually { inside.load(ordering: .sequentiallyConsistent) })
     #expect(!one.stop(within: .zero))
+    // Only what waits off its event thread is answered in the handler's place: what comes back here has its own answer.
     gate.signal(all: true) { $0 = true }
-    #expect(application.hasSeen(.concluded(503)))
+    #expect(application.hasSeen(.concluded(200)))
   }
 
   @Test func stoppingTwiceIsHarmless() throws {

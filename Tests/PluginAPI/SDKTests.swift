@@ -1,6 +1,5 @@
 import CouncilPlugin
 import CouncilTesting
-import Synchronization
 import Testing
 
 @Suite struct SDKTests {
@@ -262,7 +261,7 @@ import Testing
 private struct Stubborn: Automation {
   static let id = "stubborn", version = "1"
   static let stopTimeout = Duration.milliseconds(10)
-  static let release = Mutex<CheckedContinuation<Void, Never>?>(nil)
+  static let release = Guarded<CheckedContinuation<Void, Never>?>(nil)
   var routes: Routes {
     GET("/hang", "Hang") { _ in
       await withCheckedContinuation { continuation in Stubborn.release.withLock { $0 = continuation } }

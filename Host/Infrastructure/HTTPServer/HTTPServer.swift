@@ -130,12 +130,11 @@ extension HTTPServer {
       case .sending: quiet = false
       case .handling:
         quiet = false
-        let slot = link.slot.load(ordering: .acquiring)
-        guard slot > 0, let exchange = exchanges.exchange(slot: slot - 1) else { continue }
-        if exchange.claim(exchange.handle) {
-          link.isForced.store(true, ordering: .relaxed)
-          exchange.deliver()
-        }
+        // By the request's name: the exchange may be another connection's by now, of another listener even.
+        let name = link.parked.load(ordering: .acquiring)
+        guard let exchange = exchanges.exchange(named: name), exchange.claim(name) else { continue }
+        application.refuse(exchange, HTTPServer.stopping)
+        exchange.deliver()
       case .closed, .fresh, .idle, .head, .body, .expired: break
       }
     }
