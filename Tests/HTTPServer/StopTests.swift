@@ -63,13 +63,13 @@ import Testing
         }
       }
       #expect(eventually { started.load(ordering: .relaxed) > 100 })
-      #expect(one.stop(within: .zero))
+      #expect(one.stop(within: .zero, patience: .seconds(60)))
       for client in clients { client.join() }
       #expect(one.connectionCount == 0)
     }
     isOver.store(true, ordering: .relaxed)
     for other in others { other.join() }
-    #expect(steady.stop(within: .zero))
+    #expect(steady.stop(within: .zero, patience: .seconds(60)))
     workers.end()
     #expect(surprises.withLock { $0 } == [])
     #expect(eventually { pool.inUse == 0 })

@@ -44,10 +44,12 @@ final class StressSite: Sendable {
       limits: .init(timeout: .milliseconds(100), grace: .seconds(30)))
     let stores = SQLiteRecordStores(folder: folder + "/records")
     let files = try PluginFolder(home: folder)
-    let loader = LoadPlugin(exchanges: TestEdge.shared, workers: workers, limits: .init(patience: .seconds(30)))
+    let loader = LoadPlugin(
+      exchanges: TestEdge.shared, workers: workers, limits: .init(patience: .seconds(30)))
     change = ChangeAutomation(
       ports: .init(
-        files: files, inspector: Inspector(digests: digests, loader: loader), catalog: control, meter: meter, log: log),
+        files: files, inspector: Inspector(digests: digests, loader: loader), catalog: control, meter: meter,
+        log: log),
       automations: automations, plan: PlanGeneration(schemas: JSONSchemaCompiler(), stores: stores),
       start: StartGeneration(
         loader: loader, stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: .init()),
@@ -86,7 +88,9 @@ final class StressSite: Sendable {
       exchange.knownCount[KnownHeader.authorization.rawValue] = 1
     }
     if case .readBody = gateway.begin(exchange) {
-      guard TestEdge.shared.settle(exchange, gateway.handle(exchange), within: .seconds(60)) else { return nil }
+      guard TestEdge.shared.settle(exchange, gateway.handle(exchange), within: .seconds(60)) else {
+        return nil
+      }
     }
     gateway.conclude(exchange)
     exchange.close()

@@ -26,7 +26,9 @@ extension PluginRuntimeTests {
         OSThread("stress", stackBytes: 2 << 20) {
           var number = 0
           while !self.isOver.load(ordering: .relaxed) {
-            do throws(Problem) { try turn(number) } catch { self.note("\(error.status) \(error.code): \(error.detail)") }
+            do throws(Problem) { try turn(number) } catch {
+              self.note("\(error.status) \(error.code): \(error.detail)")
+            }
             number += 1
           }
           self.running.signal(all: true) { $0 -= 1 }
@@ -74,7 +76,8 @@ extension PluginRuntimeTests {
       ]
       for caller in 0..<5 {
         run.start { turn in
-          let (method, path, expected) = calls[(turn + caller) % (caller == 0 ? calls.count : calls.count - 1)]
+          let (method, path, expected) = calls[
+            (turn + caller) % (caller == 0 ? calls.count : calls.count - 1)]
           run.requests.add(1, ordering: .relaxed)
           guard let answer = site.ask(method, path, key: key) else { return run.note("\(path): no answer") }
           if !expected.contains(answer.status), answer.status != 404, answer.status != 503 {
@@ -107,12 +110,16 @@ extension PluginRuntimeTests {
         let successor = Monitor<String?>(nil)
         let rotation = OSThread("rotation") {
           // Refused when the revocation came first.
-          if let next = try? site.keys.rotate(mine.id, grace: .seconds(60)) { successor.withLock { $0 = next.key.text } }
+          if let next = try? site.keys.rotate(mine.id, grace: .seconds(60)) {
+            successor.withLock { $0 = next.key.text }
+          }
         }
         _ = try site.keys.revoke(mine.id)
         rotation.join()
         run.requests.add(1, ordering: .relaxed)
-        if let answer = site.ask(.get, "/stress/now", key: mine.text), answer.status == 401 || answer.status == 404 {
+        if let answer = site.ask(.get, "/stress/now", key: mine.text),
+          answer.status == 401 || answer.status == 404
+        {
         } else {
           run.note("a revoked key is let in")
         }
