@@ -46,6 +46,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
   let path: String
   let configuration: SQLiteConfiguration
   private let session: Monitor<Session>
+  private let check: StoreCheck
 
   /// Opens `path`, and makes it and its folder where there are none. Throws `control.newer_layout` for a file of a
   /// later host, `control.unavailable` when it cannot be used.
@@ -59,11 +60,15 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       try session.connection.execute("PRAGMA journal_mode=WAL")
       try session.connection.execute("PRAGMA synchronous=FULL")
       self.session = Monitor(session)
+      check = StoreCheck(path: path, configuration: configuration)
     } catch {
       throw SQLiteControlStore.problem(error)
     }
     try prepareLayout()
   }
+
+  /// nil, or why it cannot be used now. One thread at a time. [not event]
+  package var fault: String? { check.fault }
 
   static func connect(
     _ path: String, _ configuration: SQLiteConfiguration

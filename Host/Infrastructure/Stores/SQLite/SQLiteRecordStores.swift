@@ -11,7 +11,7 @@ package final class SQLiteRecordStores: RecordStores {
 
   private let folder: String
   private let configuration: SQLiteConfiguration
-  private let parsers = RecordParsers()
+  private let parsers: RecordParsers
   /// Files that generations use, by automation. Held while a file is opened or closed, so that no file ever has two
   /// writers.
   private let files = Monitor<[String: Open]>([:])
@@ -20,6 +20,7 @@ package final class SQLiteRecordStores: RecordStores {
   package init(folder: String, configuration: SQLiteConfiguration = SQLiteConfiguration()) {
     self.folder = folder
     self.configuration = configuration
+    parsers = RecordParsers(maxDepth: configuration.jsonDepth)
   }
 
   package func plan(
@@ -149,12 +150,20 @@ package final class SQLiteRecordStores: RecordStores {
 
 /// A JSON parser per thread: kept ones allocate nothing for documents of usual size.
 final class RecordParsers: Sendable {
-  private let parsers = ThreadSlots<JSONDocument> { _ in JSONDocument() }
+  private let parsers: ThreadSlots<JSONDocument>
+  private let maxDepth: Int
   /// A longer document gets a parser of its own, whose memory does not stay.
   private static let keptBytes = 64 * 1024
 
+  init(maxDepth: Int) {
+    self.maxDepth = maxDepth
+    parsers = ThreadSlots { _ in JSONDocument(maxDepth: maxDepth) }
+  }
+
   func parser(for count: Int) -> JSONDocument {
-    guard count <= RecordParsers.keptBytes, OSThread.number != nil else { return JSONDocument() }
+    guard count <= RecordParsers.keptBytes, OSThread.number != nil else {
+      return JSONDocument(maxDepth: maxDepth)
+    }
     return parsers.current
   }
 }
