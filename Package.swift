@@ -104,7 +104,10 @@ let package = Package(
     tests("HTTPServer"),
     tests("Configuration"),
     tests("PluginFiles"),
-    tests("PluginRuntime"),
+    // With what stands around it in the host, for the stress test.
+    tests(
+      "PluginRuntime", with: "Gateway", "SQLiteStore", "Audit", "Telemetry", "Cryptography", "JSONSchema",
+      "PluginFiles"),
     // What every records engine does, for the tests of each.
     .target(
       name: "RecordsContract", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Contract"),

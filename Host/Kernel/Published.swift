@@ -6,9 +6,9 @@ import Synchronization
 /// version moved.
 package final class Published<Value: AnyObject & Sendable>: Sendable {
   private let version = Atomic<UInt64>(1)
-  private let value: Mutex<Value>
+  private let value: Monitor<Value>
 
-  package init(_ value: Value) { self.value = Mutex(value) }
+  package init(_ value: Value) { self.value = Monitor(value) }
 
   package var current: Value { value.withLock { $0 } }
 

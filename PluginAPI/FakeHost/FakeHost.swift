@@ -82,7 +82,8 @@ public final class FakeHost: Sendable {
     if life.withLock({ $0 }) == .active { try? stop() }
   }
 
-  /// Ends the automation as the host does: quiesce, stop, destroy. Calls after it are a programming error.
+  /// Ends the automation as the host does: quiesce, stop, destroy. Calls after it are a programming error. Waits for
+  /// asynchronous handlers: call it with `await` where there are any, which this has a twin for.
   public func stop() throws {
     let wasActive = life.withLock { life in
       defer { life = .stopped }
@@ -92,6 +93,13 @@ public final class FakeHost: Sendable {
     plugin.quiesce()
     defer { core.close() }
     try plugin.stopAndDestroy()
+  }
+
+  /// Ends the automation without holding a thread of the pool: tasks of asynchronous handlers need one to end.
+  public func stop() async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      OwnThread.run { continuation.resume(with: Result { try self.stop() }) }
+    }
   }
 
   /// Every line that the automation wrote so far.

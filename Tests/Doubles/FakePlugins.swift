@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-import Synchronization
 
 /// Files by name, each with a manifest and a way to fail: the inspector, the loader and what they load.
 package final class FakePlugins: PluginInspector, PluginLoader {
@@ -16,8 +15,8 @@ package final class FakePlugins: PluginInspector, PluginLoader {
     package init(_ manifest: String) { self.manifest = manifest }
   }
 
-  private let files = Mutex<[String: File]>([:])
-  private let loaded = Mutex<[FakePlugin]>([])
+  private let files = Monitor<[String: File]>([:])
+  private let loaded = Monitor<[FakePlugin]>([])
 
   package init() {}
 
@@ -54,7 +53,7 @@ package final class FakePlugin: LoadedPlugin {
   }
 
   private let file: FakePlugins.File
-  private let calls = Mutex<[String]>([])
+  private let calls = Monitor<[String]>([])
 
   init(_ file: FakePlugins.File) { self.file = file }
 

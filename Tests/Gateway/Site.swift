@@ -16,6 +16,8 @@ final class Site: Sendable {
   let reader: String
   let writer: String
   private let meter = CountingMeter()
+  /// When every request came: limits count from it, and must not refill while a slow machine sends.
+  private let began = Instant.now
   private let scopes = ScopeMatrix()
 
   init() {
@@ -121,7 +123,7 @@ final class Site: Sendable {
   func exchange(_ method: String, _ target: String, headers: [(String, String)] = []) -> Exchange {
     let exchange = Exchange(slot: 0)
     exchange.open()
-    exchange.started = .now
+    exchange.started = began
     if let known = HTTPMethod(rawValue: method) {
       exchange.method = known
     } else {

@@ -2,7 +2,6 @@ import Application
 import Domain
 import Kernel
 import SQLiteStore
-import Synchronization
 import Testing
 
 @Suite struct ControlStoreTests {
@@ -110,7 +109,7 @@ import Testing
     #expect(try store.nextNumber(of: "a") == 1)
     #expect(try store.nextNumber(of: "a") == 2)
     #expect(try store.nextNumber(of: "b") == 1)
-    let given = Mutex<[Int]>([])
+    let given = Monitor<[Int]>([])
     let threads = (0..<4).map { _ in
       OSThread("numbers") {
         for _ in 0..<10 {

@@ -1,6 +1,5 @@
 package import Domain
 package import Kernel
-import Synchronization
 
 /// API keys: recognises them on the request path, issues, rotates and revokes them for admins.
 package final class Keys: Sendable {
@@ -8,7 +7,7 @@ package final class Keys: Sendable {
   private let store: any KeyStore
   private let digests: any Digests
   /// Held while a key is read, changed and written back: two changes of one key never mix.
-  private let changes = Mutex(())
+  private let changes = Monitor(())
 
   package init(table: KeyTable, store: any KeyStore, digests: any Digests) {
     self.table = table

@@ -85,8 +85,12 @@ package final class Exchange: @unchecked Sendable {
   package var principal = ByteRange.empty
   /// The application's own object for this exchange; kept across requests, so that it is made once.
   package var attachment: AnyObject?
-  /// When the host answers in the handler's place.
-  package var deadline = Instant(nanoseconds: .max)
+  /// When the host answers in the handler's place. Other threads of a plugin ask for it at any time. [any]
+  package var deadline: Instant {
+    get { Instant(nanoseconds: deadlineNanoseconds.load(ordering: .relaxed)) }
+    set { deadlineNanoseconds.store(newValue.nanoseconds, ordering: .relaxed) }
+  }
+  private let deadlineNanoseconds = Atomic<Int64>(.max)
 
   // MARK: The answer, written by whoever claimed it
 
@@ -139,9 +143,10 @@ extension Exchange {
     state.store((tag & 0xFFFF_FFFF) << 8 | Phase.open.rawValue, ordering: .releasing)
   }
 
-  /// The name of this request, a `council_request`: tag above, slot below; never 0.
+  /// The name of this request, a `council_request`: tag above, slot below; never 0. Who reads it from another thread, to
+  /// claim it later, sees what came before the request was opened.
   package var handle: UInt64 {
-    (state.load(ordering: .relaxed) >> 8) << 32 | UInt64(slot) + 1
+    (state.load(ordering: .acquiring) >> 8) << 32 | UInt64(slot) + 1
   }
 
   /// Takes the right to answer the request that `handle` names; false when it is over or somebody else has it.

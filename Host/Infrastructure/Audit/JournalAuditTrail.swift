@@ -72,7 +72,7 @@ package final class JournalAuditTrail: AuditTrail {
   private let isFailing = Atomic<Bool>(false)
   private let isAsked = Atomic<Bool>(false)
   private let journal: Journal
-  private let thread = Mutex<OSThread?>(nil)
+  private let thread = Monitor<OSThread?>(nil)
 
   /// Opens the trail in a folder, which is made when it is missing. See ``Journal/open(_:_:limits:now:)`` for
   /// what it throws.

@@ -19,10 +19,9 @@ final class Link: @unchecked Sendable {
   /// The socket while it is open, else -1; the lock keeps the keeper from a descriptor that another
   /// connection has by now.
   let descriptor = Monitor<Int32>(-1)
-  /// The slot of the exchange in use plus one, 0 for none: how a stopping server finds parked requests.
-  let slot = Atomic<UInt32>(0)
-  /// The server answers 503 in the handler's place.
-  let isForced = Atomic<Bool>(false)
+  /// The name of the request that was parked last, 0 for none: whoever claims it has the exchange for itself, for the
+  /// event thread does not look at a parked one until it is woken. How a stopping server finds them.
+  let parked = Atomic<UInt64>(0)
   /// The keeper's alone.
   var drip = Drip()
 
@@ -90,7 +89,6 @@ extension Link {
     wire = nil
     if let exchange { server.exchanges.give(exchange) }
     exchange = nil
-    slot.store(0, ordering: .relaxed)
   }
 
   private func mark(_ phase: Phase) {
@@ -144,7 +142,6 @@ extension Link {
     guard let taken = server.exchanges.take() else { return nil }
     taken.wake = wake
     exchange = taken
-    slot.store(taken.slot + 1, ordering: .releasing)
     return taken
   }
 
@@ -277,7 +274,7 @@ extension Link {
     case .pending:
       stage = .parked
       wire.suspend()
-      if !exchange.park() { resume() }
+      if exchange.park() { parked.store(exchange.handle, ordering: .releasing) } else { resume() }
       return true
     }
   }
@@ -292,10 +289,6 @@ extension Link {
   /// Hands the answer in the exchange to the library.
   private func transmit() -> Bool {
     guard let exchange, let wire else { return false }
-    if isForced.exchange(false, ordering: .relaxed) {
-      exchange.discardAnswer()
-      application.refuse(exchange, HTTPServer.stopping)
-    }
     stage = .over
     application.conclude(exchange)
     if exchange.answerHead.count + exchange.answerHeaders.count * 4 + Link.statusLineAndDate
@@ -394,7 +387,6 @@ extension Link {
       exchange.reset()
     } else {
       self.exchange = nil
-      slot.store(0, ordering: .relaxed)
     }
   }
 }

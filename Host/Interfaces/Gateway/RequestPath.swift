@@ -89,11 +89,10 @@ package final class Gateway: HTTPApplication {
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
-    if route.declaration.execution == .blocking { watch(exchange, route) }
-    let completion = route.generation.plugin.handle(
+    // Before the handler, an inline one too: when that overruns, the answer is the watch's, and its own comes too late.
+    watch(exchange, route)
+    return route.generation.plugin.handle(
       exchange, route: route.number, execution: route.declaration.execution)
-    if case .pending = completion, route.declaration.execution == .inline { watch(exchange, route) }
-    return completion
   }
 
   // MARK: The answer

@@ -112,7 +112,10 @@ typedef struct council_plugin_v1 {
    * answering, or COUNCIL_PENDING and answers later from any thread, even before handle returned. Any
    * other status, or COUNCIL_OK without an answer, becomes a 500 with the reason in the log.
    * [event] for routes whose `execution` is "inline", which promise not to block; [worker] otherwise.
-   * Concurrent, between activate and the end of the drain. */
+   * Concurrent, between activate and the end of the drain.
+   * When the route's deadline passes, the host answers 504 in the handler's place, `cancel` is called, and
+   * what the handler answers later is COUNCIL_STALE. That holds for "inline" too, but nobody can interrupt a
+   * handler, and the thread that it keeps is the one that sends: there the 504 leaves when handle returns. */
   council_status (*handle)(void *self, uint32_t route, council_request request);
   /* The deadline passed, or the generation goes: an answer to `request` is no longer wanted, and the host
    * has answered in its place. May arrive while handle still runs, and for a request that was answered a

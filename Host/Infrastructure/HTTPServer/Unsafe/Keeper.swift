@@ -110,7 +110,7 @@ extension Keeper {
   }
 
   private func readClock() -> Int64 {
-    let now = Instant.now.nanoseconds / 1_000_000
+    let now = server.now().nanoseconds / 1_000_000
     server.clock.store(now, ordering: .relaxed)
     return now
   }

@@ -11,7 +11,7 @@ final class DatabaseFile: Sendable {
     /// Moves when a generation closes: readers then drop its statements.
     let generations = Atomic<UInt64>(0)
     /// The collections of generations that are open.
-    let collections = Mutex<Set<UInt32>>([])
+    let collections = Monitor<Set<UInt32>>([])
 
     init(path: String, configuration: SQLiteConfiguration) {
       self.path = path

@@ -67,7 +67,7 @@ final class RecordWriter: Sendable {
     let queue = Monitor(Queue())
     let counters = Counters()
     // Opened here, so that a file that cannot be opened is an error of the caller; used by the thread only.
-    let opened = Mutex<WriteConnection?>(try WriteConnection(file))
+    let opened = Monitor<WriteConnection?>(try WriteConnection(file))
     self.configuration = configuration
     self.queue = queue
     self.counters = counters

@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-import Synchronization
 
 /// The embedded engine: one SQLite file per automation, `<folder>/<automation>.sqlite`.
 package final class SQLiteRecordStores: RecordStores {
@@ -15,7 +14,7 @@ package final class SQLiteRecordStores: RecordStores {
   private let parsers: RecordParsers
   /// Files that generations use, by automation. Held while a file is opened or closed, so that no file ever has two
   /// writers.
-  private let files = Mutex<[String: Open]>([:])
+  private let files = Monitor<[String: Open]>([:])
 
   /// `folder` is made when the first automation with records is opened.
   package init(folder: String, configuration: SQLiteConfiguration = SQLiteConfiguration()) {
