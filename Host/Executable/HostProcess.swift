@@ -32,7 +32,7 @@ struct HostProcess {
     let audit = try JournalAuditTrail(
       folder: home.path + "/audit", digests: digests, log: log, limits: settings.audit)
     defer { audit.close() }
-    let stores = SQLiteRecordStores(folder: home.path + "/records")
+    let stores = SQLiteRecordStores(folder: home.path + "/records", cipher: try settings.fieldCipher())
 
     // Who may call.
     var random = SystemRandomNumberGenerator()

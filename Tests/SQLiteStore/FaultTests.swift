@@ -93,7 +93,7 @@ import Testing
   @Test func aFileOfALaterHostIsRefused() throws {
     let store = try StoreUnderTest()
     store.store.close()
-    try store.foreign().execute("PRAGMA user_version=2")
+    try store.foreign().execute("PRAGMA user_version=3")
     for attempt in [
       { try store.stores.plan(automation: "bank", collections: [StoreUnderTest.plain]).count },
       {

@@ -52,6 +52,8 @@ package struct HostConfiguration: Sendable, Equatable {
   package var auditKeptSegments = 0
   package var auditAdmitWaitMilliseconds = 2000
 
+  package var recordsKeyFile = ""
+
   package var logLevel = LogLevel.info
 
   package init() {}

@@ -175,6 +175,10 @@ extension Setting {
       "audit.admit_wait_ms", .number(0...10_000, \.auditAdmitWaitMilliseconds),
       "How long a request waits for room: then 503."),
 
+    .init(
+      "records.encryption_key_file", .text(maxLength: 4096, \.recordsKeyFile),
+      "Keys for encrypted fields, one a line (openssl rand -hex 32), mode 600; the first writes, all read."),
+
     .init("log.level", .level(\.logLevel), LogLevel.allCases.map(\.name).joined(separator: ", ") + "."),
   ]
 
