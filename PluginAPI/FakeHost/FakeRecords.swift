@@ -6,7 +6,7 @@ enum FakeRecords {
     _ operation: UInt32, on collections: inout [FakeCollection], _ place: Int, _ key: String, _ input: JSON,
     _ expected: Int64, stamp: inout Stamp
   ) throws(RecordsFault) -> (json: JSON?, version: Int64) {
-    for number in collections.indices { collections[number].removeEnded(at: stamp.now()) }
+    for number in collections.indices { collections[number].removeEnded(at: stamp.after(seconds: 0)) }
     let collection = collections[place]
     switch operation {
     case 1:
