@@ -117,7 +117,8 @@ struct Stamp: Sendable {
       days -= length
       month += 1
     }
-    let time = "\(two(seconds / 3600 % 24)):\(two(seconds / 60 % 60)):\(two(seconds % 60)).\(three(milliseconds))"
+    let time =
+      "\(two(seconds / 3600 % 24)):\(two(seconds / 60 % 60)):\(two(seconds % 60)).\(three(milliseconds))"
     return "\(year)-\(two(month))-\(two(days + 1))T\(time)Z"
   }
 

@@ -11,14 +11,16 @@ struct FakeQuery: Sendable {
 
   init(_ query: JSON, in collection: FakeCollection) throws(RecordsFault) {
     guard let members = query.members else { throw .query("", "must be an object") }
-    for member in members where !["where", "search", "order", "limit", "after", "fields"].contains(member.name) {
+    for member in members
+    where !["where", "search", "order", "limit", "after", "fields"].contains(member.name) {
       throw .query("/\(member.name)", "is not a member of a query")
     }
     filter = query["where"] ?? [:]
     try FakeQuery.check(filter, in: collection)
-    words = try query["search"].map { text throws(RecordsFault) in
-      try FakeSearch.words(of: text, in: collection)
-    } ?? []
+    words =
+      try query["search"].map { text throws(RecordsFault) in
+        try FakeSearch.words(of: text, in: collection)
+      } ?? []
     var order: [(name: String, descending: Bool)] = []
     for entry in query["order"]?.array ?? [] {
       let text = entry.string ?? ""

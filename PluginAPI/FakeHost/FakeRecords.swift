@@ -126,7 +126,8 @@ enum FakeRecords {
       throw .invalid("/operations", "must hold an operation")
     }
     let kinds: [String: (number: UInt32, payload: String)] = [
-      "insert": (4, "document"), "replace": (5, "document"), "patch": (6, "patch"), "delete": (7, ""), "put": (11, "document"),
+      "insert": (4, "document"), "replace": (5, "document"), "patch": (6, "patch"), "delete": (7, ""),
+      "put": (11, "document"),
       "increment": (8, "increment"),
     ]
     var results: [JSON] = []

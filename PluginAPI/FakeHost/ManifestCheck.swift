@@ -50,7 +50,8 @@ enum ManifestCheck {
 
   private static func check(collection: JSON, _ at: String) throws(FakeHost.LoadError) {
     try members(
-      collection, at, known: ["name", "fields", "indexes", "queries", "expires"], required: ["name", "fields"])
+      collection, at, known: ["name", "fields", "indexes", "queries", "expires"],
+      required: ["name", "fields"])
     try name(collection["name"], at + "/name", beside: "_", max: 63)
     let fields = collection["fields"]?.array ?? []
     if fields.isEmpty { throw fault(at + "/fields", "must name at least one field") }
@@ -84,7 +85,8 @@ enum ManifestCheck {
       for name in index.array ?? [] where !(names + FakeCollection.own).contains(name.string ?? "") {
         throw fault(at + "/indexes", "names no field \(name)")
       }
-      for name in index.array ?? [] where fields.contains(where: { $0["name"] == name && $0["encrypted"] == true }) {
+      for name in index.array ?? []
+      where fields.contains(where: { $0["name"] == name && $0["encrypted"] == true }) {
         throw fault(at + "/indexes", "names \(name), which is encrypted and has no order")
       }
     }
@@ -95,7 +97,9 @@ enum ManifestCheck {
       throw fault("\(at)/\(name)", "only a string field can be \(name)")
     }
     guard field["encrypted"] == true else { return }
-    if field["searchable"] == true { throw fault(at + "/searchable", "an encrypted field cannot be searched") }
+    if field["searchable"] == true {
+      throw fault(at + "/searchable", "an encrypted field cannot be searched")
+    }
     if field["default"] != nil { throw fault(at + "/default", "an encrypted field cannot have a default") }
   }
 

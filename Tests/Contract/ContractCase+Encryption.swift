@@ -13,7 +13,8 @@ extension ContractCase {
       FieldDeclaration(name: "note", type: .string, encrypted: true),
     ],
     queries: [
-      NamedQueryDeclaration(name: "by_phone", query: ["where": ["phone": "$phone"], "fields": ["id", "note"]])
+      NamedQueryDeclaration(
+        name: "by_phone", query: ["where": ["phone": "$phone"], "fields": ["id", "note"]])
     ])
 
   private static func person(_ fields: FieldDeclaration...) -> [CollectionDeclaration] {
@@ -42,7 +43,8 @@ extension ContractCase {
       ] { try records.insert(document, id: id) }
       for (filter, ids) in [
         (#"{"phone":"77"}"#, "ab"), (#"{"phone":{"ne":"77"}}"#, "cd"), (#"{"phone":{"in":["88","x"]}}"#, "c"),
-        (#"{"phone":{"nin":["88","x"]}}"#, "abd"), (#"{"phone":null}"#, "d"), (#"{"note":{"exists":true}}"#, "a"),
+        (#"{"phone":{"nin":["88","x"]}}"#, "abd"), (#"{"phone":null}"#, "d"),
+        (#"{"note":{"exists":true}}"#, "a"),
         (#"{"not":{"phone":"77"}}"#, "cd"), (#"{"passport":"2"}"#, "b"), (#"{"passport":"1 "}"#, ""),
         (#"{"or":[{"passport":"3"},{"phone":"77"}]}"#, "abc"),
       ] {
@@ -51,7 +53,8 @@ extension ContractCase {
       let named = try records.json(.query, key: "by_phone", #"{"phone":"77"}"#)
       #expect(named["items"]?.array?.first == ["id": "a", "note": "first"])
       for problem in [
-        records.problem(.insert, #"{"passport":"2"}"#), records.problem(.patch, key: "a", #"{"passport":"2"}"#),
+        records.problem(.insert, #"{"passport":"2"}"#),
+        records.problem(.patch, key: "a", #"{"passport":"2"}"#),
         records.problem(.put, key: "new", #"{"passport":"2"}"#),
       ] { #expect(problem.code == "records.conflict" && problem.members["field"] == "passport") }
       _ = try records.call(.patch, key: "b", #"{"passport":"9"}"#)
@@ -62,8 +65,10 @@ extension ContractCase {
     ContractCase("what encrypted fields cannot be asked is refused by name") { stores in
       let records = try RecordsUnderTest(stores, collections: [people])
       for query in [
-        #"{"where":{"phone":{"gt":"1"}}}"#, #"{"where":{"phone":{"lte":"1"}}}"#, #"{"where":{"phone":{"prefix":"1"}}}"#,
-        #"{"where":{"phone":{"contains":"1"}}}"#, #"{"where":{"note":"1"}}"#, #"{"where":{"note":{"in":["1"]}}}"#,
+        #"{"where":{"phone":{"gt":"1"}}}"#, #"{"where":{"phone":{"lte":"1"}}}"#,
+        #"{"where":{"phone":{"prefix":"1"}}}"#,
+        #"{"where":{"phone":{"contains":"1"}}}"#, #"{"where":{"note":"1"}}"#,
+        #"{"where":{"note":{"in":["1"]}}}"#,
         #"{"order":["phone"]}"#, #"{"order":["-passport"]}"#,
       ] {
         let problem = records.problem(.find, query)
@@ -74,7 +79,9 @@ extension ContractCase {
         NamedQueryDeclaration(name: "x", query: ["where": ["note": "$note"]]),
         NamedQueryDeclaration(name: "y", query: ["order": ["phone"]]),
       ]
-      let refusal = #expect(throws: Problem.self) { try stores.plan(automation: "other", collections: [asking]) }
+      let refusal = #expect(throws: Problem.self) {
+        try stores.plan(automation: "other", collections: [asking])
+      }
       #expect(refusal?.members["errors"]?.array?.count == 2)
     },
     ContractCase("what an encrypted field cannot be declared as is refused by name") { stores in
@@ -102,9 +109,10 @@ extension ContractCase {
       let plain = FieldDeclaration(name: "x", type: .string)
       let sealed = FieldDeclaration(name: "x", type: .string, encrypted: true)
       let findable = FieldDeclaration(name: "x", type: .string, indexed: true, encrypted: true)
-      for (number, (before, after)) in [(plain, sealed), (sealed, plain), (sealed, findable), (findable, sealed)]
-        .enumerated()
-      {
+      for (number, (before, after)) in [
+        (plain, sealed), (sealed, plain), (sealed, findable), (findable, sealed),
+      ]
+      .enumerated() {
         let automation = "bank-\(number)"
         _ = try RecordsUnderTest(stores, automation: automation, collections: person(before))
         let problem = #expect(throws: Problem.self) {

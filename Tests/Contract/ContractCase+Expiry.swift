@@ -7,7 +7,8 @@ extension ContractCase {
   private static let sessions = CollectionDeclaration(
     name: "accounts",
     fields: [
-      FieldDeclaration(name: "value", type: .json), FieldDeclaration(name: "user", type: .string, unique: true),
+      FieldDeclaration(name: "value", type: .json),
+      FieldDeclaration(name: "user", type: .string, unique: true),
       FieldDeclaration(name: "hits", type: .integer, searchable: false, defaultValue: 0),
       FieldDeclaration(name: "text", type: .string, searchable: true),
       FieldDeclaration(name: "ends", type: .timestamp),
@@ -61,7 +62,7 @@ extension ContractCase {
         clock.advance(by: .seconds(10))
         let next = try #require(first["next"]?.string)
         let rest = try records.allPages(["limit": 5, "after": .string(next)])
-        #expect(rest.count == 16)
+        #expect(rest.count == 17)
         #expect(try records.json(.count)["count"] == 20)
       }),
     ContractCase(
@@ -106,14 +107,17 @@ extension ContractCase {
     },
     ContractCase("an end that is declared wrongly is refused by name") { stores in
       for (expires, pointer) in [
-        (ExpiryDeclaration(field: "none"), "/0/expires/field"), (ExpiryDeclaration(field: "text"), "/0/expires/field"),
+        (ExpiryDeclaration(field: "none"), "/0/expires/field"),
+        (ExpiryDeclaration(field: "text"), "/0/expires/field"),
         (ExpiryDeclaration(field: "created_at"), "/0/expires/field"),
         (ExpiryDeclaration(field: "ends", afterSeconds: 0), "/0/expires/after_s"),
         (ExpiryDeclaration(field: "ends", afterSeconds: 3_155_760_001), "/0/expires/after_s"),
       ] {
         var broken = sessions
         broken.expires = expires
-        let problem = #expect(throws: Problem.self) { try stores.plan(automation: "bank", collections: [broken]) }
+        let problem = #expect(throws: Problem.self) {
+          try stores.plan(automation: "bank", collections: [broken])
+        }
         #expect(problem?.members["errors"]?.array?.first?["pointer"]?.string == pointer)
       }
     },

@@ -37,7 +37,8 @@ extension ContractCase {
         ("creme BRULEE", "c"), ("crème", "c"), ("vanilla flavoured", "c"), ("flavoured-vanilla", "c"),
         ("42", "a"), ("hidden", ""), ("шапка", "d"), ("КРАСНАЯ", "d"), ("red AND shoes", ""),
         ("\\\"red shoes\\\"", "ab"), ("title:red", ""), ("sho*", ""), ("red NOT blue", ""), ("-red", "ab"),
-        ("(red)", "ab"), ("NEAR(red shoes)", ""), ("red'; DROP TABLE accounts; --", ""), ("{title}: ^red + shoes", ""),
+        ("(red)", "ab"), ("NEAR(red shoes)", ""), ("red'; DROP TABLE accounts; --", ""),
+        ("{title}: ^red + shoes", ""),
         ("size/42?", "a"), ("red red red", "ab"), ("a\\u0000b", nil),
       ] as [(String, String?)] {
         let query = "{\"search\":\"\(words)\",\"order\":[\"id\"]}"
@@ -47,7 +48,8 @@ extension ContractCase {
         }
         #expect(try records.page(query).compactMap(\.string).joined() == ids, "\(words)")
         #expect(
-          try records.json(.count, "{\"search\":\"\(words)\"}")["count"] == .integer(Int64(ids.count)), "\(words)")
+          try records.json(.count, "{\"search\":\"\(words)\"}")["count"] == .integer(Int64(ids.count)),
+          "\(words)")
       }
     },
     ContractCase("the best match comes first, and pages show every match once") { stores in
@@ -109,7 +111,8 @@ extension ContractCase {
       let page = try records.json(.query, key: "find", #"{"words":"shoes","from":2}"#)
       #expect(page["items"]?.array?.map { $0["id"] } == ["b"])
       #expect(try records.json(.query, key: "shoes")["items"]?.array?.map { $0["id"] } == ["b", "a"])
-      #expect(records.problem(.query, key: "find", #"{"words":"?!","from":2}"#).members["pointer"] == "/words")
+      #expect(
+        records.problem(.query, key: "find", #"{"words":"?!","from":2}"#).members["pointer"] == "/words")
       #expect(records.problem(.query, key: "find", #"{"from":2}"#).members["pointer"] == "/words")
     },
     ContractCase("a search has bounds, and needs a searchable field") { stores in
@@ -118,7 +121,8 @@ extension ContractCase {
       #expect(try records.page("{\"search\":\"\(sixteen)\"}").isEmpty)
       #expect(try records.page("{\"search\":\"\(String(repeating: "x", count: 1024))\"}").isEmpty)
       for text in [
-        "\"\(sixteen) w17\"", "\"\(String(repeating: "x", count: 1025))\"", "\"\"", "\"  -- \"", "7", "null", "[]",
+        "\"\(sixteen) w17\"", "\"\(String(repeating: "x", count: 1025))\"", "\"\"", "\"  -- \"", "7", "null",
+        "[]",
       ] {
         let problem = records.problem(.find, "{\"search\":\(text)}")
         #expect(problem.code == "records.invalid_query" && problem.members["pointer"] == "/search", "\(text)")
@@ -128,10 +132,13 @@ extension ContractCase {
       #expect(problem.status == 422 && problem.code == "records.not_searchable")
       var asking = Sample.notes
       asking.queries = [NamedQueryDeclaration(name: "q", query: ["search": "$text"])]
-      let refusal = #expect(throws: Problem.self) { try stores.plan(automation: "third", collections: [asking]) }
+      let refusal = #expect(throws: Problem.self) {
+        try stores.plan(automation: "third", collections: [asking])
+      }
       #expect(refusal?.members["errors"]?.array?.first?["pointer"] == "/0/queries/0/query/search")
     },
-    ContractCase("searchable comes to records that exist, and goes; the old generation's writes are found") { stores in
+    ContractCase("searchable comes to records that exist, and goes; the old generation's writes are found") {
+      stores in
       func declare(_ searchable: Bool) -> [CollectionDeclaration] {
         [
           CollectionDeclaration(

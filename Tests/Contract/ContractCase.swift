@@ -28,6 +28,6 @@ package struct ContractCase: Sendable, CustomTestStringConvertible {
 
   package var testDescription: String { name }
 
-  package static let all: [ContractCase] = 
+  package static let all: [ContractCase] =
     documents + changes + filters + pages + namedQueries + migrations + searching + encryption + expiry
 }

@@ -20,8 +20,12 @@ import Testing
     var routes: Routes {
       GET("/", "List") { try sessions.page($0.query) }.lists(Session.self)
       GET("/find/{word}", "Find") { try sessions.search($0.parameter("word")) }
-      GET("/by/{token}", "By token") { try sessions.find(["where": ["token": .string($0.parameter("token"))]]) }
-      GET("/by-note/{note}", "By note") { try sessions.find(["where": ["note": .string($0.parameter("note"))]]) }
+      GET("/by/{token}", "By token") {
+        try sessions.find(["where": ["token": .string($0.parameter("token"))]])
+      }
+      GET("/by-note/{note}", "By note") {
+        try sessions.find(["where": ["note": .string($0.parameter("note"))]])
+      }
       GET("/{id}", "Get") { try sessions.get($0.parameter("id")) }.reads(Session.self)
       PUT("/{id}", "Put") { try sessions.put($0.parameter("id"), $0.body) }
       PUT("/{id}/minute", "Put for a minute") {
@@ -47,7 +51,9 @@ import Testing
 
   @Test func aRecordEndsWhenItsTimeHasPassed() throws {
     #expect(try host.call("PUT", "/sessions/a/minute").status == 200)
-    #expect(try host.call("PUT", "/sessions/b", body: ["text": "long"]).json["ends_at"] == "2026-01-01T01:00:00.001Z")
+    #expect(
+      try host.call("PUT", "/sessions/b", body: ["text": "long"]).json["ends_at"]
+        == "2026-01-01T01:00:00.001Z")
     host.advance(seconds: 59)
     #expect(try host.call("GET", "/sessions/a").status == 200)
     host.advance(seconds: 1)
@@ -68,7 +74,9 @@ import Testing
 
   @Test func wordsAreFoundWhole() throws {
     _ = try host.call("PUT", "/sessions/a", body: ["text": "Red shoes, size 42"])
-    for (word, count) in [("red", 1), ("SHOES", 1), ("shoe", 0), ("42", 1), ("size%20red", 1), ("red%20blue", 0)] {
+    for (word, count) in [
+      ("red", 1), ("SHOES", 1), ("shoe", 0), ("42", 1), ("size%20red", 1), ("red%20blue", 0),
+    ] {
       #expect(try host.call("GET", "/sessions/find/\(word)").json["items"]?.array?.count == count, "\(word)")
     }
     #expect(try host.call("GET", "/sessions/find/!").code == "records.invalid_query")

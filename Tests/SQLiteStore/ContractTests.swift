@@ -14,6 +14,7 @@ import Testing
     configuration.clock = { contract.clock.now }
     try contract.run(
       SQLiteRecordStores(
-        folder: folder.path, configuration: configuration, cipher: OpenSSLFieldCipher(keys: [randomBytes(32)])))
+        folder: folder.path, configuration: configuration, cipher: OpenSSLFieldCipher(keys: [randomBytes(32)])
+      ))
   }
 }

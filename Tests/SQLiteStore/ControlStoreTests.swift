@@ -172,7 +172,9 @@ import Testing
       path: folder.path + "/other.sqlite", mode: .create, busyTimeout: .zero, maxValueBytes: 1 << 20
     ).execute(sql)
     let before = try folder.read("other.sqlite")
-    let problem = #expect(throws: Problem.self) { try SQLiteControlStore(path: folder.path + "/other.sqlite") }
+    let problem = #expect(throws: Problem.self) {
+      try SQLiteControlStore(path: folder.path + "/other.sqlite")
+    }
     #expect(problem?.status == 409)
     #expect(problem?.code == "control.foreign_file")
     #expect(try folder.read("other.sqlite") == before)

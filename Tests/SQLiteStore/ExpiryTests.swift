@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct ExpiryTests {
   private static let sessions = CollectionDeclaration(
-    name: "sessions",
+    name: "accounts",
     fields: [
       FieldDeclaration(name: "text", type: .string, searchable: true),
       FieldDeclaration(name: "ends", type: .timestamp),
@@ -22,7 +22,7 @@ import Testing
   }
 
   private func rows(_ store: StoreUnderTest) throws -> Int64 {
-    let statement = try store.foreign().prepare("SELECT count(*) FROM sessions")
+    let statement = try store.foreign().prepare("SELECT count(*) FROM accounts")
     _ = try statement.step()
     return statement.integer(0)
   }
@@ -37,9 +37,9 @@ import Testing
     eventually("the sweep has been") { (try? rows(store)) == 40 }
     // The sweep is no caller's write.
     #expect(store.figures.commits == commits)
-    #expect(try store.records.json(.count, in: "sessions", #"{"search":"moon"}"#)["count"] == 40)
+    #expect(try store.records.json(.count, in: "accounts", #"{"search":"moon"}"#)["count"] == 40)
     try store.foreign().execute(
-      "INSERT INTO \"search:sessions:words\"(\"search:sessions:words\") VALUES('integrity-check')")
+      "INSERT INTO \"search:accounts:words\"(\"search:accounts:words\") VALUES('integrity-check')")
     clock.advance(by: .seconds(1000))
     eventually("the rest goes too") { (try? rows(store)) == 0 }
   }
@@ -49,7 +49,7 @@ import Testing
     let store = try StoreUnderTest(configuration(clock, sweep: .milliseconds(1), batch: 1), [Self.sessions])
     try store.fill(300) { _ in #"{"ends":10}"# }
     clock.advance(by: .seconds(10))
-    for _ in 0..<20 { _ = try store.records.call(.insert, in: "sessions", "{}") }
+    for _ in 0..<20 { _ = try store.records.call(.insert, in: "accounts", "{}") }
     eventually("the sweep has been") { (try? rows(store)) == 20 }
   }
 
@@ -58,10 +58,10 @@ import Testing
     var plain = Self.sessions
     plain.expires = nil
     let store = try StoreUnderTest(configuration(clock, sweep: .milliseconds(1)), [plain])
-    _ = try store.records.call(.insert, in: "sessions", key: "a", #"{"ends":"2001-01-01T00:00:00Z"}"#)
+    _ = try store.records.call(.insert, in: "accounts", key: "a", #"{"ends":"2001-01-01T00:00:00Z"}"#)
     let new = try RecordsUnderTest(store.stores, collections: [Self.sessions])
-    #expect(new.problem(.get, in: "sessions", key: "a").code == "records.not_found")
-    for _ in 0..<20 { _ = try new.call(.put, in: "sessions", key: "b", "{}") }
+    #expect(new.problem(.get, in: "accounts", key: "a").code == "records.not_found")
+    for _ in 0..<20 { _ = try new.call(.put, in: "accounts", key: "b", "{}") }
     #expect(try rows(store) == 2)
     store.store.close()
     eventually("now it goes") { (try? rows(store)) == 1 }
@@ -72,15 +72,15 @@ import Testing
     let store = try StoreUnderTest(configuration(clock, sweep: .seconds(3600)), [Self.sessions])
     let connection = try store.foreign()
     let statement = try connection.prepare(
-      "EXPLAIN QUERY PLAN DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends<=? LIMIT ?)")
+      "EXPLAIN QUERY PLAN DELETE FROM accounts WHERE id IN (SELECT id FROM accounts WHERE ends<=? LIMIT ?)")
     var plan: [String] = []
     while try statement.step() { plan.append(statement.text(3)) }
     #expect(
-      plan.contains("SEARCH sessions USING COVERING INDEX index:sessions:ends (ends<?)"), "\(plan)")
+      plan.contains("SEARCH accounts USING COVERING INDEX index:accounts:ends (ends<?)"), "\(plan)")
     let page = try store.store.explain(collection: 0, input: #"{"order":["-created_at"]}"#.utf8.span)
-    #expect(page.plan == ["SCAN sessions USING INDEX index:sessions:created_at"], "\(page.plan)")
+    #expect(page.plan == ["SCAN accounts USING INDEX index:accounts:created_at"], "\(page.plan)")
     let mine = try store.store.explain(
       collection: 0, input: #"{"where":{"ends":{"lt":"2100-01-01T00:00:00Z"}},"order":["ends"]}"#.utf8.span)
-    #expect(mine.plan[0].contains("index:sessions:ends (ends<?)"), "\(mine.plan)")
+    #expect(mine.plan[0].contains("index:accounts:ends (ends<?)"), "\(mine.plan)")
   }
 }

@@ -103,7 +103,7 @@ import Testing
     ] as [() throws -> Int] {
       let problem = #expect(throws: Problem.self) { try attempt() }
       #expect(problem?.code == "records.newer_layout")
-      #expect(problem?.members["found"] == 2)
+      #expect(problem?.members["found"] == 3)
     }
   }
 

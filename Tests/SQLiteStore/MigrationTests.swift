@@ -73,14 +73,17 @@ import Testing
     }
     try folder.write([], to: "empty.sqlite")
     #expect(problem("empty").isEmpty)
-    try folder.write(Array("this is no database, whatever its name says, and it is long".utf8), to: "text.sqlite")
+    try folder.write(
+      Array("this is no database, whatever its name says, and it is long".utf8), to: "text.sqlite")
     try folder.write([UInt8](repeating: 0x5A, count: 8192), to: "noise.sqlite")
     for name in ["text", "noise"] {
       let before = try folder.read("\(name).sqlite")
       #expect(problem(name).map { $0.members["cause"] } == ["corrupt", "corrupt"])
       #expect(try folder.read("\(name).sqlite") == before)
     }
-    for (name, sql) in [("foreign", "CREATE TABLE t(x)"), ("numbered", "CREATE TABLE t(x); PRAGMA user_version=1")] {
+    for (name, sql) in [
+      ("foreign", "CREATE TABLE t(x)"), ("numbered", "CREATE TABLE t(x); PRAGMA user_version=1"),
+    ] {
       try Connection(
         path: folder.path + "/\(name).sqlite", mode: .create, busyTimeout: .zero, maxValueBytes: 1 << 20
       ).execute(sql)

@@ -13,7 +13,9 @@ import Testing
       FieldDeclaration(name: "level", type: .integer, indexed: true),
     ])
 
-  @Test(arguments: [#"{"search":"moon"}"#, #"{"search":"moon","order":["-level"],"where":{"level":{"gt":1}}}"#])
+  @Test(arguments: [
+    #"{"search":"moon"}"#, #"{"search":"moon","order":["-level"],"where":{"level":{"gt":1}}}"#,
+  ])
   func goesByTheFullTextIndex(query: String) throws {
     let store = try StoreUnderTest(SQLiteConfiguration(), [Self.notes])
     for number in 0..<50 {

@@ -268,7 +268,8 @@ struct ManifestReader {
       name: name, type: type ?? .string, required: flag(members["required"], at + "/required") ?? false,
       unique: flag(members["unique"], at + "/unique") ?? false,
       indexed: flag(members["indexed"], at + "/indexed") ?? false, searchable: searchable,
-      encrypted: encrypted, defaultValue: members["default"], allowed: allowed, minLength: minLength, maxLength: maxLength, minimum: minimum, maximum: maximum)
+      encrypted: encrypted, defaultValue: members["default"], allowed: allowed, minLength: minLength,
+      maxLength: maxLength, minimum: minimum, maximum: maximum)
   }
 
   // MARK: Values

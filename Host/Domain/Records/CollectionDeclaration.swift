@@ -70,7 +70,8 @@ package struct FieldDeclaration: Sendable, Equatable {
 
   package init(
     name: String, type: FieldType, required: Bool = false, unique: Bool = false, indexed: Bool = false,
-    searchable: Bool = false, encrypted: Bool = false, defaultValue: JSONValue? = nil, allowed: [String]? = nil, minLength: Int? = nil,
+    searchable: Bool = false, encrypted: Bool = false, defaultValue: JSONValue? = nil,
+    allowed: [String]? = nil, minLength: Int? = nil,
     maxLength: Int? = nil, minimum: Double? = nil, maximum: Double? = nil
   ) {
     self.name = name

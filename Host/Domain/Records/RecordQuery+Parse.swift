@@ -302,13 +302,15 @@ struct QueryParser {
     let field = schema.members[member]
     if field.isEncrypted, !field.isFindable {
       throw RecordIssue(
-        "", "\(field.name) is encrypted: it can be found by equality only where it is declared indexed or unique")
+        "",
+        "\(field.name) is encrypted: it can be found by equality only where it is declared indexed or unique")
     }
   }
 
   private func refuseEncrypted(_ member: Int, _ operators: String) throws(RecordIssue) {
     if schema.members[member].isEncrypted {
-      throw RecordIssue("", "\(schema.members[member].name) is encrypted, which \(operators) cannot look into")
+      throw RecordIssue(
+        "", "\(schema.members[member].name) is encrypted, which \(operators) cannot look into")
     }
   }
 

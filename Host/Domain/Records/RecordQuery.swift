@@ -41,7 +41,8 @@ package struct RecordQuery: Sendable, Equatable {
   package var fields: [Int]?
 
   package init(
-    filter: RecordFilter? = nil, words: [[UInt8]] = [], order: [Order], limit: Int, after: RecordCursor? = nil, fields: [Int]? = nil
+    filter: RecordFilter? = nil, words: [[UInt8]] = [], order: [Order], limit: Int,
+    after: RecordCursor? = nil, fields: [Int]? = nil
   ) {
     self.filter = filter
     self.words = words

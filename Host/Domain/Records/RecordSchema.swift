@@ -176,7 +176,8 @@ private struct DeclarationCheck {
       if field.type != .string { refuse("\(place)/encrypted", "is for string fields") }
       if field.searchable { refuse("\(place)/searchable", "an encrypted field cannot be searched") }
       if field.defaultValue != nil {
-        refuse("\(place)/default", "an encrypted field cannot have a default, which would be kept in plain text")
+        refuse(
+          "\(place)/default", "an encrypted field cannot have a default, which would be kept in plain text")
       }
     }
     if field.type == .json, field.unique || field.indexed {

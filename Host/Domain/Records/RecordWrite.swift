@@ -11,7 +11,9 @@ package enum RecordWrite: Sendable, Equatable {
 
   package var id: [UInt8] {
     switch self {
-    case .insert(let id, _), .put(let id, _), .replace(let id, _, _), .change(let id, _, _), .delete(let id, _): id
+    case .insert(let id, _), .put(let id, _), .replace(let id, _, _), .change(let id, _, _),
+      .delete(let id, _):
+      id
     }
   }
 }
@@ -137,7 +139,8 @@ private struct OperationReader {
     let id = try id(element, required: op != "insert")
     let version = try version(element, allowed: op != "insert" && op != "put")
     let write = try write(
-      op, payload, element, schema: schemas[place], id: id ?? Array(UUIDv7.make(at: now()).utf8), version: version, now)
+      op, payload, element, schema: schemas[place], id: id ?? Array(UUIDv7.make(at: now()).utf8),
+      version: version, now)
     return RecordBatch.Item(collection: place, write: write)
   }
 

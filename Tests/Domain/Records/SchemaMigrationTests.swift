@@ -24,7 +24,8 @@ import Testing
 
   private func apply(_ step: SchemaMigration.Step, to stored: inout StoredSchema) {
     func field(_ field: FieldDeclaration) -> StoredSchema.Field {
-      StoredSchema.Field(type: field.type, hasDefault: field.defaultValue != nil, encryption: field.encryption)
+      StoredSchema.Field(
+        type: field.type, hasDefault: field.defaultValue != nil, encryption: field.encryption)
     }
     switch step {
     case .createCollection(let declaration):

@@ -61,7 +61,8 @@ final class AuthenticatedCipher {
       unsafe tag.withUnsafeMutableBufferPointer { tag in
         var last: Int32 = 0
         // Safe: OpenSSL reads 16 bytes of the tag, and writes nothing at the end of GCM.
-        return unsafe EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), tag.baseAddress) == 1
+        return unsafe EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), tag.baseAddress)
+          == 1
           && EVP_DecryptFinal_ex(context, target.baseAddress, &last) == 1
       }
     }

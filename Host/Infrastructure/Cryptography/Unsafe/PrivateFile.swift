@@ -22,7 +22,9 @@ enum PrivateFile {
     guard facts.st_uid == geteuid() || facts.st_uid == 0 else {
       return .failure(Fault(reason: "belongs to another user"))
     }
-    guard facts.st_size <= maxBytes else { return .failure(Fault(reason: "is longer than \(maxBytes) bytes")) }
+    guard facts.st_size <= maxBytes else {
+      return .failure(Fault(reason: "is longer than \(maxBytes) bytes"))
+    }
     var bytes = [UInt8](repeating: 0, count: maxBytes)
     var count = 0
     while count < bytes.count {

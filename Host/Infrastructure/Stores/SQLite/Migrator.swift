@@ -92,12 +92,16 @@ struct Migrator {
     return found
   }
 
-  /// Keeps the full-text indexes of the file in step with what this connection writes. Once for each that writes.
+  /// Makes what notes the changes for the full-text indexes of the file. Once for each connection that writes.
   func watchSearches() throws(SQLiteError) {
-    guard try integer("PRAGMA user_version") == Migrator.layout else { return }
-    for (collection, fields) in try searches() {
+    for (collection, fields) in try knownSearches() {
       try SearchIndex(collection).watch(fields, on: connection)
     }
+  }
+
+  /// The full-text indexes of the file, also of one that is new or of an earlier layout.
+  func knownSearches() throws(SQLiteError) -> [(collection: String, fields: [String])] {
+    try integer("PRAGMA user_version") == Migrator.layout ? try searches() : []
   }
 
   // MARK: Planning
@@ -190,6 +194,12 @@ struct Migrator {
       try makeLayout()
       for step in migration.steps {
         if let step = self.step(step, keeping: needs) { try take(step, schemas) }
+      }
+      // A step may have filled a field that is searched.
+      for (collection, fields) in try searches() {
+        for sql in SearchIndex(collection).statements(fieldCount: fields.count) {
+          try connection.execute(sql)
+        }
       }
       try remember(schemas)
     } catch {

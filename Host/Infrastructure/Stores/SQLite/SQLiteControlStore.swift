@@ -78,7 +78,8 @@ package final class SQLiteControlStore: KeyStore, Catalog {
   /// A file without anything in it is new; every other one has the tables of the first layout.
   private static func isForeign(_ session: Session) throws(SQLiteError) -> Bool {
     func number(_ sql: String) throws(SQLiteError) -> Int64 {
-      try session.with(sql) { statement throws(SQLiteError) in try statement.step() ? statement.integer(0) : 0 }
+      try session.with(sql) { statement throws(SQLiteError) in try statement.step() ? statement.integer(0) : 0
+      }
     }
     let ours = try number(
       """

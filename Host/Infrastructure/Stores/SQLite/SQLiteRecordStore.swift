@@ -130,7 +130,9 @@ package final class SQLiteRecordStore: RecordStore {
         throw .recordInvalid([error])
       }
       guard version == 0 else {
-        throw .recordInvalid([RecordIssue("", "a record that is inserted or put has no version to expect: replace takes one")])
+        throw .recordInvalid([
+          RecordIssue("", "a record that is inserted or put has no version to expect: replace takes one")
+        ])
       }
     } else {
       // An id that no record can have is an id of none.

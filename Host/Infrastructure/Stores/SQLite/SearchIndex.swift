@@ -1,25 +1,28 @@
 /// The full-text index of one collection.
 ///
 /// A contentless FTS5 table with the words, and a table that gives each record the number by which FTS5 knows it: the
-/// records' own table has none. Triggers keep both in step, in the transaction of the write itself and whichever generation
-/// writes. They are temporary, made by the connection that writes: triggers of the file stay switched off, for a
-/// file must not bring code. Names hold a colon, which no collection's does; the words' columns have names of their
-/// own, as FTS5 keeps `rank` and `rowid` for itself.
+/// records' own table has none. Triggers note what a write changes, whichever generation writes, and the writer
+/// brings the notes into the index before the write's savepoint ends. The triggers are temporary, made by the connection that
+/// writes: triggers of the file stay switched off, for a file must not bring code, and so does the trust in its
+/// schema, without which no trigger may write to a virtual table. Names hold a colon, which no collection's does;
+/// the words' columns have names of their own, as FTS5 keeps `rank` and `rowid` for itself.
 struct SearchIndex {
   private let collection: String
   let words: String
   let ids: String
+  private let changes: String
 
   init(_ collection: String) {
     self.collection = collection
     words = SQL.quoted("search:\(collection):words")
     ids = SQL.quoted("search:\(collection):ids")
+    changes = SQL.quoted("search:\(collection):changes")
   }
 
   /// Makes the index, from the records that exist.
   func make(_ fields: [String], on connection: Connection) throws(SQLiteError) {
     let table = SQL.quoted(collection)
-    let columns = columns(fields)
+    let columns = columns(fields.count)
     for sql in [
       "CREATE TABLE \(ids)(\"search:doc\" INTEGER PRIMARY KEY, \"search:id\" TEXT NOT NULL UNIQUE) STRICT",
       """
@@ -37,6 +40,7 @@ struct SearchIndex {
 
   func drop(on connection: Connection) throws(SQLiteError) {
     for name in triggers { try connection.execute("DROP TRIGGER IF EXISTS temp.\(name)") }
+    try connection.execute("DROP TABLE IF EXISTS temp.\(changes)")
     try connection.execute("DROP TABLE \(words)")
     try connection.execute("DROP TABLE \(ids)")
   }
@@ -45,17 +49,21 @@ struct SearchIndex {
   func watch(_ fields: [String], on connection: Connection) throws(SQLiteError) {
     let table = "main.\(SQL.quoted(collection))"
     // Contentless: what is taken out has to be told again.
-    let remove = """
-      INSERT INTO \(words)(\(words),rowid,\(columns(fields))) \
-      SELECT 'delete',"search:doc",\(values("old.", fields)) FROM \(ids) WHERE "search:id"=old."id";
+    func note(_ command: String, _ row: String) -> String {
       """
-    let add = """
-      INSERT INTO \(words)(rowid,\(columns(fields))) \
-      SELECT "search:doc",\(values("new.", fields)) FROM \(ids) WHERE "search:id"=new."id";
+      INSERT INTO \(changes)("search:command","search:doc",\(columns(fields.count))) \
+      SELECT \(command),"search:doc",\(values(row, fields)) FROM \(ids) WHERE "search:id"=\(row)"id";
       """
+    }
+    let remove = note("'delete'", "old.")
+    let add = note("NULL", "new.")
     let names = fields.map { SQL.quoted($0) }
     let differs = names.map { "old.\($0) IS NOT new.\($0)" }.joined(separator: " OR ")
     for sql in [
+      """
+      CREATE TEMP TABLE \(changes)("search:number" INTEGER PRIMARY KEY,"search:command","search:doc",\
+      \(columns(fields.count)))
+      """,
       """
       CREATE TEMP TRIGGER \(triggers[0]) AFTER INSERT ON \(table) BEGIN \
       INSERT INTO \(ids)("search:id") VALUES(new."id"); \(add) END
@@ -71,12 +79,23 @@ struct SearchIndex {
     ] { try connection.execute(sql) }
   }
 
+  /// Brings what the triggers noted into the index, in order, and forgets it. FTS5 takes a command in the column of
+  /// its table's name, and a row where that is null.
+  func statements(fieldCount: Int) -> [String] {
+    [
+      """
+      INSERT INTO \(words)(\(words),rowid,\(columns(fieldCount))) \
+      SELECT "search:command","search:doc",\(columns(fieldCount)) FROM temp.\(changes) ORDER BY "search:number"
+      """, "DELETE FROM temp.\(changes)",
+    ]
+  }
+
   private var triggers: [String] {
     ["insert", "delete", "update"].map { SQL.quoted("search:\(collection):\($0)") }
   }
 
-  private func columns(_ fields: [String]) -> String {
-    fields.indices.map { SQL.quoted("search:\($0)") }.joined(separator: ",")
+  private func columns(_ count: Int) -> String {
+    (0..<count).map { SQL.quoted("search:\($0)") }.joined(separator: ",")
   }
 
   private func values(_ row: String, _ fields: [String]) -> String {

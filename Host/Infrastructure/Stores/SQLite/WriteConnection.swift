@@ -12,6 +12,8 @@ final class WriteConnection: @unchecked Sendable {
   private var keeper: ReadLockKeeper
   private let file: DatabaseFile.Shared
   private var seenGenerations: UInt64
+  /// What brings noted changes into the full-text index, by collection.
+  private var searches: [String: [String]] = [:]
 
   init(_ file: DatabaseFile.Shared) throws(SQLiteError) {
     let configuration = file.configuration
@@ -28,11 +30,31 @@ final class WriteConnection: @unchecked Sendable {
     try connection.execute("PRAGMA journal_size_limit=\(configuration.restartPages * 4096)")
     try connection.execute("PRAGMA max_page_count=\(max(1, configuration.maxFileBytes / 4096))")
     try connection.execute("PRAGMA cell_size_check=ON")
+    // What is noted for a search has no business on the disk.
+    try connection.execute("PRAGMA temp_store=MEMORY")
     try Migrator(connection: connection, configuration: configuration).watchSearches()
     keeper = try ReadLockKeeper(file)
     connection.countLogPages()
     connection.limitTime(configuration.timeLimit)
     keeper.hold()
+    try readSearches()
+  }
+
+  private func readSearches() throws(SQLiteError) {
+    searches = [:]
+    for (collection, fields) in try Migrator(connection: connection, configuration: configuration)
+      .knownSearches()
+    {
+      searches[collection] = SearchIndex(collection).statements(fieldCount: fields.count)
+    }
+  }
+
+  /// Before what these collections changed is kept.
+  private func index(_ collections: some Sequence<String>) throws(Problem) {
+    if searches.isEmpty { return }
+    for collection in Set(collections) {
+      for sql in searches[collection] ?? [] { try control(sql) }
+    }
   }
 
   private func problem(_ error: SQLiteError) -> Problem { error.problem(configuration) }
@@ -63,6 +85,7 @@ final class WriteConnection: @unchecked Sendable {
       try begin()
       let result = try body(connection)
       try commit()
+      do { try readSearches() } catch { throw problem(error) }
       counters.commits.add(1, ordering: .relaxed)
       job.complete(.success(result))
     } catch {
@@ -117,6 +140,7 @@ final class WriteConnection: @unchecked Sendable {
     do throws(Problem) {
       try control("SAVEPOINT w")
       let result = try isBatch ? runBatch(writes) : run(writes[0])
+      if !searches.isEmpty { try index(writes.map(\.collection.schema.name)) }
       try control("RELEASE w")
       return .success(result)
     } catch {
@@ -521,6 +545,7 @@ extension WriteConnection {
       for collection in collections where try hasEnded(in: collection) {
         try begin()
         let removed = try remove(batchOf: collection)
+        try index([collection.schema.name])
         try commit()
         if removed == configuration.sweepBatch { hasMore = true }
       }
