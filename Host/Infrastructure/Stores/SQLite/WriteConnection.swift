@@ -6,11 +6,11 @@ import Synchronization
 /// The write connection of one file. The writer's thread only, once it runs.
 final class WriteConnection: @unchecked Sendable {
   // Sendable because it is handed to the writer's thread once and used by no other.
-  private let connection: Connection
-  private let configuration: SQLiteConfiguration
+  let connection: Connection
+  let configuration: SQLiteConfiguration
   private var statements: StatementCache
-  private var keeper: ReadLockKeeper
-  private let file: DatabaseFile.Shared
+  var keeper: ReadLockKeeper
+  let file: DatabaseFile.Shared
   private var seenGenerations: UInt64
   /// What brings noted changes into the full-text index, by collection.
   private var searches: [String: [String]] = [:]
@@ -50,7 +50,7 @@ final class WriteConnection: @unchecked Sendable {
   }
 
   /// Before what these collections changed is kept.
-  private func index(_ collections: some Sequence<String>) throws(Problem) {
+  func index(_ collections: some Sequence<String>) throws(Problem) {
     if searches.isEmpty { return }
     for collection in Set(collections) {
       for sql in searches[collection] ?? [] { try control(sql) }
@@ -170,17 +170,17 @@ final class WriteConnection: @unchecked Sendable {
 
   // MARK: Transactions
 
-  private func begin() throws(Problem) {
+  func begin() throws(Problem) {
     connection.restartTime()
     try control("BEGIN IMMEDIATE")
   }
 
-  private func commit() throws(Problem) {
+  func commit() throws(Problem) {
     connection.restartTime()
     try control("COMMIT")
   }
 
-  private func rollBack() {
+  func rollBack() {
     guard connection.isInTransaction else { return }
     connection.restartTime()
     // What fails here has ended the transaction by itself.
@@ -193,7 +193,7 @@ final class WriteConnection: @unchecked Sendable {
     }
   }
 
-  private func dropUnusedStatements() {
+  func dropUnusedStatements() {
     let generations = file.generations.load(ordering: .relaxed)
     guard generations != seenGenerations else { return }
     seenGenerations = generations
@@ -202,7 +202,7 @@ final class WriteConnection: @unchecked Sendable {
   }
 
   /// Runs `body` with a cached statement, which is reset afterwards.
-  private func statement<Value>(
+  func statement<Value>(
     _ key: StatementKey, _ sql: @autoclosure () -> String,
     _ body: (Statement) throws(SQLiteError) -> Value
   ) throws(Problem) -> Value {
@@ -251,7 +251,7 @@ extension WriteConnection {
     Array(zip(collection.schema.declared, values))
   }
 
-  private func key(_ collection: CompiledCollection, _ text: String) -> StatementKey {
+  func key(_ collection: CompiledCollection, _ text: String) -> StatementKey {
     StatementKey(collection: collection.number, text: Array(text.utf8))
   }
 
@@ -483,96 +483,6 @@ extension WriteConnection {
       if !older.isEmpty, try isTaken(older, member, except: id, in: collection) {
         throw .recordConflict(schema.name, field: schema.members[member].name)
       }
-    }
-  }
-}
-
-// MARK: - Records that end
-
-extension WriteConnection {
-  private func andLive(_ collection: CompiledCollection) -> String {
-    collection.isLive.isEmpty ? "" : " AND " + collection.isLive
-  }
-
-  private func bindNow(
-    to statement: Statement, at index: Int, _ collection: CompiledCollection
-  ) throws(SQLiteError) {
-    if collection.schema.expiry != nil { try statement.bind(index, configuration.clock().text) }
-  }
-
-  /// Removes the records that have ended and stand in the way of these values. Whether there were any.
-  private func removeEnded(
-    _ id: [UInt8], _ values: [(Int, RecordValue)], in collection: CompiledCollection
-  ) throws(Problem) -> Bool {
-    let schema = collection.schema
-    guard let expiry = schema.expiry else { return false }
-    var text = "E"
-    var conditions = ["\"id\"=?"]
-    var wanted: [RecordValue] = [.text(id)]
-    for (member, value) in values where schema.members[member].declaration?.unique == true {
-      for value in collection.lookedFor(value, member) {
-        text += " \(member)"
-        conditions.append((collection.columnNames(member).last ?? "") + "=?")
-        wanted.append(value)
-      }
-    }
-    let connection = connection
-    let removed = try statement(
-      key(collection, text),
-      """
-      DELETE FROM \(collection.table) WHERE \(SQL.quoted(schema.members[expiry].name))<=? \
-      AND (\(conditions.joined(separator: " OR ")))
-      """
-    ) { statement throws(SQLiteError) in
-      try statement.bind(1, configuration.clock().text)
-      for (index, value) in wanted.enumerated() { try statement.bind(index + 2, value) }
-      _ = try statement.step()
-      return connection.changes
-    }
-    return removed > 0
-  }
-
-  /// Removes a batch of records that have ended, of each collection. Whether more are left. What fails is tried again
-  /// with the next sweep: nobody waits for it.
-  func sweep() -> Bool {
-    let collections = file.declared.ending
-    guard !collections.isEmpty else { return false }
-    dropUnusedStatements()
-    keeper.release()
-    defer { keeper.hold() }
-    var hasMore = false
-    do throws(Problem) {
-      for collection in collections where try hasEnded(in: collection) {
-        try begin()
-        let removed = try remove(batchOf: collection)
-        try index([collection.schema.name])
-        try commit()
-        if removed == configuration.sweepBatch { hasMore = true }
-      }
-    } catch {
-      rollBack()
-      return false
-    }
-    return hasMore
-  }
-
-  private func hasEnded(in collection: CompiledCollection) throws(Problem) -> Bool {
-    connection.restartTime()
-    return try statement(
-      key(collection, "S"), "SELECT 1 FROM \(collection.table) WHERE \(collection.hasEnded) LIMIT 1"
-    ) { statement throws(SQLiteError) in
-      try statement.bind(1, configuration.clock().text)
-      return try statement.step()
-    }
-  }
-
-  private func remove(batchOf collection: CompiledCollection) throws(Problem) -> Int {
-    let connection = connection
-    return try statement(key(collection, "X"), collection.sweepText) { statement throws(SQLiteError) in
-      try statement.bind(1, configuration.clock().text)
-      try statement.bind(2, Int64(configuration.sweepBatch))
-      _ = try statement.step()
-      return connection.changes
     }
   }
 }
