@@ -48,7 +48,9 @@ let package = Package(
     .target(name: "Domain", dependencies: ["Kernel"], path: "Host/Domain"),
 
     // MARK: Host/Application: use cases, and the ports that adapters fill
-    .target(name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application"),
+    .target(
+      name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application",
+      exclude: ["Configuration/README.md"]),
 
     // MARK: Host/Infrastructure: one target per technology
     system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
@@ -90,6 +92,8 @@ let package = Package(
       path: "Host/Executable"),
 
     // MARK: Tests mirror the targets
+    // Folders for tests, below TMPDIR.
+    .target(name: "Scratch", path: "Tests/Scratch"),
     .target(
       name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),
@@ -121,16 +125,17 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
-    tests("AdminAPI", with: "CommandLineInterface"),
-    tests("CommandLineInterface", path: "CommandLine"),
+    tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
+    tests("CommandLineInterface", path: "CommandLine", with: "Doubles"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Kernel", "council"],
+      dependencies: ["Kernel", "Application", "CommandLineInterface", "Scratch", "council"],
       path: "Tests/EndToEnd"),
     .testTarget(
-      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
+      name: "PluginAPITests",
+      dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts", "Scratch"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),
   ],
   cLanguageStandard: .c11,
@@ -173,7 +178,7 @@ func interface(_ name: String, path: String? = nil) -> Target {
 func tests(_ name: String, path: String? = nil, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
+    name: "\(name)Tests", dependencies: (layers + [name, "Scratch"] + more).map { .byName(name: $0) },
     path: "Tests/\(path ?? name)")
 }
 

@@ -47,10 +47,12 @@ enum Services {
         return 0
       },
       defaultConfiguration: { Setting.defaultFile },
-      checkConfiguration: { path throws(Problem) in
-        let configuration = try ConfigurationFile.read(path)
-        let values = Setting.all.map { ($0.path, $0.value(in: configuration)) }
-        return .object(Dictionary(uniqueKeysWithValues: values))
+      checkConfiguration: { options, tries throws(Problem) in
+        let settings = try HostSettings(options)
+        let values = Setting.all.map { ($0.path, $0.value(in: settings.values)) }
+        return ConfigurationReport(
+          values: .object(Dictionary(uniqueKeysWithValues: values)),
+          findings: tries ? ConfigurationTrial(settings: settings).run() : [])
       })
   }
 }

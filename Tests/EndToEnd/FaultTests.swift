@@ -131,7 +131,7 @@ import Testing
     return (run.code, run.output + run.errors)
   }
 
-  private func emptyHome() -> String { "/tmp/council-e2e-\(UUIDv7.make())" }
+  private func emptyHome() -> String { Fixtures.home() }
 
   @Test func aHomeHasOneHost() throws {
     let host = try HostUnderTest()

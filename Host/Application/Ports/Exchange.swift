@@ -47,6 +47,8 @@ package struct Field: Sendable, Equatable {
 package final class Exchange: @unchecked Sendable {
   /// The place in the edge's table, the low half of a `council_request`.
   package let slot: UInt32
+  /// What each of the four buffers keeps from one request to the next.
+  private let kept: Int
 
   // MARK: The request, written by the edge
 
@@ -107,7 +109,12 @@ package final class Exchange: @unchecked Sendable {
   /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
   package var recycle: (@Sendable (Exchange) -> Void)?
 
-  package init(slot: UInt32) { self.slot = slot }
+  /// `keptBytes` is what the four buffers keep between two requests; an answer or body that is larger is given
+  /// back with its request.
+  package init(slot: UInt32, keptBytes: Int = 256 * 1024) {
+    self.slot = slot
+    kept = keptBytes / 4
+  }
 }
 
 // MARK: - Claiming the answer
@@ -240,7 +247,7 @@ extension Exchange {
   /// Forgets the request and its answer; keeps the memory. [event]
   package func reset() {
     methodIsUnknown = false
-    head.removeAll()
+    head.removeAll(retaining: kept)
     rawPath = .empty
     rawQuery = .empty
     headers.removeAll(keepingCapacity: true)
@@ -248,7 +255,7 @@ extension Exchange {
       known[index] = .empty
       knownCount[index] = 0
     }
-    body.removeAll()
+    body.removeAll(retaining: kept)
     path = .empty
     segments.removeAll(keepingCapacity: true)
     parameters.removeAll(keepingCapacity: true)
@@ -263,9 +270,9 @@ extension Exchange {
   /// Forgets what was written of an answer, to write another.
   package func discardAnswer() {
     status = 0
-    answerHead.removeAll()
+    answerHead.removeAll(retaining: kept)
     answerHeaders.removeAll(keepingCapacity: true)
-    answerBody.removeAll()
+    answerBody.removeAll(retaining: kept)
     closes = false
   }
 

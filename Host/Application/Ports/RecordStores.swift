@@ -43,6 +43,10 @@ package protocol RecordStore: AnyObject, Sendable {
     expectedVersion: Int64
   ) throws(Problem) -> RecordResult
 
+  /// nil, or why the store cannot be used now, in words without a path. Looks at the disk; one thread at a time.
+  /// [not event]
+  var fault: String? { get }
+
   /// Ends this generation's use of the store; the data stays.
   func close()
 }

@@ -19,6 +19,54 @@ struct HomeFolder {
     return HomeFolder(path: absolute, lock: lock)
   }
 
+  /// nil when ``open(_:)`` would succeed now, or why not. Makes nothing that stays.
+  static func fault(_ path: String) -> String? {
+    var facts = stat()
+    // Safe: here and below the kernel fills the struct, and reads texts during the call.
+    guard unsafe stat(path, &facts) == 0 else {
+      guard errno == ENOENT else { return "\(path) cannot be reached (errno \(errno))" }
+      let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+      return faultOfParent((path.hasPrefix("/") ? "/" : "") + parent)
+    }
+    guard facts.st_mode & S_IFMT == S_IFDIR else { return "\(path) is no folder" }
+    let lock = unsafe Glibc.open(path + "/host.lock", O_RDWR | O_CLOEXEC)
+    if lock >= 0 {
+      defer { close(lock) }
+      if flock(lock, LOCK_EX | LOCK_NB) != 0 { return "another host uses \(path)" }
+    }
+    return faultOfWriting(path)
+  }
+
+  /// Of the nearest folder that exists, where `open` would begin to make folders.
+  private static func faultOfParent(_ path: String) -> String? {
+    var facts = stat()
+    let place = path.isEmpty ? "." : path
+    guard unsafe stat(place, &facts) == 0 else {
+      guard errno == ENOENT, path.contains(where: { $0 != "/" }) else {
+        return "\(place) cannot be reached (errno \(errno))"
+      }
+      let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+      return faultOfParent((path.hasPrefix("/") ? "/" : "") + parent)
+    }
+    return facts.st_mode & S_IFMT == S_IFDIR ? faultOfWriting(place) : "\(place) is no folder"
+  }
+
+  private static func faultOfWriting(_ folder: String) -> String? {
+    let probe = "\(folder)/.council-check-\(getpid())"
+    let file = unsafe Glibc.open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else { return "\(folder) cannot be written (errno \(errno))" }
+    defer {
+      close(file)
+      unsafe unlink(probe)
+    }
+    let page = [UInt8](repeating: 0, count: 4096)
+    // Safe: the count is the array's own.
+    guard unsafe write(file, page, page.count) == page.count else {
+      return "the disk of \(folder) takes nothing (errno \(errno))"
+    }
+    return nil
+  }
+
   /// Makes the folder where there is none; returns its absolute path.
   static func make(_ path: String) throws(Problem) -> String {
     var partial = path.hasPrefix("/") ? "/" : ""

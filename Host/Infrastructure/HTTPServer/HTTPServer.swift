@@ -54,7 +54,10 @@ package final class HTTPServer: ExchangeTable {
     self.application = application
     self.log = log
     self.exchanges =
-      exchanges ?? ExchangePool(capacity: configuration.maxConnections + configuration.exchangeSlack)
+      exchanges
+      ?? ExchangePool(
+        capacity: configuration.maxConnections + configuration.exchangeSlack,
+        keptBytes: configuration.keptBytes)
     peers = PeerLimits(limit: configuration.maxConnectionsPerAddress)
     deadlines = Deadlines(
       idle: configuration.idleTimeout, head: configuration.headTimeout, body: configuration.bodyTimeout,

@@ -20,17 +20,18 @@ package final class DeadlineWatch: RequestCanceller {
   /// Plugins to tell that an answer is no longer wanted: on a thread of their own, for one that blocks must not
   /// keep others from their deadlines.
   private let cancels = Monitor<[(plugin: any LoadedPlugin, handle: UInt64)]?>([])
-  private static let maxCancels = 10_000
+  private let maxCancels: Int
 
-  /// `interval` is how late an answer of this may be.
+  /// `interval` is how late an answer of this may be; `maxCancels`, how many plugins' calls may wait.
   package init(
     _ exchanges: any ExchangeTable, automations: Automations, log: any LogSink,
-    interval: Duration = .milliseconds(20)
+    interval: Duration = .milliseconds(20), maxCancels: Int = 10_000
   ) {
     self.exchanges = exchanges
     self.automations = automations
     self.log = log
     self.interval = interval
+    self.maxCancels = maxCancels
   }
 
   package func start() {
@@ -94,7 +95,7 @@ package final class DeadlineWatch: RequestCanceller {
     let known = automations.live.map(\.generation) + automations.retiring
     guard let plugin = known.first(where: { $0.serial == serial })?.plugin else { return }
     let isFull = cancels.signal { waiting in
-      guard let count = waiting?.count, count < DeadlineWatch.maxCancels else { return true }
+      guard let count = waiting?.count, count < maxCancels else { return true }
       waiting?.append((plugin, handle))
       return false
     }

@@ -46,7 +46,7 @@ package final class Gateway: HTTPApplication {
     cells = LimitCells(seed: (random.next(), random.next()))
     anonymousRate = try GCRA(limits.anonymous)
     let snapshots = ports.automations.snapshots
-    threads = ThreadSlots { _ in EventThread(snapshots) }
+    threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }
 

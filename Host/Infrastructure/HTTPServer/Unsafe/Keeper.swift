@@ -30,10 +30,6 @@ final class Keeper: @unchecked Sendable {
     var until: Int64
   }
 
-  /// Sockets that linger at a time; a further one is closed at once.
-  private static let maxLingering = 256
-  private static let lingerMilliseconds: Int64 = 3000
-
   init(_ server: HTTPServer, daemon: Daemon, listener: Listener) {
     self.server = server
     self.daemon = daemon
@@ -69,7 +65,7 @@ final class Keeper: @unchecked Sendable {
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard copy >= 0 else { return }
     let taken = inbox.withLock { inbox in
-      guard inbox.sockets.count < Keeper.maxLingering else { return false }
+      guard inbox.sockets.count < server.configuration.maxLingering else { return false }
       inbox.sockets.append(copy)
       return true
     }
@@ -248,8 +244,9 @@ extension Keeper {
 
 extension Keeper {
   private func admitLingering(_ socket: Int32, _ now: Int64) {
-    if lingering.count < Keeper.maxLingering {
-      lingering.append(Lingering(descriptor: socket, until: now + Keeper.lingerMilliseconds))
+    if lingering.count < server.configuration.maxLingering {
+      let milliseconds = server.configuration.lingerTime.nanoseconds / 1_000_000
+      lingering.append(Lingering(descriptor: socket, until: now + milliseconds))
     } else {
       Glibc.close(socket)
     }

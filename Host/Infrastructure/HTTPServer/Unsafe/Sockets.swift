@@ -64,7 +64,9 @@ struct Listener: Sendable {
     func fail() -> Problem {
       let cause = errno
       if descriptor >= 0 { Glibc.close(descriptor) }
-      return Problem(500, "http.listen", "\(address) port \(port): \(Failure.text(cause))")
+      return Problem(
+        500, "http.listen", "\(address) port \(port): \(Failure.text(cause))",
+        members: ["in_use": .bool(cause == EADDRINUSE)])
     }
     guard descriptor >= 0 else { throw fail() }
     // A restart binds while connections of the last run are in TIME_WAIT. Not SO_REUSEPORT: a second host

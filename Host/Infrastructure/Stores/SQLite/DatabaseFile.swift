@@ -29,6 +29,7 @@ final class DatabaseFile: Sendable {
 
   let shared: Shared
   let writer: RecordWriter
+  let check: StoreCheck
   private let slots = ThreadSlots<Slot> { _ in Slot() }
   private let openReaders = Atomic<Int>(0)
   /// For threads beyond the limit: one connection, one at a time.
@@ -39,6 +40,7 @@ final class DatabaseFile: Sendable {
     try Files.makeFile(path)
     shared = Shared(path: path, configuration: configuration, cipher: cipher)
     writer = try RecordWriter(shared)
+    check = StoreCheck(path: path, configuration: configuration)
   }
 
   /// Runs `body` with a reader of the calling thread. No lock, but for threads beyond the limit.

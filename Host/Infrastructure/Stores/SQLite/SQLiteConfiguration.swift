@@ -36,6 +36,8 @@ package struct SQLiteConfiguration: Sendable {
   package var restartPages = 16_000
   /// Distinct declarations that a store remembers, to go back to.
   package var maxHistory = 256
+  /// Levels of a record or query as JSON.
+  package var jsonDepth = JSONDocument.defaultMaxDepth
   package var clock: @Sendable () -> Timestamp = { .now }
 
   package init() {}

@@ -46,6 +46,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
   let path: String
   let configuration: SQLiteConfiguration
   private let session: Monitor<Session>
+  private let check: StoreCheck
 
   /// Opens `path`, and makes it and its folder where there are none. Throws `control.newer_layout` for a file of a
   /// later host, `control.foreign_file` for another's database, `control.unavailable` when it cannot be used.
@@ -61,6 +62,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       try session.connection.execute("PRAGMA journal_mode=WAL")
       try session.connection.execute("PRAGMA synchronous=FULL")
       self.session = Monitor(session)
+      check = StoreCheck(path: path, configuration: configuration)
     } catch {
       guard error != SQLiteControlStore.foreign else {
         throw Problem(
@@ -90,6 +92,9 @@ package final class SQLiteControlStore: KeyStore, Catalog {
     let all = try number("SELECT count(*) FROM sqlite_schema")
     return ours == 5 ? layout == 0 : layout != 0 || all != 0
   }
+
+  /// nil, or why it cannot be used now. One thread at a time. [not event]
+  package var fault: String? { check.fault }
 
   static func connect(
     _ path: String, _ configuration: SQLiteConfiguration

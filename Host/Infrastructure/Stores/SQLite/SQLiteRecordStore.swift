@@ -30,6 +30,8 @@ package final class SQLiteRecordStore: RecordStore {
     collections.firstIndex { $0.schema.name == name }
   }
 
+  package var fault: String? { isClosed.load(ordering: .relaxed) ? nil : file.check.fault }
+
   package func close() {
     guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
     file.unregister(collections)

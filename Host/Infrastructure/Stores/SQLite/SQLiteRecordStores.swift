@@ -13,7 +13,7 @@ package final class SQLiteRecordStores: RecordStores {
   private let folder: String
   private let configuration: SQLiteConfiguration
   private let cipher: (any FieldCipher)?
-  private let parsers = RecordParsers()
+  private let parsers: RecordParsers
   /// Files that generations use, by automation. Held while a file is opened or closed, so that no file ever has two
   /// writers.
   private let files = Mutex<[String: Open]>([:])
@@ -27,6 +27,7 @@ package final class SQLiteRecordStores: RecordStores {
     self.folder = folder
     self.configuration = configuration
     self.cipher = cipher
+    parsers = RecordParsers(maxDepth: configuration.jsonDepth)
   }
 
   package func plan(
@@ -205,12 +206,20 @@ package final class SQLiteRecordStores: RecordStores {
 
 /// A JSON parser per thread: kept ones allocate nothing for documents of usual size.
 final class RecordParsers: Sendable {
-  private let parsers = ThreadSlots<JSONDocument> { _ in JSONDocument() }
+  private let parsers: ThreadSlots<JSONDocument>
+  private let maxDepth: Int
   /// A longer document gets a parser of its own, whose memory does not stay.
   private static let keptBytes = 64 * 1024
 
+  init(maxDepth: Int) {
+    self.maxDepth = maxDepth
+    parsers = ThreadSlots { _ in JSONDocument(maxDepth: maxDepth) }
+  }
+
   func parser(for count: Int) -> JSONDocument {
-    guard count <= RecordParsers.keptBytes, OSThread.number != nil else { return JSONDocument() }
+    guard count <= RecordParsers.keptBytes, OSThread.number != nil else {
+      return JSONDocument(maxDepth: maxDepth)
+    }
     return parsers.current
   }
 }

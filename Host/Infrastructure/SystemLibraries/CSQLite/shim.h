@@ -36,3 +36,16 @@ static inline void csqlite_result_json(sqlite3_context *context, const unsigned 
   sqlite3_result_text(context, (const char *)text, count, SQLITE_TRANSIENT);
   sqlite3_result_subtype(context, 'J');
 }
+
+/* Whether the file of the main database itself, not its log, begins with SQLite's magic text. */
+static inline int csqlite_has_header(sqlite3 *db) {
+  static const char magic[16] = "SQLite format 3";
+  char found[16];
+  sqlite3_file *file = (sqlite3_file *)0;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods ||
+      file->pMethods->xRead(file, found, sizeof found, 0) != SQLITE_OK)
+    return 0;
+  for (unsigned i = 0; i < sizeof found; i++)
+    if (found[i] != magic[i]) return 0;
+  return 1;
+}

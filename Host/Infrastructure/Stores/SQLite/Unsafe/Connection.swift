@@ -116,6 +116,9 @@ extension Connection {
   /// Rows that the last insert, update or delete touched.
   package var changes: Int { Int(unsafe sqlite3_changes64(handle)) }
 
+  /// Whether the file itself begins as a database does. A query may be answered from the log alone.
+  package var hasDatabaseHeader: Bool { unsafe csqlite_has_header(handle) != 0 }
+
   /// False also after SQLite rolled a transaction back by itself.
   package var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 }
