@@ -121,7 +121,8 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests",
       dependencies: [
-        "Kernel", "Domain", "Application", "SQLiteStore", "RecordsContract", "records-crash-writer",
+        "Kernel", "Domain", "Application", "Cryptography", "SQLiteStore", "RecordsContract",
+        "records-crash-writer",
       ],
       path: "Tests/SQLiteStore"),
     tests("Audit", with: "Cryptography"),

@@ -3,6 +3,7 @@ import Application
 import Audit
 import CommandLineInterface
 import Configuration
+import Cryptography
 import Domain
 import Gateway
 import HTTPServer
@@ -33,6 +34,12 @@ struct HostSettings {
     home = options.home ?? "var"
     load = options.load
     firstKeys = options.firstKeys
+  }
+
+  /// nil when no key file is set.
+  func fieldCipher() throws(Problem) -> OpenSSLFieldCipher? {
+    if values.recordsKeyFile.isEmpty { return nil }
+    return OpenSSLFieldCipher(keys: try KeyFile.read(values.recordsKeyFile))
   }
 
   var logLevel: LogLevel { values.logLevel }

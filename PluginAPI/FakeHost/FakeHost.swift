@@ -11,7 +11,7 @@ public import CouncilPlugin
 /// It does what the host does where an author can get it wrong: schemas of path, query, body and answer are enforced, views die
 /// when a handler returns (their memory is overwritten), writes from inline handlers are denied, a handler that
 /// does not answer is a 500. It does not check keys, scopes or limits. Its clock stands at the start of 2026 and moves
-/// by one millisecond per write; its ids count up. Calls may come from several threads at once.
+/// by one millisecond per write, and by ``advance(seconds:)``; its ids count up. Calls may come from several threads at once.
 public final class FakeHost: Sendable {
   /// Why an automation cannot be loaded.
   public struct LoadError: Error, Sendable, CustomStringConvertible {
@@ -74,6 +74,9 @@ public final class FakeHost: Sendable {
     }
     isLoaded = true
   }
+
+  /// Lets time pass, for records that end by themselves.
+  public func advance(seconds: Int64) { core.advance(seconds: seconds) }
 
   /// How many automations were loaded in this process, one at a time.
   private static let loading = Guarded(0)

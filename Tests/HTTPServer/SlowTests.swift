@@ -79,7 +79,7 @@ import Testing
       #expect(pass(.seconds(3), on: server))
       #expect(!peer.hears(within: .milliseconds(100)))
       peer.send("GET /")
-#expect(clock.advances { peer.hasAnswer })
+      #expect(clock.advances { peer.hasAnswer })
       let answer = try #require(peer.answer())
       #expect(answer.status == 408 && answer.headers["x-concluded"] == "yes")
       #expect(peer.receiveAll().isEmpty)

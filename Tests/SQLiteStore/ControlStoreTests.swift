@@ -165,6 +165,26 @@ import Testing
     #expect(folder.mode(of: "home/council.sqlite") == 0o600)
   }
 
+  @Test(arguments: ["CREATE TABLE t(x)", "CREATE TABLE keys(x)", "CREATE TABLE t(x); PRAGMA user_version=1"])
+  func anotherProgramsDatabaseIsRefusedAndNotTouched(sql: String) throws {
+    try Connection(
+      path: folder.path + "/other.sqlite", mode: .create, busyTimeout: .zero, maxValueBytes: 1 << 20
+    ).execute(sql)
+    let before = try folder.read("other.sqlite")
+    let problem = #expect(throws: Problem.self) {
+      try SQLiteControlStore(path: folder.path + "/other.sqlite")
+    }
+    #expect(problem?.status == 409)
+    #expect(problem?.code == "control.foreign_file")
+    #expect(try folder.read("other.sqlite") == before)
+  }
+
+  @Test func anEmptyFileIsNew() throws {
+    try folder.write([], to: "empty.sqlite")
+    let store = try SQLiteControlStore(path: folder.path + "/empty.sqlite")
+    #expect(try store.activeSet().isEmpty)
+  }
+
   @Test func whatCannotBeUsedIsUnavailable() throws {
     try folder.write([UInt8](repeating: 0x5A, count: 4096), to: "broken.sqlite")
     let broken = #expect(throws: Problem.self) {

@@ -85,6 +85,8 @@ package struct HostConfiguration: Sendable, Equatable {
   package var sqlite = SQLite()
   package var schemas = Schemas()
 
+  package var recordsKeyFile = ""
+
   package var logLevel = LogLevel.info
   package var logQueueBytes = 4 << 20
   package var logLineBytes = 16 << 10

@@ -221,7 +221,8 @@ enum {
   COUNCIL_RECORDS_DELETE = 7,    /* key: id                                       -> empty */
   COUNCIL_RECORDS_INCREMENT = 8, /* key: id; input: {"balance":-5}                -> the record */
   COUNCIL_RECORDS_BATCH = 9,     /* input: {"operations":[…]}, all or none        -> {"results":[…]} */
-  COUNCIL_RECORDS_QUERY = 10     /* key: a named query; input: its parameters     -> {"items":[…],"next":cursor|null} */
+  COUNCIL_RECORDS_QUERY = 10,    /* key: a named query; input: its parameters     -> {"items":[…],"next":cursor|null} */
+  COUNCIL_RECORDS_PUT = 11       /* key: id; input: a document: inserts, or replaces what is there -> the record */
 };
 
 /* `json` is always to be released by the caller, also when the status is negative: it then holds a whole
