@@ -20,7 +20,7 @@ final class OpenDeclarations: Sendable {
     var searchable: Set<String> = []
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
   /// Whether records of any collection end by themselves.
   let hasEnding = Atomic<Bool>(false)
 

@@ -66,7 +66,7 @@ package final class SQLiteRecordStores: RecordStores {
     let compiled = try compile(collections)
     let path = try path(of: automation)
     let file = try acquire(automation, path)
-    let token = Mutex<UInt64>(0)
+    let token = Monitor<UInt64>(0)
     do throws(Problem) {
       let schemas = compiled.map(\.schema)
       let configuration = configuration
