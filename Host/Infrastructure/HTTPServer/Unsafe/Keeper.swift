@@ -260,8 +260,8 @@ extension Keeper {
 extension Keeper {
   /// A suspended connection is out of the library's sight: nobody would read its end.
   private func noteWaiting(_ link: Link) {
-    let slot = link.slot.load(ordering: .acquiring)
-    guard slot > 0, let exchange = server.exchanges.exchange(slot: slot - 1),
+    let name = link.parked.load(ordering: .acquiring)
+    guard name != 0, let exchange = server.exchanges.exchange(named: name), exchange.isOpen(name),
       let until = exchange.waiting?.until, until.nanoseconds > 0
     else { return }
     let descriptor = link.descriptor.withLock { $0 }

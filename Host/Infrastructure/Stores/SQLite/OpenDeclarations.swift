@@ -1,4 +1,5 @@
 import Domain
+import Kernel
 import Synchronization
 
 /// What the generations that have a file open declare, oldest first. Changed by the writer's thread when one opens, by
