@@ -27,16 +27,19 @@ struct HostProcess {
     let link = try SupervisorLink { Signals.exitNow(1) }
     let isWatched = CrashPage.attach(HostDescriptors.crashPage)
     let home = try HomeFolder.inherited(settings.home)
-    let log = JSONLines(level: settings.logLevel)
+    let log = JSONLines(level: settings.logLevel, limits: settings.log)
     defer { log.close() }
     if !isWatched {
       log.log(.error, "host", "there is no crash page: nobody will know who crashes this host")
     }
 
+    try checkTLS(log)
+
     // What is kept.
     let digests = OpenSSLDigests()
     let control = try SQLiteControlStore(path: home.path + "/council.sqlite")
-    let stores = SQLiteRecordStores(folder: home.path + "/records")
+    let stores = SQLiteRecordStores(
+      folder: home.path + "/records", configuration: settings.sqlite, cipher: try settings.fieldCipher())
     let crashes = try CrashRecord(control, log: log, link: link, policy: settings.crashPolicy)
 
     // Who may call.
@@ -49,27 +52,30 @@ struct HostProcess {
     keys.onChange { link.changed(key: $0) }
 
     // What runs plugins.
-    let meter = PrometheusMeter()
+    let meter = PrometheusMeter(limits: settings.metrics)
     let automations = Automations()
     let health = Health()
     let exchanges = ExchangePool(
-      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack)
+      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
+      keptBytes: settings.publicListener.keptBytes)
     let workers = Workers(settings.workers)
-    let watch = DeadlineWatch(exchanges, automations: automations, log: log)
+    let watch = DeadlineWatch(
+      exchanges, automations: automations, log: log, interval: settings.deadlineCheckInterval,
+      maxCancels: settings.maxCancels)
     let drain = DrainGenerations(automations: automations, canceller: watch, log: log, limits: settings.drain)
     let files = try PluginFolder(home: home.path, maxBytes: settings.pluginFileBytes)
     let change = ChangeAutomation(
       ports: .init(
         files: files,
         inspector: InspectPlugin(
-          validate: ValidateFile(digests: digests, limits: .init(fileBytes: settings.pluginFileBytes)),
-          probe: ProbePlugin(.init(deadline: settings.probeTimeout))),
+          validate: ValidateFile(digests: digests, limits: settings.validation),
+          probe: ProbePlugin(settings.probe)),
         catalog: control, meter: meter, log: log),
       automations: automations,
-      plan: PlanGeneration(schemas: JSONSchemaCompiler(), stores: stores),
+      plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(
         loader: LoadPlugin(
-          exchanges: exchanges, workers: workers, limits: .init(patience: settings.callTimeout)),
+          exchanges: exchanges, workers: workers, limits: settings.loading),
         stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
       drain: drain, limits: settings.changes)
 
@@ -105,16 +111,24 @@ struct HostProcess {
 
     health.add("audit") { audit.isWriting ? nil : "the audit trail cannot be written" }
     health.addNote { automations.unavailable.mapValues(\.rawValue) }
+    // Each by its kind: who asks need not know what the host keeps where.
+    let records = RecordStoresCheck(automations, perRound: settings.healthStoresPerRound)
+    let healthWatch = HealthWatch(
+      [
+        ("control", { control.fault }),
+        ("records", { records.look() }),
+      ], interval: settings.healthCheckInterval, log: log)
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
 
     // Serve.
+    healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
     health.isServing = true
-    let keeper = KeyUseKeeper(keys: keys, log: log)
+    let keeper = KeyUseKeeper(keys: keys, log: log, interval: settings.keyUseInterval)
     keeper.start()
     let housekeeping = Housekeeping(
       handOver, automations: automations, log: log, settings.retainedGenerations)
@@ -147,13 +161,14 @@ struct HostProcess {
     health.isServing = false
     keeper.end()
     housekeeping.end()
+    healthWatch.end()
     publicServer.stop(within: settings.drain.timeout)
-    adminServer.stop(within: .seconds(5))
+    adminServer.stop(within: settings.adminStopTimeout)
     let leaving = automations.swap(in: [], out: automations.live.map(\.generation.manifest.id))
     drain.drain(leaving)
     _ = drain.wait(for: leaving, until: .now + settings.drain.timeout + settings.drain.grace)
     admin.stop()
-    _ = workers.end(by: .now + .seconds(1))
+    _ = workers.end(by: .now + settings.workerStopTimeout)
     drain.end()
     watch.end()
     log.log(.info, "host", "stopped")
@@ -180,6 +195,21 @@ struct HostProcess {
     }
   }
 
+  /// Refuses files that no listener could use. One that has expired is used: some clients may take it, and none
+  /// is served without.
+  private func checkTLS(_ log: any LogSink) throws(Problem) {
+    for (name, listener) in [("public", settings.publicListener), ("admin", settings.adminListener)] {
+      guard let files = listener.tls else { continue }
+      let certificate = try TLSFiles.read(files, of: name)
+      if certificate.isExpired || certificate.isNotYetValid {
+        log.log(
+          .error, "host",
+          "the certificate of the \(name) listener \(certificate.isExpired ? "has expired" : "is not valid yet")"
+        )
+      }
+    }
+  }
+
   /// Loads what the command line names, unless it is active with that very file.
   private func load(
     _ change: ChangeAutomation, _ automations: Automations, _ files: PluginFolder, _ crashes: CrashRecord,
@@ -188,7 +218,7 @@ struct HostProcess {
     let digests = OpenSSLDigests()
     for path in settings.load {
       do throws(Problem) {
-        let facts = try ValidateFile(digests: digests)(path)
+        let facts = try ValidateFile(digests: digests, limits: settings.validation)(path)
         if automations.live.contains(where: { $0.generation.record.sha256 == facts.sha256 }) { continue }
         if crashes.isBarred(sha256: facts.sha256) {
           throw Problem(409, "automation.crashed", "It crashed the host too often; an admin can load it.")

@@ -11,7 +11,7 @@ final class HostUnderTest: Sendable {
 
   /// Starts a host and waits until it is ready. `settings` is the text of a configuration file.
   init(home: String? = nil, load: [String] = [], settings: String = "") throws {
-    let home = home ?? "/tmp/council-e2e-\(UUIDv7.make())"
+    let home = home ?? Fixtures.home()
     self.home = home
     System.shell("mkdir -p '\(home)'")
     let log = home + "/log"

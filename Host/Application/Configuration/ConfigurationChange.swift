@@ -6,10 +6,13 @@ package struct ConfigurationChange: Sendable, Equatable {
   package var handOver: [String] = []
   /// Settings of the supervisor itself: only a new start changes them.
   package var restart: [String] = []
-  private var hasCertificates: Bool
+  /// Files that settings name, and that are read when a host starts.
+  private var namesFiles: Bool
 
   package init(from old: HostConfiguration, to new: HostConfiguration) {
-    hasCertificates = !new.publicListener.tlsCertificate.isEmpty || !new.adminListener.tlsCertificate.isEmpty
+    namesFiles = [
+      new.publicListener.tlsCertificate, new.adminListener.tlsCertificate, new.recordsKeyFile,
+    ].contains { !$0.isEmpty }
     for setting in Setting.all where setting.value(in: old) != setting.value(in: new) {
       switch setting.path {
       case "log.level": live.append(setting.path)
@@ -19,8 +22,8 @@ package struct ConfigurationChange: Sendable, Equatable {
     }
   }
 
-  /// Certificates may have been renewed under the names that they had: they are read by a fresh host.
-  package var needsHandOver: Bool { !handOver.isEmpty || hasCertificates }
+  /// Certificates may have been renewed under the names that they had, and keys been added to theirs.
+  package var needsHandOver: Bool { !handOver.isEmpty || namesFiles }
 
   private static func isSupervisors(_ path: String) -> Bool {
     ["public.address", "public.port", "admin.address", "admin.port"].contains(path)

@@ -2,7 +2,6 @@ import Application
 import CCouncil
 import CCrashPage
 import Kernel
-import Synchronization
 
 /// One generation's host: what stands behind the `council_host_v1` that its plugin holds.
 ///
@@ -23,7 +22,7 @@ final class HostContext: @unchecked Sendable {
   let gate = CallGate()
   /// Written before the gate lets the first call in; cleared when it is closed and empty.
   private(set) var records: (any RecordStore)?
-  private let failure = Mutex<(listens: Bool, text: String?)>((false, nil))
+  private let failure = Monitor<(listens: Bool, text: String?)>((false, nil))
   private let cell: UnsafeMutableRawPointer
 
   init(_ services: PluginServices, crashEntry: UInt32 = 0, isProbe: Bool = false) {
