@@ -2,9 +2,26 @@ import Application
 import Domain
 import HTTPServer
 import PluginRuntime
+import Supervision
 
 /// What /metrics says beside the counts of requests: read when somebody asks.
 enum HostGauges {
+  static func register(with meter: any RequestMeter, begin: Begin, crashes: CrashRecord) {
+    meter.counter(
+      "council_host_restarts_total", help: "Hosts that ended unasked and were followed by another."
+    ) {
+      [GaugeSample([], Double(begin.restarts))]
+    }
+    meter.counter("council_host_handovers_total", help: "Hosts that handed over to a fresh one.") {
+      [GaugeSample([], Double(begin.handOvers + (begin.isStandby ? 1 : 0)))]
+    }
+    meter.counter(
+      "council_automation_crashes_total", help: "Crashes of the host by whose code it was, of this home."
+    ) {
+      crashes.byAutomation.map { GaugeSample([("council_automation", $0.automation)], Double($0.count)) }
+    }
+  }
+
   static func register(
     with meter: any RequestMeter, automations: Automations, servers: [(name: String, server: HTTPServer)],
     workers: Workers, keys: KeyTable
@@ -24,6 +41,22 @@ enum HostGauges {
     meter.gauge("council_requests_inside", help: "Requests that an automation works on now.") {
       automations.live.map {
         GaugeSample([("council_automation", $0.generation.manifest.id)], Double($0.generation.requestsInside))
+      }
+    }
+    meter.gauge(
+      "council_answer_faults",
+      help: "Answers of the serving generation that are not as its manifest declares, by what became of them."
+    ) {
+      automations.live.flatMap { automation in
+        let id = automation.generation.manifest.id
+        return [
+          GaugeSample(
+            [("council_automation", id), ("fault", "refused")],
+            Double(automation.generation.answers(.refused))),
+          GaugeSample(
+            [("council_automation", id), ("fault", "undeclared")],
+            Double(automation.generation.answers(.undeclared))),
+        ]
       }
     }
     meter.gauge("council_http_connections", help: "Open connections, by listener.") {

@@ -9,13 +9,15 @@ import JSONSchema
 import Kernel
 import PluginRuntime
 import SQLiteStore
+import Supervision
 import Telemetry
 
 /// What the command line reaches: each piece is made when a command needs it.
 enum Services {
   static let version = "0.1.0"
 
-  static func make(environment: [String: String]) -> CommandLineServices {
+  /// `isHost`: the words of `serve` come from a supervisor.
+  static func make(environment: [String: String], isHost: Bool = false) -> CommandLineServices {
     let digests = OpenSSLDigests()
     let scheme = OpenSSLSignatures()
     let inspector = InspectPlugin(
@@ -31,7 +33,10 @@ enum Services {
       transport: { CurlTransport() },
       plan: { manifest, config throws(Problem) in
         let folder = "/nonexistent/council"
-        let plan = PlanGeneration(schemas: JSONSchemaCompiler(), stores: SQLiteRecordStores(folder: folder))
+        // Whether the host has a key is the host's to say: this one lives for the check.
+        let cipher = OpenSSLFieldCipher(keys: [randomBytes(32)])
+        let plan = PlanGeneration(
+          schemas: JSONSchemaCompiler(), stores: SQLiteRecordStores(folder: folder, cipher: cipher))
         return try plan(manifest, config: config).migration
       },
       // Both take the home: what a running host holds in memory or appends to is not touched behind its back.
@@ -45,7 +50,8 @@ enum Services {
           folder: home.path + "/audit", digests: digests, log: JSONLines(level: .error))
       },
       serve: { options throws(Problem) in
-        try HostProcess(settings: try HostSettings(options)).run()
+        guard isHost else { return try SupervisorProcess.run(options, environment: environment) }
+        try HostProcess(settings: try HostSettings(options, text: InheritedConfiguration.read())).run()
         return 0
       },
       defaultConfiguration: { Setting.defaultFile },

@@ -77,7 +77,8 @@ import Testing
         + "  revoked_keys: [\(hash.prefix(32))]\n  revoked_files: [\(hash)]\n")
     #expect(configuration.signatures.isRequired)
     #expect(configuration.signatures.trustedKeys == ["ci=/etc/ci.pem until 2031-01-01"])
-    #expect(configuration.signatures.revokedKeys.count == 1 && configuration.signatures.revokedFiles == [hash])
+    #expect(
+      configuration.signatures.revokedKeys.count == 1 && configuration.signatures.revokedFiles == [hash])
     #expect(try parse("plugins:\n  trusted_keys: []\n") == HostConfiguration())
   }
 

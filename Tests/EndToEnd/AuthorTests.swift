@@ -30,8 +30,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (wrong: "CRASHES", check: "state", detail: "signal SEGV"),
-    (wrong: "CRASHES_ON_LONG", check: "answers", detail: "signal SEGV"),
+    (wrong: "CRASHES", check: "state", detail: "took the host down (SIGSEGV)"),
+    (wrong: "CRASHES_ON_LONG", check: "answers", detail: "took the host down (SIGSEGV)"),
     (wrong: "WRONG_SHAPE", check: "answers", detail: "breaks the declared schema at \"/count\""),
     (wrong: "HANGS", check: "answers", detail: "504 handler.timeout"),
     (wrong: "NEVER_ANSWERS", check: "state", detail: "504 handler.timeout"),

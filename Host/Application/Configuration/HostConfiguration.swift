@@ -49,6 +49,7 @@ package struct HostConfiguration: Sendable, Equatable {
 
   package var deadlineMilliseconds = 30_000
   package var maxBodyBytes = 1 << 20
+  package var checksAnswers = true
   package var workerThreads = 0
   package var workerQueue = 1024
   package var workerSubstitutes = 64
@@ -84,6 +85,15 @@ package struct HostConfiguration: Sendable, Equatable {
   package var records = RecordLimits()
   package var sqlite = SQLite()
   package var schemas = Schemas()
+
+  package var recordsKeyFile = ""
+
+  package var crashes = 2
+  package var crashWindowMilliseconds = 60_000
+  package var retainedGenerations = 500
+  package var restartMaxMilliseconds = 30_000
+  package var bootTimeoutMilliseconds = 60_000
+  package var handOverIdleMilliseconds = 30_000
 
   package var logLevel = LogLevel.info
   package var logQueueBytes = 4 << 20

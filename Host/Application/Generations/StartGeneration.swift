@@ -7,10 +7,15 @@ package struct StartGeneration: Sendable {
   package struct Defaults: Sendable {
     package var deadline: Duration
     package var maxBodyBytes: Int
+    /// Whether an answer is held against the schema that its route declares.
+    package var checksAnswers: Bool
 
-    package init(deadline: Duration = .seconds(30), maxBodyBytes: Int = 1 << 20) {
+    package init(
+      deadline: Duration = .seconds(30), maxBodyBytes: Int = 1 << 20, checksAnswers: Bool = true
+    ) {
       self.deadline = deadline
       self.maxBodyBytes = maxBodyBytes
+      self.checksAnswers = checksAnswers
     }
   }
 
@@ -33,9 +38,10 @@ package struct StartGeneration: Sendable {
     self.defaults = defaults
   }
 
-  package func load(_ path: String, expecting manifest: [UInt8]) throws(Problem) -> any LoadedPlugin {
+  /// `manifest` is what the probe found; nil where there was none.
+  package func load(_ path: String, expecting manifest: [UInt8]?) throws(Problem) -> any LoadedPlugin {
     let plugin = try loader.load(path: path)
-    guard plugin.manifest == manifest else {
+    guard manifest == nil || plugin.manifest == manifest else {
       throw Problem(
         422, "plugin.manifest.changed", "The plugin gave another manifest in the host than in the probe.")
     }
@@ -59,11 +65,13 @@ package struct StartGeneration: Sendable {
     do throws(Problem) {
       var routes: [LiveRoute] = []
       for number in manifest.routes.indices {
+        var schemas = plan.schemas[number]
+        if !defaults.checksAnswers { schemas.response = nil }
         routes.append(
           try LiveRoute(
             number: number, declaration: manifest.routes[number], pattern: plan.patterns[number],
             generation: generation, scope: scopes[number], deadline: defaults.deadline,
-            maxBodyBytes: defaults.maxBodyBytes, schemas: plan.schemas[number], meter: meter))
+            maxBodyBytes: defaults.maxBodyBytes, schemas: schemas, meter: meter))
       }
       try create(generation)
       return LiveAutomation(generation: generation, routes: routes)
@@ -79,7 +87,10 @@ package struct StartGeneration: Sendable {
       config: generation.configBytes,
       services: PluginServices(
         automation: generation.manifest.id, generation: generation.record.number,
-        records: generation.records, log: log))
+        records: generation.records, log: log,
+        routes: generation.manifest.routes.map { route in
+          "\(route.method.rawValue) /\(generation.manifest.id)\(route.path)"
+        }))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {

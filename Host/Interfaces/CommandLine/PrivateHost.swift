@@ -5,6 +5,7 @@ import Kernel
 final class PrivateHost {
   private static let startPatience: Duration = .seconds(60)
   private static let keptLines = 40
+  private static let ended = "a host ended: "
 
   let home: String
   /// Of the process among the command's programs.
@@ -14,6 +15,8 @@ final class PrivateHost {
   private(set) var adminKey = ""
   /// The last of what it said, for when it does not start.
   private(set) var said: [String] = []
+  /// How the process that loads plugins ended last, in its supervisor's words; nil while it never did.
+  private(set) var crash: String?
 
   private let events: any WorkshopEvents
   private let invocation: Invocation
@@ -68,6 +71,7 @@ final class PrivateHost {
     guard let line = try? JSONValue.parse(text.utf8.span), let message = line["message"]?.string else {
       return nil
     }
+    if message.hasPrefix(PrivateHost.ended) { crash = String(message.dropFirst(PrivateHost.ended.count)) }
     if message == "ready", let port = line["public_port"]?.integer, let admin = line["admin_port"]?.integer {
       (self.port, adminPort) = (Int(port), Int(admin))
     }

@@ -18,7 +18,11 @@ extension Gateway {
       let head = exchange.head
       guard let first = exchange.segments.first else { throw Gateway.notFound }
       guard let automation = snapshot.automation(head.span(first)) else {
-        throw snapshot.isUnavailable(head.span(first)) ? Gateway.unavailable : Gateway.notFound
+        switch snapshot.unavailability(of: head.span(first)) {
+        case .failed: throw Gateway.unavailable
+        case .crashed: throw Gateway.crashed
+        case nil: throw Gateway.notFound
+        }
       }
       guard let route = try find(exchange, automation, thread) else { return nil }
       call.route = route
@@ -60,6 +64,11 @@ extension Gateway {
   static let unavailable = Problem(
     503, "automation.unavailable",
     "This automation did not come back when the host started; an admin has to look.", retryAfterSeconds: 30)
+
+  static let crashed = Problem(
+    503, "automation.crashed",
+    "This automation crashed too often and is left out until an admin reloads it or goes back to an earlier one.",
+    retryAfterSeconds: 30)
 
   static let notFound = Problem(
     404, "route.not_found", "No route has this path.")
@@ -150,7 +159,15 @@ extension Gateway {
     _ code: String
   ) throws(Problem) {
     thread.scratch.removeAll()
-    ParameterDocument.write(fields, of: exchange.head, as: schema, to: thread.scratch)
+    do throws(ParameterDocument.OutOfRange) {
+      try ParameterDocument.write(fields, of: exchange.head, as: schema, to: thread.scratch)
+    } catch {
+      let head = exchange.head
+      let fault = SchemaViolation(
+        pointer: "/" + String(head.span(error.name)), keyword: "type",
+        message: "must be from -9223372036854775808 to 9223372036854775807")
+      throw Gateway.invalid(400, code, [fault])
+    }
     let (scratch, json) = (thread.scratch, thread.json)
     do throws(JSONError) { try json.parse(scratch.span(scratch.all)) } catch {
       throw Problem(400, code, "A parameter cannot be read: \(error).")

@@ -1,7 +1,7 @@
 import Application
 import CCouncil
+import CCrashPage
 import Kernel
-import Synchronization
 
 /// One generation's host: what stands behind the `council_host_v1` that its plugin holds.
 ///
@@ -16,14 +16,17 @@ final class HostContext: @unchecked Sendable {
   let log: any LogSink
   /// In a probe, records can be named and not called.
   let isProbe: Bool
+  /// What the crash page calls this generation.
+  private let crashEntry: UInt32
   /// Open from create to the end of stop.
   let gate = CallGate()
   /// Written before the gate lets the first call in; cleared when it is closed and empty.
   private(set) var records: (any RecordStore)?
-  private let failure = Mutex<(listens: Bool, text: String?)>((false, nil))
+  private let failure = Monitor<(listens: Bool, text: String?)>((false, nil))
   private let cell: UnsafeMutableRawPointer
 
-  init(_ services: PluginServices, isProbe: Bool = false) {
+  init(_ services: PluginServices, crashEntry: UInt32 = 0, isProbe: Bool = false) {
+    self.crashEntry = crashEntry
     automation = services.automation
     generation = services.generation
     log = services.log
@@ -53,7 +56,10 @@ final class HostContext: @unchecked Sendable {
     guard let host = unsafe host else { return nil }
     // Safe: the only pointers of this type come from `table`, whose memory is never freed.
     let own = unsafe UnsafeRawPointer(host).load(fromByteOffset: offset, as: UnsafeRawPointer.self)
-    return unsafe Unmanaged<HostContext>.fromOpaque(own).takeUnretainedValue()
+    let context = unsafe Unmanaged<HostContext>.fromOpaque(own).takeUnretainedValue()
+    // A thread that the plugin started is known by its first call.
+    if context.crashEntry != 0 { ccrash_see(context.crashEntry) }
+    return context
   }
 
   /// The generation is over: from now on its calls are stale.

@@ -46,7 +46,8 @@ final class Caller: Sendable {
   func takeTally() -> String {
     answered.withLock { answered in
       defer { answered.byClass = [:] }
-      return answered.byClass.sorted { $0.key < $1.key }.map { "\($0.key)xx \($0.value)" }.joined(separator: ", ")
+      return answered.byClass.sorted { $0.key < $1.key }.map { "\($0.key)xx \($0.value)" }.joined(
+        separator: ", ")
     }
   }
 

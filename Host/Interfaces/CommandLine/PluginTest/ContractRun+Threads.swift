@@ -19,7 +19,8 @@ extension ContractRun {
 
   /// Many threads call until `end`, while `work` runs on this one. Gives the first thing that any of them found.
   private func crowd(
-    _ check: Int, by other: Caller? = nil, end: Instant, most: Int, _ call: @escaping @Sendable (Caller, PluginCall) -> Finding?,
+    _ check: Int, by other: Caller? = nil, end: Instant, most: Int,
+    _ call: @escaping @Sendable (Caller, PluginCall) -> Finding?,
     work: () throws -> Void = {}
   ) throws -> Finding? {
     let crowd = Crowd(ContractRun.callers)
@@ -97,7 +98,9 @@ extension ContractRun {
         return nil
       }
       if let finding { return finding }
-      if let inside = try emptied(host) { throw Problem(500, "plugin.deadline", "\(inside), past their deadline.") }
+      if let inside = try emptied(host) {
+        throw Problem(500, "plugin.deadline", "\(inside), past their deadline.")
+      }
       result.detail = "\(late.count) call(s) met a deadline of 1 ms; none stays behind"
       return nil
     }

@@ -133,9 +133,9 @@ final class ContractRun {
   private func describeLoss(_ result: inout CheckResult) {
     isLost = true
     let deadline = Instant.now + .seconds(2)
-    while ending == nil, Instant.now < deadline { try? listen(.milliseconds(100)) }
-    if let ending {
-      result.detail = "the plugin took the host down (\(PrivateHost.ending(ending))): " + result.detail
+    while host.crash == nil, ending == nil, Instant.now < deadline { try? listen(.milliseconds(100)) }
+    if let cause = host.crash ?? ending.map(PrivateHost.ending) {
+      result.detail = "the plugin took the host down (\(cause)): " + result.detail
     }
   }
 
@@ -201,7 +201,8 @@ final class ContractRun {
     let place = "\(folder)/other-\(others)"
     try invocation.services.files.makeFolder(place)
     let other = try PrivateHost(
-      events, invocation, folder: place, settings: ContractRun.settings(deadlineMilliseconds: deadlineMilliseconds))
+      events, invocation, folder: place,
+      settings: ContractRun.settings(deadlineMilliseconds: deadlineMilliseconds))
     defer { events.terminate(other.program) }
     let caller = try ContractRun.caller(other, maker, invocation)
     defer { callsElsewhere += caller.calls }

@@ -85,7 +85,7 @@ struct SchemaSampler {
       guard
         let next = found[String(name)]
           ?? Int(name).flatMap({ index in found.array.flatMap { $0.indices.contains(index) ? $0[index] : nil }
-            })
+          })
       else { return nil }
       found = next
     }
