@@ -57,6 +57,7 @@ let package = Package(
     system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
     system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    system("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     adapter("Cryptography", on: "COpenSSL"),
     adapter("JSONSchema", on: "CPCRE2"),
@@ -67,7 +68,8 @@ let package = Package(
     adapter("HTTPClient", on: "CCurl"),
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
-    .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
+    .target(
+      name: "CPlugins", dependencies: ["CSeccomp"], path: "\(infrastructure)/PluginRuntime/CPlugins"),
     adapter("PluginRuntime", on: "CElf", "CCouncil", "CPlugins", exclude: ["CPlugins", "README.md"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
     adapter("Audit"),

@@ -49,6 +49,7 @@ struct HostProcess {
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack)
     let workers = Workers(settings.workers)
+    let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(exchanges, automations: automations, log: log)
     let drain = DrainGenerations(automations: automations, canceller: watch, log: log, limits: settings.drain)
     let files = try PluginFolder(home: home.path, maxBytes: settings.pluginFileBytes)
@@ -62,8 +63,10 @@ struct HostProcess {
       automations: automations,
       plan: PlanGeneration(schemas: JSONSchemaCompiler(), stores: stores),
       start: StartGeneration(
-        loader: LoadPlugin(
-          exchanges: exchanges, workers: workers, limits: .init(patience: settings.callTimeout)),
+        loader: LoadByIsolation(
+          inProcess: LoadPlugin(
+            exchanges: exchanges, workers: workers, limits: .init(patience: settings.callTimeout)),
+          exchanges: exchanges, desk: desk, runners: settings.runners),
         stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
       drain: drain, limits: settings.changes)
 
@@ -122,6 +125,7 @@ struct HostProcess {
     drain.drain(leaving)
     _ = drain.wait(for: leaving, until: .now + settings.drain.timeout + settings.drain.grace)
     admin.stop()
+    desk.end()
     _ = workers.end(by: .now + .seconds(1))
     drain.end()
     watch.end()

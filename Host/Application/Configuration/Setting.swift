@@ -1,3 +1,4 @@
+package import Domain
 package import Kernel
 
 /// One setting: its name in a file, `section.name`, what it means, and how it is read.
@@ -6,6 +7,7 @@ package struct Setting: Sendable {
     case number(ClosedRange<Int>, any WritableKeyPath<HostConfiguration, Int> & Sendable)
     case text(maxLength: Int, any WritableKeyPath<HostConfiguration, String> & Sendable)
     case flag(any WritableKeyPath<HostConfiguration, Bool> & Sendable)
+    case isolation(any WritableKeyPath<HostConfiguration, Isolation> & Sendable)
     case level(any WritableKeyPath<HostConfiguration, LogLevel> & Sendable)
   }
 
@@ -32,6 +34,10 @@ package struct Setting: Sendable {
     case (.text, _): return "must be text"
     case (.flag(let place), .bool(let flag)): configuration[keyPath: place] = flag
     case (.flag, _): return "must be true or false"
+    case (.isolation(let place), .string(let text)):
+      guard let isolation = Isolation(text) else { return "must be \(Isolation.forms)" }
+      configuration[keyPath: place] = isolation
+    case (.isolation, _): return "must be \(Isolation.forms)"
     case (.level(let place), .string(let name)):
       guard let level = LogLevel(name: name) else {
         return "must be one of \(LogLevel.allCases.map(\.name).joined(separator: ", "))"
@@ -48,6 +54,7 @@ package struct Setting: Sendable {
     case .number(_, let place): .integer(Int64(configuration[keyPath: place]))
     case .text(_, let place): .string(configuration[keyPath: place])
     case .flag(let place): .bool(configuration[keyPath: place])
+    case .isolation(let place): .string(configuration[keyPath: place].text)
     case .level(let place): .string(configuration[keyPath: place].name)
     }
   }
@@ -161,6 +168,43 @@ extension Setting {
     .init(
       "plugins.drain_grace_ms", .number(milliseconds, \.drainGraceMilliseconds),
       "Then the generation is left mapped."),
+
+    .init(
+      "isolation.default", .isolation(\.isolation),
+      "Where a new automation runs whose load does not say: \(Isolation.forms)."),
+    .init(
+      "isolation.memory_bytes", .number(32 << 20...1 << 40, \.runnerMemoryBytes),
+      "Of a runner process: more is refused to it, and one that stays at it is killed."),
+    .init("isolation.max_threads", .number(32...4096, \.runnerThreads), "Of a runner: killed beyond."),
+    .init("isolation.workers", .number(1...256, \.runnerWorkers), "Threads of a runner for blocking handlers."),
+    .init("isolation.open_files", .number(16...4096, \.runnerOpenFiles), "Of a runner."),
+    .init(
+      "isolation.calls", .number(1...1024, \.runnerCalls), "In a runner at a time: more is 503."),
+    .init(
+      "isolation.arena_bytes", .number(1 << 20...1 << 30, \.runnerArenaBytes),
+      "For bodies above 8 KiB on their way to a runner, and as much back: also the largest body."),
+    .init(
+      "isolation.overrun_ms", .number(0...3_600_000, \.runnerOverrunMilliseconds),
+      "A handler still inside so long after its deadline has its runner killed; 0 never."),
+    .init(
+      "isolation.cpu_window_ms", .number(1000...3_600_000, \.runnerCPUWindowMilliseconds),
+      "The time over which isolation.cpu_ms counts."),
+    .init(
+      "isolation.cpu_ms", .number(0...3_600_000, \.runnerCPUMilliseconds),
+      "Processor time of a runner per window: killed beyond; 0 for no limit."),
+    .init(
+      "isolation.crashes", .number(1...1_000_000, \.runnerCrashes),
+      "Of a runner within the window, each with a restart at once; then it rests."),
+    .init("isolation.crash_window_ms", .number(1000...86_400_000, \.runnerCrashWindowMilliseconds), "That window."),
+    .init(
+      "isolation.rest_ms", .number(100...3_600_000, \.runnerRestMilliseconds),
+      "The first rest, during which the automation answers 503; each one after it is twice as long, up to 5 minutes."),
+    .init(
+      "isolation.records_threads", .number(1...256, \.runnerRecordsThreads),
+      "Of the host, for the records calls of all runners."),
+    .init(
+      "isolation.require_landlock", .flag(\.runnerNeedsLandlock),
+      "Whether a kernel without Landlock, which hides files, is refused; otherwise it is logged as a warning."),
 
     .init(
       "audit.ring_bytes", .number(65_536...(1 << 30), \.auditRingBytes),

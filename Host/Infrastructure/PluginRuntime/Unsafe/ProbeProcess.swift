@@ -152,7 +152,8 @@ struct ProbeProcess {
 }
 
 /// Lends a list of C strings that ends with NULL.
-private func withCStrings<Result>(
+@unsafe
+func withCStrings<Result>(
   _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
   // Safe: the copies are freed after the body returned.

@@ -118,7 +118,8 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       CREATE TABLE quarantine(sha256 TEXT NOT NULL PRIMARY KEY, code TEXT NOT NULL, detail TEXT NOT NULL, \
       since INTEGER NOT NULL) STRICT, WITHOUT ROWID
       """,
-    ]
+    ],
+    ["ALTER TABLE generations ADD COLUMN isolation TEXT NOT NULL DEFAULT 'none'"],
   ]
 
   private func prepareLayout() throws(Problem) {
