@@ -19,6 +19,10 @@
  * The life of a generation: manifest, create, activate, handle…, quiesce, stop, destroy. manifest is
  * also called in the probe, a short-lived child process, before the host itself maps the file; the probe
  * then creates, stops and destroys one instance. PluginAPI/README.md tells the same in more words.
+ *
+ * Where an admin isolates an automation, all this happens in a process of its own, with the same calls and the same
+ * outcomes. What differs are limits: no network, no files, no other processes, memory and threads as set by the admin;
+ * a body or a record of more than 16 MiB (isolation.arena_bytes) is refused with a problem; a crash ends that process alone.
  */
 #ifndef COUNCIL_H
 #define COUNCIL_H
