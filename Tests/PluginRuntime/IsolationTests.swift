@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Glibc
 import Kernel
 import Synchronization

@@ -123,7 +123,13 @@ extension Runner {
     _ = takeLines()
     var waiting: [UInt64] = []
     for word in 0..<layout.words { waiting.append(board.load(BoardLayout.submitted(word))) }
-    for number in 0..<layout.calls where waiting[number / 64] & 1 << UInt64(number % 64) == 0 {
+    for number in 0..<layout.calls {
+      let bit = UInt64(1) << UInt64(number % 64)
+      // A call that nobody waits for any more is not begun by the next process either.
+      if waiting[number / 64] & bit != 0 {
+        guard table.inFlight(number) != nil, !isWanted(number) else { continue }
+        board.remove(bit, at: BoardLayout.submitted(number / 64))
+      }
       fail(number, Runner.crashed)
     }
     // Nothing of it may be taken for the next one's. Nobody else writes these words now.
@@ -142,6 +148,11 @@ extension Runner {
       asks.blocks = [:]
     }
     life.signal(all: true) { $0.isMourning = false }
+  }
+
+  private func isWanted(_ number: Int) -> Bool {
+    let request = table.request(number)
+    return exchanges.exchange(slot: UInt32(truncatingIfNeeded: request) &- 1)?.isOpen(request) ?? false
   }
 
   private func failAll(_ problem: Problem) {

@@ -17,7 +17,12 @@ extension Runner {
       guard shouldReplace(running, ending) else { break }
       rest()
       process = start()
-      if let process, !revive() {
+      let began = Instant.now
+      if let process, revive() {
+        log(
+          .info, "a runner serves again",
+          ["pid": .integer(Int64(process.id)), "restart_ms": .integer((Instant.now - began) / 1_000_000)])
+      } else if let process {
         // One that ended by itself keeps its own reason.
         if !process.hasEnded { _ = kill(.refused) }
       }
@@ -37,6 +42,8 @@ extension Runner {
       if life.withLock({ $0.isEnding }) { return nil }
       do throws(Problem) {
         board.store(UInt64(identity.withLock { $0?.log.level.rawValue ?? 0 }), at: BoardLayout.logLevel)
+        board.store(life.withLock { $0.commands }, at: BoardLayout.commandsBefore)
+        board.store(life.withLock { $0.commands }, at: BoardLayout.command)
         let process = try RunnerProcess(
           settings.executable,
           ["council", RunnerMain.argument, "\(layout.calls)", "\(layout.arenaBytes)"], settings.environment,

@@ -107,7 +107,11 @@ final class RunnerCalls: ExchangeTable {
     sequences.storeReleasing(sequence, at: index)
     dropped.store(0, at: index)
     exchange.open()
+    exchange.beginHandling()
     serving.storeReleasing(UInt64(index) + 1, at: number)
+    // Either a cancel sees what is served now, or this sees the cancel.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if board.load(layout.call(number, .cancelled)) == sequence { return drop(exchange) }
     let isInline = route >> 32 != 0
     let completion = plugin.handle(
       exchange, route: Int(route & 0xFFFF_FFFF), execution: isInline ? .inline : .blocking)
@@ -115,6 +119,16 @@ final class RunnerCalls: ExchangeTable {
     case .answered: finish(exchange)
     case .pending: if !exchange.park() { finish(exchange) }
     }
+  }
+
+  /// Ends a call that was cancelled before its handler ran.
+  private func drop(_ exchange: Exchange) {
+    let isOwn = exchange.claim(exchange.handle)
+    if isOwn { dropped.storeReleasing(1, at: Int(exchange.slot)) }
+    exchange.endHandling()
+    guard isOwn else { return }
+    exchange.close()
+    if exchange.relinquish() { recycle(exchange) }
   }
 
   // MARK: Answers
@@ -188,6 +202,13 @@ final class RunnerCalls: ExchangeTable {
 
   private func cancel(_ number: Int, _ plugin: InProcessPlugin) {
     let sequence = board.load(layout.call(number, .cancelled))
+    let bit = UInt64(1) << UInt64(number % 64)
+    if board.load(layout.call(number, .sequence)) == sequence,
+      board.remove(bit, at: BoardLayout.submitted(number / 64)) != 0
+    {
+      // The dispatcher has not come to it, and will not.
+      return tell(number, sequence, offset: 0, count: 0, isDropped: true)
+    }
     let index = Int(serving.loadAcquiring(number)) - 1
     guard index >= 0 else { return }
     let exchange = all[index]

@@ -19,8 +19,7 @@ final class RunnerControl {
     arena = RunnerArena(board)
     calls = RunnerCalls(board, arena)
     log = RunnerLog(board)
-    // A process that replaces another finds that one's number.
-    done = board.load(BoardLayout.outcome)
+    done = board.load(BoardLayout.commandsBefore)
   }
 
   func run() -> Never {

@@ -54,8 +54,10 @@ final class SharedBoard: @unchecked Sendable {
   func insert(_ bits: UInt64, at offset: Int) {
     unsafe _ = word(offset).pointee.bitwiseOr(bits, ordering: .sequentiallyConsistent)
   }
-  func remove(_ bits: UInt64, at offset: Int) {
-    unsafe _ = word(offset).pointee.bitwiseAnd(~bits, ordering: .acquiringAndReleasing)
+  /// Takes bits out of a word, and returns those that were there.
+  @discardableResult
+  func remove(_ bits: UInt64, at offset: Int) -> UInt64 {
+    unsafe word(offset).pointee.bitwiseAnd(~bits, ordering: .acquiringAndReleasing).oldValue & bits
   }
   /// Takes every bit out of a word.
   func takeAll(_ offset: Int) -> UInt64 {
