@@ -61,6 +61,8 @@ static void die(const char *how) {
     for (;;) zero++;
 }
 
+static const char plugin_manifest_text[] = MANIFEST;
+
 static const char *const ways[] = {"segv", "bus", "ill", "abrt", "fpe", "exit", "overflow", "spin"};
 
 static council_status handle(void *self, uint32_t route, council_request request) {
@@ -107,8 +109,12 @@ static council_status handle(void *self, uint32_t route, council_request request
   }
   if (!strcmp(what, "writes_view")) {
     council_view_v1 path;
-    http->get(request, COUNCIL_HTTP_METHOD, view(""), &path);
-    *(char *)path.ptr = 'X';
+    http->get(request, COUNCIL_HTTP_PATH, view(""), &path);
+    *(volatile char *)path.ptr = 'X';
+    return answer(request, "{}");
+  }
+  if (!strcmp(what, "writes_constant")) {
+    *(volatile char *)plugin_manifest_text = 'X';
     return answer(request, "{}");
   }
   if (!strcmp(what, "passwd")) return number(request, outcome(open("/etc/passwd", O_RDONLY)));
@@ -164,6 +170,7 @@ static council_status handle(void *self, uint32_t route, council_request request
     return http->respond(request, &response);
   }
   if (!strcmp(what, "sleeps")) {
+    say("sleeps now");
     sleep(20);
     return answer(request, "{}");
   }

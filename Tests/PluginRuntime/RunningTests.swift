@@ -112,7 +112,10 @@ extension PluginRuntimeTests {
       let exchange = TestEdge.shared.open()
       let name = exchange.handle
       _ = try stage.ask(Route.closes)
-      let completion = stage.plugin.handle(exchange, route: Route.pends, execution: .blocking)
+      let completion = stage.plugin.handle(
+        exchange, route: Route.pends, execution: mode == .inProcess ? .blocking : .inline)
+      // Calls are begun in their order: once this one is answered, the other is with the plugin.
+      if mode == .isolated { _ = try stage.ask(Route.hello) }
       if mode == .inProcess { #expect(System.eventually { stage.plugin.callsInside == 0 }) }
       #expect(exchange.claim(name))
       exchange.answer(Problem(504, "handler.timeout", "Late."))

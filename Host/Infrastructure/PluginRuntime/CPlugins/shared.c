@@ -72,13 +72,13 @@ bool cplugins_read_facts(pid_t pid, cplugins_facts *out) {
   if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld", &user, &system,
                      &threads) != 3)
     return false;
-  long long resident, shared;
-  if (!read_text("/proc/%d/statm", pid, text, sizeof text) || sscanf(text, "%*d %lld %lld", &resident, &shared) != 2)
+  long long resident, data;
+  if (!read_text("/proc/%d/statm", pid, text, sizeof text) || sscanf(text, "%*d %lld %*d %*d %*d %lld", &resident, &data) != 2)
     return false;
   long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
   out->cpu_ns = (int64_t)(user + system) * (1000000000LL / ticks);
   out->threads = threads;
   out->resident_bytes = resident * page;
-  out->own_bytes = (resident - shared) * page;
+  out->data_bytes = data * page;
   return true;
 }

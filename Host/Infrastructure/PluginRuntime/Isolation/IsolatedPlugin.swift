@@ -8,6 +8,8 @@ import Synchronization
 package final class IsolatedPlugin: LoadedPlugin {
   package let manifest: [UInt8]
   private let all: [Runner]
+  /// Which of several runners the next call goes to.
+  private let turn = Atomic<Int>(0)
 
   init(_ runners: [Runner], manifest: [UInt8]) {
     all = runners
@@ -43,10 +45,10 @@ package final class IsolatedPlugin: LoadedPlugin {
   package func handle(
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
-    let start = all.count == 1 ? 0 : (OSThread.number ?? 0) &+ Int(exchange.slot)
+    let start = all.count == 1 ? 0 : turn.add(1, ordering: .relaxed).newValue & Int.max
     var refusal = Runner.Refusal.resting
     for step in 0..<all.count {
-      let runner = all[(start + step) % all.count]
+      let runner = all[(start % all.count + step) % all.count]
       guard let reason = runner.submit(exchange, route: route, isInline: execution == .inline) else {
         return .pending
       }

@@ -66,36 +66,41 @@ extension Runner {
     let count = board.load(layout.call(number, .answerCount))
     let request = table.request(number)
     guard layout.mayHoldAnswer(number, offset: offset, count: count) else {
-      answer(request, Runner.crashed)
-      end(number, sequence)
+      end(number, sequence, answering: Runner.crashed)
       return breach("an answer outside its place")
     }
+    let exchange = claimed(request)
+    var isAnswer = true
     if count == 0 {
       // The handler of a cancelled call came back: the host has answered long ago.
-      answer(request, Runner.crashed)
+      exchange?.answer(Runner.crashed)
     } else if let parts = AnswerImage.read(board, Int(offset), Int(count), scratch) {
-      if let exchange = exchanges.exchange(slot: UInt32(truncatingIfNeeded: request) &- 1),
-        exchange.claim(request)
-      {
-        AnswerImage.answer(exchange, parts, board, scratch)
-        exchange.deliver()
-      }
+      if let exchange { AnswerImage.answer(exchange, parts, board, scratch) }
     } else {
-      answer(request, Runner.crashed)
-      end(number, sequence)
-      return breach("an answer that breaks the rules of one")
+      exchange?.answer(Runner.crashed)
+      isAnswer = false
     }
     board.store(sequence, at: layout.call(number, .consumed))
+    // The place is free before its caller can come again.
     end(number, sequence)
+    exchange?.deliver()
+    if !isAnswer { breach("an answer that breaks the rules of one") }
   }
 
-  /// Answers in the plugin's place, unless somebody has.
-  private func answer(_ request: UInt64, _ problem: Problem) {
+  /// The exchange of a request, with the right to answer it; nil when somebody has.
+  private func claimed(_ request: UInt64) -> Exchange? {
     guard let exchange = exchanges.exchange(slot: UInt32(truncatingIfNeeded: request) &- 1),
       exchange.claim(request)
-    else { return }
-    exchange.answer(problem)
-    exchange.deliver()
+    else { return nil }
+    return exchange
+  }
+
+  /// Ends a call in the plugin's place.
+  private func end(_ number: Int, _ sequence: UInt64, answering problem: Problem) {
+    let exchange = claimed(table.request(number))
+    exchange?.answer(problem)
+    end(number, sequence)
+    exchange?.deliver()
   }
 
   static let crashed = Problem(
@@ -164,8 +169,7 @@ extension Runner {
 
   private func fail(_ number: Int, _ problem: Problem) {
     guard let sequence = table.inFlight(number), table.take(number, sequence) else { return }
-    answer(table.request(number), problem)
-    end(number, sequence)
+    end(number, sequence, answering: problem)
   }
 
   // MARK: Records

@@ -70,7 +70,8 @@ extension Runner {
     var window = (since: Instant.now, cpuSeconds: 0.0)
     while !process.wait(within: Runner.interval) {
       guard let facts = process.facts else { continue }
-      if facts.ownBytes > settings.memoryBytes / 100 * 97 { _ = kill(.memory) }
+      // So near to its limit, what it asks for next is refused: it does not come back by itself.
+      if facts.dataBytes > settings.memoryBytes / 100 * 98 { _ = kill(.memory) }
       if facts.threads > settings.threads { _ = kill(.threads) }
       let now = Instant.now
       if settings.cpuPerWindow > .zero {

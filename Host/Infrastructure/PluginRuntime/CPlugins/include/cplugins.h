@@ -145,7 +145,7 @@ typedef struct cplugins_facts {
   int64_t cpu_ns;
   int64_t threads;
   int64_t resident_bytes;
-  int64_t own_bytes; /* resident, and shared with no file and nobody */
+  int64_t data_bytes; /* what RLIMIT_DATA counts, and stacks that grow */
 } cplugins_facts;
 
 /* What /proc says of a process. */

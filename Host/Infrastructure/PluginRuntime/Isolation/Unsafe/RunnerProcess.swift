@@ -19,8 +19,8 @@ final class RunnerProcess: Sendable {
     var cpuSeconds: Double
     var threads: Int
     var residentBytes: Int
-    /// Of those, what it shares with nobody.
-    var ownBytes: Int
+    /// What its limit counts, whether it was touched or not.
+    var dataBytes: Int
   }
 
   let id: pid_t
@@ -126,7 +126,7 @@ final class RunnerProcess: Sendable {
     guard unsafe cplugins_read_facts(id, &facts), !hasEnded else { return nil }
     return Facts(
       cpuSeconds: Double(facts.cpu_ns) / 1e9, threads: Int(facts.threads),
-      residentBytes: Int(facts.resident_bytes), ownBytes: Int(facts.own_bytes))
+      residentBytes: Int(facts.resident_bytes), dataBytes: Int(facts.data_bytes))
   }
 
   static func signalName(_ signal: Int32) -> String {
