@@ -17,11 +17,15 @@ UNLIMITED = "1000000000/60s"
 class Council:
     """One host on a home of its own. Every key is issued before it starts, as an operator would in bulk."""
 
-    def __init__(self, name, folder, plugins, keys=10, scopes=(), binary=BINARY):
+    def __init__(self, name, folder, plugins, keys=10, scopes=(), binary=BINARY, settings=None):
         self.name, self.folder, self.plugins, self.binary = name, folder, plugins, binary
         self.home = folder / f"{name}-home"
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
+        self.config = None
+        if settings:
+            self.config = folder / f"{name}.yaml"
+            self.config.write_text(settings)
         self.keys = folder / f"{name}.keys"
         self.issue(keys, scopes, self.keys)
         admin = folder / f"{name}.admin-key"
@@ -47,6 +51,8 @@ class Council:
         """Starts, or starts again on the same home; returns the server, whose ready_ms is the start time."""
         port, admin_port = free_port(), free_port()
         command = [self.binary, "serve", "--home", self.home, "--port", port, "--admin-port", admin_port]
+        if self.config:
+            command += ["--config", self.config]
         for plugin in self.plugins:
             command += ["--load", plugin]
         self.server = Server(

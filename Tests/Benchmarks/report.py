@@ -29,6 +29,9 @@ TARGETS = {
     "idle_rss_mib": Bound("≤", 40),
     "idle_cpu_percent": Bound("≤", 1),
     "start_ms": Bound("≤", 300),
+    "isolated/in_process": Bound("≥", 0.5),
+    "isolated_extra_us": Bound("≤", 25),
+    "crash_to_serving_ms": Bound("≤", 250),
 }
 
 

@@ -16,7 +16,7 @@ final class HostUnderTest: Sendable {
   init(home: String? = nil, load: [String] = [], settings: String = "") throws {
     let settings =
       HostUnderTest.isIsolated && !settings.contains("isolation:")
-      ? settings + "isolation:\n  default: process\n" : settings
+      ? settings + "isolation:\n  default: process\n  overrun_ms: 60000\n" : settings
     let home = home ?? "/tmp/council-e2e-\(UUIDv7.make())"
     self.home = home
     System.shell("mkdir -p '\(home)'")

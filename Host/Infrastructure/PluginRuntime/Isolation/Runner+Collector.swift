@@ -5,12 +5,9 @@ import Synchronization
 // The collector: what a runner has to say, taken out of the board, checked, and passed on.
 
 extension Runner {
-  /// How often the collector looks again before it sleeps: shorter than the wake that it saves.
-  private static let looks = 200
-
   func collect() {
     let scratch = Arena(capacity: 16 * 1024)
-    var idle = 0
+    var wait = ShortWait()
     while true {
       var found = takeAnswers(scratch)
       if takeAsks() { found = true }
@@ -22,15 +19,10 @@ extension Runner {
         if isOver { break }
       }
       if found {
-        idle = 0
+        wait.found()
         continue
       }
-      idle += 1
-      if idle < Runner.looks {
-        pauseBriefly()
-        continue
-      }
-      idle = 0
+      if wait.looksAgain() { continue }
       if state == .resting { failAll(restingProblem) }
       board.sleep(
         BoardLayout.hostBell, sleeper: BoardLayout.hostSleeps, limit: .milliseconds(250),
@@ -53,38 +45,39 @@ extension Runner {
       let bits = board.takeAll(BoardLayout.answered(word))
       if bits == 0 { continue }
       found = true
-      forEachBit(bits) { bit in finish(word * 64 + bit, scratch) }
+      forEachBit(bits) { bit in finish(word * 64 + bit, scratch)?.deliver() }
     }
     return found
   }
 
-  private func finish(_ number: Int, _ scratch: Arena) {
+  /// Takes the answer that a bit stands for: checks it, puts it into its exchange, which the caller delivers, and frees
+  /// the place. nil when nobody waits for it.
+  private func finish(_ number: Int, _ scratch: Arena) -> Exchange? {
     guard number < layout.calls, let sequence = table.current(number),
       board.load(layout.call(number, .answerSequence)) == sequence, table.take(number, sequence)
-    else { return breach("an answer to no call") }
+    else {
+      breach("an answer to no call")
+      return nil
+    }
+    let exchange = claimed(table.request(number))
     let offset = board.load(layout.call(number, .answerOffset))
     let count = board.load(layout.call(number, .answerCount))
-    let request = table.request(number)
-    guard layout.mayHoldAnswer(number, offset: offset, count: count) else {
-      end(number, sequence, answering: Runner.crashed)
-      return breach("an answer outside its place")
-    }
-    let exchange = claimed(request)
-    var isAnswer = true
-    if count == 0 {
+    if !layout.mayHoldAnswer(number, offset: offset, count: count) {
+      exchange?.answer(Runner.crashed)
+      breach("an answer outside its place")
+    } else if count == 0 {
       // The handler of a cancelled call came back: the host has answered long ago.
       exchange?.answer(Runner.crashed)
     } else if let parts = AnswerImage.read(board, Int(offset), Int(count), scratch) {
       if let exchange { AnswerImage.answer(exchange, parts, board, scratch) }
     } else {
       exchange?.answer(Runner.crashed)
-      isAnswer = false
+      breach("an answer that breaks the rules of one")
     }
     board.store(sequence, at: layout.call(number, .consumed))
     // The place is free before its caller can come again.
     end(number, sequence)
-    exchange?.deliver()
-    if !isAnswer { breach("an answer that breaks the rules of one") }
+    return exchange
   }
 
   /// The exchange of a request, with the right to answer it; nil when somebody has.

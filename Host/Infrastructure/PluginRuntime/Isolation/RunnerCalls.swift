@@ -21,8 +21,6 @@ final class RunnerCalls: ExchangeTable {
   /// By call: the exchange that serves it, plus one.
   private let serving: AtomicWords
   private let arena: RunnerArena
-  /// How often the dispatcher looks again before it sleeps: shorter than the wake that it saves.
-  private static let looks = 200
   /// Handlers may hold exchanges longer than their calls last.
   private static let extra = 32
 
@@ -52,7 +50,7 @@ final class RunnerCalls: ExchangeTable {
   /// Serves until the process ends. [dispatcher]
   func dispatch(_ plugin: InProcessPlugin) -> Never {
     let scratch = Arena(capacity: 4096)
-    var idle = 0
+    var wait = ShortWait()
     while true {
       var found = false
       for word in 0..<layout.words {
@@ -65,15 +63,10 @@ final class RunnerCalls: ExchangeTable {
         }
       }
       if found {
-        idle = 0
+        wait.found()
         continue
       }
-      idle += 1
-      if idle < RunnerCalls.looks {
-        pauseBriefly()
-        continue
-      }
-      idle = 0
+      if wait.looksAgain() { continue }
       board.sleep(
         BoardLayout.runnerBell, sleeper: BoardLayout.runnerSleeps, limit: .seconds(1),
         unless: { (0..<layout.words).contains { board.load(BoardLayout.submitted($0)) != 0 } })
