@@ -176,7 +176,8 @@ extension Setting {
       "isolation.memory_bytes", .number(32 << 20...1 << 40, \.runnerMemoryBytes),
       "Of a runner process: more is refused to it, and one that stays at it is killed."),
     .init("isolation.max_threads", .number(32...4096, \.runnerThreads), "Of a runner: killed beyond."),
-    .init("isolation.workers", .number(1...256, \.runnerWorkers), "Threads of a runner for blocking handlers."),
+    .init(
+      "isolation.workers", .number(1...256, \.runnerWorkers), "Threads of a runner for blocking handlers."),
     .init("isolation.open_files", .number(16...4096, \.runnerOpenFiles), "Of a runner."),
     .init(
       "isolation.calls", .number(1...1024, \.runnerCalls), "In a runner at a time: more is 503."),
@@ -195,16 +196,20 @@ extension Setting {
     .init(
       "isolation.crashes", .number(1...1_000_000, \.runnerCrashes),
       "Of a runner within the window, each with a restart at once; then it rests."),
-    .init("isolation.crash_window_ms", .number(1000...86_400_000, \.runnerCrashWindowMilliseconds), "That window."),
+    .init(
+      "isolation.crash_window_ms", .number(1000...86_400_000, \.runnerCrashWindowMilliseconds), "That window."
+    ),
     .init(
       "isolation.rest_ms", .number(100...3_600_000, \.runnerRestMilliseconds),
-      "The first rest, during which the automation answers 503; each one after it is twice as long, up to 5 minutes."),
+      "The first rest, in which the automation answers 503; the next is twice as long, up to 5 minutes."
+    ),
     .init(
       "isolation.records_threads", .number(1...256, \.runnerRecordsThreads),
       "Of the host, for the records calls of all runners."),
     .init(
       "isolation.require_landlock", .flag(\.runnerNeedsLandlock),
-      "Whether a kernel without Landlock, which hides files, is refused; otherwise it is logged as a warning."),
+      "Whether a kernel without Landlock, which hides files, is refused; otherwise it is logged as a warning."
+    ),
 
     .init(
       "audit.ring_bytes", .number(65_536...(1 << 30), \.auditRingBytes),

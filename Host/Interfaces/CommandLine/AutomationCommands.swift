@@ -65,7 +65,9 @@ enum AutomationCommands {
 
   private static let isolation = Command.Option(
     name: "--isolation", value: "HOW",
-    help: "Where its code runs: none, in the host; process, in one of its own; process:N, in N. Kept over reloads.")
+    help:
+      "Where its code runs: none, in the host; process, in one of its own; process:N, in N. Kept over reloads."
+  )
 
   private static let maxPluginBytes = 1 << 30
   private static let maxConfigBytes = 1 << 20
@@ -78,7 +80,9 @@ enum AutomationCommands {
     let document = try AdminClient(invocation).call(.listAutomations)
     invocation.show(document) { document in
       guard !document.items.isEmpty else { return "No automation is loaded: council automations load FILE" }
-      var table = Table(["ID", "STATE", "GENERATION", "VERSION", "ISOLATION", "ROUTES", "INSIDE", "DRAINING", "TITLE"])
+      var table = Table([
+        "ID", "STATE", "GENERATION", "VERSION", "ISOLATION", "ROUTES", "INSIDE", "DRAINING", "TITLE",
+      ])
       for item in document.items {
         table.add([
           item.cell("id"), item.cell("state"), item.cell("generation"), item.cell("version"),
