@@ -48,7 +48,9 @@ let package = Package(
     .target(name: "Domain", dependencies: ["Kernel"], path: "Host/Domain"),
 
     // MARK: Host/Application: use cases, and the ports that adapters fill
-    .target(name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application"),
+    .target(
+      name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application",
+      exclude: ["Configuration/README.md"]),
 
     // MARK: Host/Infrastructure: one target per technology
     system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
@@ -92,6 +94,8 @@ let package = Package(
       path: "Host/Executable"),
 
     // MARK: Tests mirror the targets
+    // Folders for tests, below TMPDIR.
+    .target(name: "Scratch", path: "Tests/Scratch"),
     .target(
       name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),
@@ -102,7 +106,10 @@ let package = Package(
     tests("HTTPServer"),
     tests("Configuration"),
     tests("PluginFiles"),
-    tests("PluginRuntime"),
+    // With what stands around it in the host, for the stress test.
+    tests(
+      "PluginRuntime", with: "Gateway", "SQLiteStore", "Audit", "Telemetry", "Cryptography", "JSONSchema",
+      "PluginFiles"),
     // What every records engine does, for the tests of each.
     .target(
       name: "RecordsContract", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Contract"),
@@ -116,22 +123,24 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests",
       dependencies: [
-        "Kernel", "Domain", "Application", "SQLiteStore", "RecordsContract", "records-crash-writer",
+        "Kernel", "Domain", "Application", "Cryptography", "SQLiteStore", "RecordsContract",
+        "records-crash-writer",
       ],
       path: "Tests/SQLiteStore"),
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
-    tests("AdminAPI", with: "CommandLineInterface"),
-    tests("CommandLineInterface", path: "CommandLine"),
+    tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
+    tests("CommandLineInterface", path: "CommandLine", with: "Doubles"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Kernel", "council"],
+      dependencies: ["Kernel", "Application", "Domain", "CommandLineInterface", "Scratch", "council"],
       path: "Tests/EndToEnd"),
     .testTarget(
-      name: "PluginAPITests", dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts"],
+      name: "PluginAPITests",
+      dependencies: ["CCouncil", "CouncilPlugin", "CouncilTesting", "Accounts", "Scratch"],
       path: "Tests/PluginAPI", exclude: ["Fixtures"]),
   ],
   cLanguageStandard: .c11,
@@ -174,7 +183,7 @@ func interface(_ name: String, path: String? = nil) -> Target {
 func tests(_ name: String, path: String? = nil, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name] + more).map { .byName(name: $0) },
+    name: "\(name)Tests", dependencies: (layers + [name, "Scratch"] + more).map { .byName(name: $0) },
     path: "Tests/\(path ?? name)")
 }
 

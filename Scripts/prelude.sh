@@ -38,8 +38,9 @@ fail() {
 # The comment that starts a script is its manual.
 print_manual() { sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; }
 
+is_root() { [[ $(id -u) == 0 ]]; }
 as_root() {
-  if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi
+  if is_root; then "$@"; else sudo -- "$@"; fi
 }
 
 # install_packages "name: why" …: installs those that are missing, and says which and why. Nothing is asked, nothing is
@@ -57,7 +58,7 @@ install_packages() {
   ((${#missing[@]})) || return 0
 
   command -v apt-get >/dev/null || fail "this is no Debian (apt-get is missing); install what the list above names"
-  if ((EUID != 0)) && ! command -v sudo >/dev/null; then
+  if ! is_root && ! command -v sudo >/dev/null; then
     fail "neither root nor sudo; run as root: apt-get install ${missing[*]}"
   fi
   # Lists that are missing or too old show as a package without a candidate, or as a failed download.
@@ -75,7 +76,8 @@ require_swift() {
   local where="install it from https://www.swift.org/install/linux/ and put its usr/bin into PATH"
   command -v swift >/dev/null || fail "Swift $least_swift or later is needed, and there is no \`swift\` in PATH: $where"
   local version
-  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
+  # One that only fails is of no known version, and must not end the script without a word.
+  version=$({ swift --version 2>/dev/null || true; } | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
   if [[ $(printf '%s\n' "$least_swift" "${version:-0}" | sort -V | head -n 1) != "$least_swift" ]]; then
     fail "Swift $least_swift or later is needed, and \`swift\` is ${version:-of an unknown version}: $where"
   fi

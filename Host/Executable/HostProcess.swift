@@ -23,8 +23,10 @@ struct HostProcess {
     Signals.block()
     let began = Instant.now
     let home = try HomeFolder.open(settings.home)
-    let log = JSONLines(level: settings.logLevel)
+    let log = JSONLines(level: settings.logLevel, limits: settings.log)
     defer { log.close() }
+
+    try checkTLS(log)
 
     // What is kept.
     let digests = OpenSSLDigests()
@@ -32,7 +34,8 @@ struct HostProcess {
     let audit = try JournalAuditTrail(
       folder: home.path + "/audit", digests: digests, log: log, limits: settings.audit)
     defer { audit.close() }
-    let stores = SQLiteRecordStores(folder: home.path + "/records")
+    let stores = SQLiteRecordStores(
+      folder: home.path + "/records", configuration: settings.sqlite, cipher: try settings.fieldCipher())
 
     // Who may call.
     var random = SystemRandomNumberGenerator()
@@ -43,29 +46,31 @@ struct HostProcess {
     if keyCount == 0, let folder = settings.firstKeys { try FirstKeys.issue(keys, into: folder) }
 
     // What runs plugins.
-    let meter = PrometheusMeter()
+    let meter = PrometheusMeter(limits: settings.metrics)
     let automations = Automations()
     let health = Health()
     let exchanges = ExchangePool(
-      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack)
+      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
+      keptBytes: settings.publicListener.keptBytes)
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
-    let watch = DeadlineWatch(exchanges, automations: automations, log: log)
+    let watch = DeadlineWatch(
+      exchanges, automations: automations, log: log, interval: settings.deadlineCheckInterval,
+      maxCancels: settings.maxCancels)
     let drain = DrainGenerations(automations: automations, canceller: watch, log: log, limits: settings.drain)
     let files = try PluginFolder(home: home.path, maxBytes: settings.pluginFileBytes)
     let change = ChangeAutomation(
       ports: .init(
         files: files,
         inspector: InspectPlugin(
-          validate: ValidateFile(digests: digests, limits: .init(fileBytes: settings.pluginFileBytes)),
-          probe: ProbePlugin(.init(deadline: settings.probeTimeout))),
+          validate: ValidateFile(digests: digests, limits: settings.validation),
+          probe: ProbePlugin(settings.probe)),
         catalog: control, meter: meter, log: log),
       automations: automations,
-      plan: PlanGeneration(schemas: JSONSchemaCompiler(), stores: stores),
+      plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(
         loader: LoadByIsolation(
-          inProcess: LoadPlugin(
-            exchanges: exchanges, workers: workers, limits: .init(patience: settings.callTimeout)),
+          inProcess: LoadPlugin(exchanges: exchanges, workers: workers, limits: settings.loading),
           exchanges: exchanges, desk: desk, runners: settings.runners),
         stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
       drain: drain, limits: settings.changes)
@@ -84,6 +89,13 @@ struct HostProcess {
     let adminServer = HTTPServer(settings.adminListener, application: admin, log: log)
 
     health.add("audit") { audit.isWriting ? nil : "the audit trail cannot be written" }
+    // Each by its kind: who asks need not know what the host keeps where.
+    let records = RecordStoresCheck(automations, perRound: settings.healthStoresPerRound)
+    let healthWatch = HealthWatch(
+      [
+        ("control", { control.fault }),
+        ("records", { records.look() }),
+      ], interval: settings.healthCheckInterval, log: log)
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
@@ -93,10 +105,11 @@ struct HostProcess {
     watch.start()
     try change.restore()
     load(change, automations, files, log)
+    healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
     health.isServing = true
-    let keeper = KeyUseKeeper(keys: keys, log: log)
+    let keeper = KeyUseKeeper(keys: keys, log: log, interval: settings.keyUseInterval)
     keeper.start()
     log.log(
       .info, "host", "ready",
@@ -119,17 +132,33 @@ struct HostProcess {
     }.leave()
     health.isServing = false
     keeper.end()
+    healthWatch.end()
     publicServer.stop(within: settings.drain.timeout)
-    adminServer.stop(within: .seconds(5))
+    adminServer.stop(within: settings.adminStopTimeout)
     let leaving = automations.swap(in: [], out: automations.live.map(\.generation.manifest.id))
     drain.drain(leaving)
     _ = drain.wait(for: leaving, until: .now + settings.drain.timeout + settings.drain.grace)
     admin.stop()
     desk.end()
-    _ = workers.end(by: .now + .seconds(1))
+    _ = workers.end(by: .now + settings.workerStopTimeout)
     drain.end()
     watch.end()
     log.log(.info, "host", "stopped")
+  }
+
+  /// Refuses files that no listener could use. One that has expired is used: some clients may take it, and none
+  /// is served without.
+  private func checkTLS(_ log: any LogSink) throws(Problem) {
+    for (name, listener) in [("public", settings.publicListener), ("admin", settings.adminListener)] {
+      guard let files = listener.tls else { continue }
+      let certificate = try TLSFiles.read(files, of: name)
+      if certificate.isExpired || certificate.isNotYetValid {
+        log.log(
+          .error, "host",
+          "the certificate of the \(name) listener \(certificate.isExpired ? "has expired" : "is not valid yet")"
+        )
+      }
+    }
   }
 
   /// Loads what the command line names, unless it is active with that very file.
@@ -139,7 +168,7 @@ struct HostProcess {
     let digests = OpenSSLDigests()
     for path in settings.load {
       do throws(Problem) {
-        let facts = try ValidateFile(digests: digests)(path)
+        let facts = try ValidateFile(digests: digests, limits: settings.validation)(path)
         if automations.live.contains(where: { $0.generation.record.sha256 == facts.sha256 }) { continue }
         _ = try change.change(.init(.either, from: .path(path)))
       } catch {

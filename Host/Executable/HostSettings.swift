@@ -3,6 +3,7 @@ import Application
 import Audit
 import CommandLineInterface
 import Configuration
+import Cryptography
 import Domain
 import Gateway
 import HTTPServer
@@ -16,7 +17,7 @@ struct HostSettings {
   var load: [String]
   /// Where the first admin key and the first agent key go when no key exists; nil issues none.
   var firstKeys: String?
-  private let values: HostConfiguration
+  let values: HostConfiguration
 
   init(_ options: ServeOptions) throws(Problem) {
     var values =
@@ -25,10 +26,20 @@ struct HostSettings {
     if let port = options.port { values.publicListener.port = port }
     if let port = options.adminPort { values.adminListener.port = port }
     if let level = options.logLevel { values.logLevel = level }
+    self.init(values, options)
+  }
+
+  init(_ values: HostConfiguration, _ options: ServeOptions = ServeOptions()) {
     self.values = values
     home = options.home ?? "var"
     load = options.load
     firstKeys = options.firstKeys
+  }
+
+  /// nil when no key file is set.
+  func fieldCipher() throws(Problem) -> OpenSSLFieldCipher? {
+    if values.recordsKeyFile.isEmpty { return nil }
+    return OpenSSLFieldCipher(keys: try KeyFile.read(values.recordsKeyFile))
   }
 
   var logLevel: LogLevel { values.logLevel }
@@ -36,8 +47,6 @@ struct HostSettings {
   var publicListener: HTTPServerConfiguration { http(values.publicListener) }
   var adminListener: HTTPServerConfiguration { http(values.adminListener) }
   var pluginFileBytes: Int { values.pluginFileBytes }
-  var probeTimeout: Duration { .milliseconds(values.probeTimeoutMilliseconds) }
-  var callTimeout: Duration { .milliseconds(values.callTimeoutMilliseconds) }
 
   var defaultLimit: RateLimit {
     RateLimit(requests: values.limitRequests, per: .seconds(values.limitPeriodSeconds))
@@ -45,12 +54,16 @@ struct HostSettings {
 
   var gateway: Gateway.Limits {
     .init(
-      anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)))
+      anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)),
+      violations: values.violations, jsonDepth: values.jsonDepth)
   }
 
   var admin: AdminApplication.Limits {
     .init(
-      maxUploadBytes: values.pluginFileBytes,
+      controlThreads: values.adminThreads, queuedJobs: values.adminQueue,
+      maxJSONBytes: values.adminJSONBytes, jsonDepth: values.jsonDepth,
+      maxUploadBytes: values.pluginFileBytes, maxPage: values.adminMaxPage,
+      defaultPage: values.adminDefaultPage,
       hostNames: values.adminHostNames.split(separator: " ").map(String.init),
       metricsNeedKey: values.metricsNeedKey)
   }
@@ -62,12 +75,17 @@ struct HostSettings {
     limits.segmentBytes = values.auditSegmentBytes
     limits.keptSegments = values.auditKeptSegments == 0 ? nil : values.auditKeptSegments
     limits.admitWait = .milliseconds(values.auditAdmitWaitMilliseconds)
+    limits.actWait = .milliseconds(values.auditActWaitMilliseconds)
+    limits.retryInterval = .milliseconds(values.auditRetryMilliseconds)
+    limits.maxRead = values.auditMaxRead
     return limits
   }
 
   var workers: Workers.Limits {
-    values.workerThreads == 0
-      ? .init(queue: values.workerQueue) : .init(threads: values.workerThreads, queue: values.workerQueue)
+    var limits = Workers.Limits(
+      queue: values.workerQueue, substitutes: values.workerSubstitutes, stackBytes: values.workerStackBytes)
+    if values.workerThreads > 0 { limits.threads = values.workerThreads }
+    return limits
   }
 
   var drain: DrainGenerations.Limits {
@@ -100,12 +118,14 @@ struct HostSettings {
     runners.crashes = values.runnerCrashes
     runners.crashWindow = .milliseconds(values.runnerCrashWindowMilliseconds)
     runners.rest = .milliseconds(values.runnerRestMilliseconds)
-    runners.patience = callTimeout
+    runners.patience = .milliseconds(values.callTimeoutMilliseconds)
     return runners
   }
 
   var routes: StartGeneration.Defaults {
-    .init(deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes)
+    .init(
+      deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes,
+      checksAnswers: values.checksAnswers)
   }
 
   private func http(_ listener: HostConfiguration.Listener) -> HTTPServerConfiguration {
@@ -123,6 +143,12 @@ struct HostSettings {
     configuration.bodyTimeout = .milliseconds(values.bodyTimeoutMilliseconds)
     configuration.sendTimeout = .milliseconds(values.sendTimeoutMilliseconds)
     configuration.minimumBytesPerSecond = values.minimumBytesPerSecond
+    configuration.backlog = values.backlog
+    configuration.exchangeSlack = values.exchangeSlack
+    configuration.keptBytes = values.keptBytes
+    configuration.drainIdle = .milliseconds(values.drainIdleMilliseconds)
+    configuration.maxLingering = values.maxLingering
+    configuration.lingerTime = .milliseconds(values.lingerMilliseconds)
     return configuration
   }
 }

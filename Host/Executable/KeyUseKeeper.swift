@@ -1,17 +1,17 @@
 import Application
 import Kernel
 
-/// Writes down, once a minute, when keys were used: not on the request path, and not at every request.
+/// Writes down, once in an interval, when keys were used: not on the request path, and not at every request.
 final class KeyUseKeeper: Sendable {
-  private static let interval = Duration.seconds(60)
-
   private let keys: Keys
   private let log: any LogSink
+  private let interval: Duration
   private let ended = Monitor(false)
 
-  init(keys: Keys, log: any LogSink) {
+  init(keys: Keys, log: any LogSink, interval: Duration) {
     self.keys = keys
     self.log = log
+    self.interval = interval
   }
 
   func start() {
@@ -19,7 +19,7 @@ final class KeyUseKeeper: Sendable {
       var since = Timestamp.now
       var isOver = false
       while !isOver {
-        isOver = self.ended.wait(until: .now + KeyUseKeeper.interval) { $0 ? true : nil } ?? false
+        isOver = self.ended.wait(until: .now + self.interval) { $0 ? true : nil } ?? false
         let next = Timestamp.now
         do throws(Problem) { try self.keys.storeUses(since: since) } catch {
           self.log.log(.warning, "keys", "the use of keys is not written down: \(error.detail)")

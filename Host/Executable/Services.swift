@@ -26,7 +26,10 @@ enum Services {
       transport: { CurlTransport() },
       plan: { manifest, config throws(Problem) in
         let folder = "/nonexistent/council"
-        let plan = PlanGeneration(schemas: JSONSchemaCompiler(), stores: SQLiteRecordStores(folder: folder))
+        // Whether the host has a key is the host's to say: this one lives for the check.
+        let cipher = OpenSSLFieldCipher(keys: [randomBytes(32)])
+        let plan = PlanGeneration(
+          schemas: JSONSchemaCompiler(), stores: SQLiteRecordStores(folder: folder, cipher: cipher))
         return try plan(manifest, config: config).migration
       },
       // Both take the home: what a running host holds in memory or appends to is not touched behind its back.
@@ -44,10 +47,12 @@ enum Services {
         return 0
       },
       defaultConfiguration: { Setting.defaultFile },
-      checkConfiguration: { path throws(Problem) in
-        let configuration = try ConfigurationFile.read(path)
-        let values = Setting.all.map { ($0.path, $0.value(in: configuration)) }
-        return .object(Dictionary(uniqueKeysWithValues: values))
+      checkConfiguration: { options, tries throws(Problem) in
+        let settings = try HostSettings(options)
+        let values = Setting.all.map { ($0.path, $0.value(in: settings.values)) }
+        return ConfigurationReport(
+          values: .object(Dictionary(uniqueKeysWithValues: values)),
+          findings: tries ? ConfigurationTrial(settings: settings).run() : [])
       })
   }
 }

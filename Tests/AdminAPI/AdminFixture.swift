@@ -1,6 +1,7 @@
 import AdminAPI
 import Application
 import Domain
+import Doubles
 import Kernel
 import Testing
 
@@ -13,7 +14,7 @@ final class AdminFixture {
   let keyStore = MemoryKeyStore()
   let keys: Keys
   let audit = MemoryAudit()
-  let meter = MemoryMeter()
+  let meter = CountingMeter()
   let log = MemoryLog()
   let health = Health()
   let admin: AdminApplication
@@ -27,15 +28,15 @@ final class AdminFixture {
     let scopes = ScopeMatrix(maxSets: 64, maxRequired: 128)
     keys = Keys(
       table: try KeyTable(capacity: 100, defaultLimit: rate, scopes: scopes, seed: (1, 2)), store: keyStore,
-      digests: MemoryDigests())
-    let stores = NoStores()
+      digests: WeakDigests())
+    let stores = EmptyStores()
     drain = DrainGenerations(
       automations: automations, canceller: NoCanceller(), log: log, limits: DrainGenerations.Limits())
     drain.start()
     let change = ChangeAutomation(
       ports: ChangeAutomation.Ports(
         files: files, inspector: inspector, catalog: catalog, meter: meter, log: log),
-      automations: automations, plan: PlanGeneration(schemas: AnySchema(), stores: stores),
+      automations: automations, plan: PlanGeneration(schemas: OpenSchemas(), stores: stores),
       start: StartGeneration(
         loader: MemoryLoader(files: files), stores: stores, meter: meter, scopes: scopes, log: log,
         defaults: StartGeneration.Defaults()),

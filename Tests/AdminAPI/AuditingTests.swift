@@ -1,6 +1,7 @@
 import AdminAPI
 import Application
 import Domain
+import Doubles
 import Kernel
 import Synchronization
 import Testing
@@ -10,9 +11,9 @@ struct AuditingTests {
     let fixture = try AdminFixture()
     let key = try fixture.key("admin:*")
     _ = fixture.send(.get, "/admin/v1/keys", key: key)
-    #expect(fixture.audit.requestCount == 1 && fixture.audit.acts.isEmpty)
+    #expect(fixture.audit.rows.count == 1 && fixture.audit.acts.isEmpty)
     let changed = fixture.send(.put, "/admin/v1/log-level", key: key, body: #"{"level":"debug"}"#)
-    #expect(fixture.audit.requestCount == 1 && fixture.audit.acts.count == 1)
+    #expect(fixture.audit.rows.count == 1 && fixture.audit.acts.count == 1)
     let act = try #require(fixture.audit.acts.first)
     #expect(act.action == "log_level.set" && act.status == 200 && act.principal == "tester")
     #expect(
@@ -32,20 +33,20 @@ struct AuditingTests {
     let fixture = try AdminFixture()
     _ = fixture.send(.delete, "/admin/v1/automations/none")
     _ = fixture.send(.get, "/nothing")
-    #expect(fixture.audit.requestCount == 2 && fixture.audit.acts.isEmpty)
+    #expect(fixture.audit.rows.count == 2 && fixture.audit.acts.isEmpty)
   }
 
   @Test func healthAndMetricsAreNotAuditedAndNeedNoAudit() throws {
     let fixture = try AdminFixture()
-    fixture.audit.state.withLock { $0.admits = false }
+    fixture.audit.state.withLock { $0.isFull = true }
     #expect(fixture.send(.get, "/health/live").status == 200 && fixture.send(.get, "/metrics").status == 200)
-    #expect(fixture.audit.requestCount == 0)
+    #expect(fixture.audit.rows.count == 0)
   }
 
   @Test func whatCannotBeAuditedIsNotDone() throws {
     let fixture = try AdminFixture()
     let key = try fixture.key("admin:*")
-    fixture.audit.state.withLock { $0.admits = false }
+    fixture.audit.state.withLock { $0.isFull = true }
     let answer = fixture.send(.put, "/admin/v1/log-level", key: key, body: #"{"level":"debug"}"#)
     #expect(answer.status == 503 && answer.code == "audit.unavailable" && fixture.log.level == .info)
   }
@@ -70,10 +71,29 @@ struct AuditingTests {
     #expect(made?.revoked != nil)
   }
 
+  @Test(arguments: [nil, 3600] as [Int?])
+  func aRotationWhoseRowIsNotTakenLeavesTheOldKeyAsItWas(lifetime: Int?) throws {
+    let fixture = try AdminFixture()
+    let key = try fixture.key("admin:*")
+    let old = try fixture.keys.issue(
+      .init(principal: "p", name: "n", scopes: ["admin:read"], lifetime: lifetime.map { .seconds($0) }))
+    fixture.audit.state.withLock { $0.failure = Problem(503, "audit.unavailable", "The disk is full.") }
+    let answer = fixture.send(.post, "/admin/v1/keys/\(old.key.id)/rotate", key: key, body: #"{"grace_s":0}"#)
+    #expect(answer.code == "audit.failed" && answer.json["done"] == false && answer.json["key"] == nil)
+    let kept = try fixture.keys.find(old.key.id)
+    #expect(kept.revoked == nil && kept.expires == old.record.expires)
+    let successor = try fixture.keys.page(after: nil, limit: 10).first {
+      $0.principal == "p" && $0.id != old.key.id
+    }
+    #expect(successor?.revoked != nil)
+    fixture.audit.state.withLock { $0.failure = nil }
+    #expect(fixture.send(.get, "/admin/v1/automations", key: old.key.text).status == 200)
+  }
+
   @Test func theTrailIsReadInPages() throws {
     let fixture = try AdminFixture()
     let key = try fixture.key(AdminScope.audit)
-    fixture.audit.state.withLock { $0.rows = (1...3).map { ["seq": .integer($0)] } }
+    fixture.audit.state.withLock { $0.documents = (1...3).map { ["seq": .integer($0)] } }
     let page = fixture.send(.get, "/admin/v1/audit?limit=2", key: key).json
     #expect(page["items"] == [["seq": 1], ["seq": 2]] && page["next"] == 2)
     let rest = fixture.send(.get, "/admin/v1/audit?after=2&limit=2", key: key).json

@@ -1,6 +1,7 @@
 import AdminAPI
 import Application
 import Domain
+import Doubles
 import Kernel
 import Testing
 
@@ -61,7 +62,7 @@ struct AutomationEndpointsTests {
     #expect(fixture.files.incoming == 0)
     let right = fixture.send(
       .post, "/admin/v1/automations", key: key,
-      headers: Self.upload + [("x-content-sha256", MemoryDigests.weak(text.utf8.span).hex)], body: text)
+      headers: Self.upload + [("x-content-sha256", WeakDigests.digest(text.utf8.span).hex)], body: text)
     #expect(right.status == 201)
     #expect(fixture.files.incoming == 0)
     let malformed = fixture.send(
@@ -183,7 +184,7 @@ struct AutomationEndpointsTests {
     let fixture = try AdminFixture()
     let key = try fixture.key("admin:*")
     let sha256 = String(repeating: "ab", count: 32)
-    try fixture.catalog.quarantine(
+    fixture.catalog.quarantine(
       QuarantineRecord(sha256: sha256, code: "plugin.probe.crashed", detail: "SIGSEGV", since: .now))
     let items = fixture.send(.get, "/admin/v1/quarantine", key: key).json["items"]?.array ?? []
     #expect(items.count == 1 && items[0]["sha256"] == .string(sha256))

@@ -2,6 +2,7 @@ import AdminAPI
 import Application
 import CommandLineInterface
 import Domain
+import Doubles
 import Kernel
 import Synchronization
 import Testing
@@ -47,13 +48,13 @@ struct CommandLineAgreementTests {
     day.run("keys", "list", "--limit", "1")
 
     let sha256 = String(repeating: "ab", count: 32)
-    try day.fixture.catalog.quarantine(
+    day.fixture.catalog.quarantine(
       QuarantineRecord(sha256: sha256, code: "plugin.probe.crashed", detail: "SIGSEGV", since: .now))
     #expect(day.run("quarantine", "list", "--json")["items"]?.array?.count == 1)
     #expect(day.run("quarantine", "release", sha256, "--json")["released"] == true)
     day.run("quarantine", "release", sha256, exit: 1)
 
-    day.fixture.audit.state.withLock { $0.rows = (1...3).map { ["seq": .integer($0)] } }
+    day.fixture.audit.state.withLock { $0.documents = (1...3).map { ["seq": .integer($0)] } }
     #expect(day.run("audit", "read", "--limit", "2", "--json")["next"] == 2)
     #expect(day.run("audit", "read", "--all", "--json")["items"]?.array?.count == 3)
     #expect(day.run("audit", "verify", "--json")["rows"] == 3)
@@ -90,11 +91,12 @@ private final class Day {
     let transport = DirectTransport(fixture, files)
     let services = CommandLineServices(
       terminal: terminal, files: files, environment: ["COUNCIL_ADMIN_KEY": key],
-      version: VersionFacts(council: "0", abiMajors: [1], abiMinor: 0), digests: MemoryDigests(),
+      version: VersionFacts(council: "0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
       inspector: fixture.inspector, sealer: NoSealer(), transport: { () throws(Problem) in transport },
       plan: { (_, _) throws(Problem) in [] }, openKeys: { (_) throws(Problem) in MemoryKeyStore() },
       openAudit: { (_) throws(Problem) in MemoryAudit() }, serve: { (_) throws(Problem) in 0 },
-      defaultConfiguration: { "" }, checkConfiguration: { (_) throws(Problem) in .null })
+      defaultConfiguration: { "" },
+      checkConfiguration: { (_, _) throws(Problem) in ConfigurationReport(values: .null, findings: []) })
     let code = CommandLineApp(services: services).run(arguments)
     #expect(code == exit, "\(arguments): \(terminal.errors.withLock { $0 })")
     return (try? JSONValue.parse(terminal.output.withLock { $0 }.utf8.span)) ?? .null

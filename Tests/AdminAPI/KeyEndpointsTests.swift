@@ -1,6 +1,7 @@
 import AdminAPI
 import Application
 import Domain
+import Doubles
 import Kernel
 import Testing
 

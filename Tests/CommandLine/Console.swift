@@ -1,6 +1,7 @@
 import Application
 import CommandLineInterface
 import Domain
+import Doubles
 import Kernel
 import Synchronization
 
@@ -46,7 +47,7 @@ final class Console {
   func run(_ arguments: [String]) -> Int32 {
     let services = CommandLineServices(
       terminal: terminal, files: files, environment: environment,
-      version: VersionFacts(council: "0.1.0", abiMajors: [1], abiMinor: 0), digests: LengthDigests(),
+      version: VersionFacts(council: "0.1.0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
       inspector: inspector, sealer: FixedSealer(manifest: Console.manifest),
       transport: { [transport] () throws(Problem) in transport },
       plan: { [plan] (_, _) throws(Problem) in try plan.get() },
@@ -56,9 +57,13 @@ final class Console {
         return served.code.withLock { $0 }
       },
       defaultConfiguration: { "home: ./var\n" },
-      checkConfiguration: { (path) throws(Problem) in
+      checkConfiguration: { (options, tries) throws(Problem) in
+        let path = options.configFile ?? ""
         if path.hasSuffix("bad.yaml") { throw Problem(422, "config.invalid", "line 3: 'prot' is not known") }
-        return ["port": 8080]
+        let home = ConfigurationFinding(
+          what: "home", isGood: !path.hasSuffix("full.yaml"), detail: "home \(options.home ?? "")",
+          code: "home.unavailable")
+        return ConfigurationReport(values: ["port": 8080], findings: tries ? [home] : [])
       })
     return CommandLineApp(services: services).run(arguments)
   }

@@ -1,6 +1,7 @@
 import Application
 import CommandLineInterface
 import Domain
+import Doubles
 import Kernel
 import Synchronization
 
@@ -108,17 +109,6 @@ final class ScriptedTransport: HTTPTransport {
   var requests: [OutgoingRequest] { asked.withLock { $0 } }
 }
 
-final class MemoryKeyStore: KeyStore {
-  let inserts = Mutex<[[KeyRecord]]>([])
-  let updates = Mutex<[KeyRecord]>([])
-  func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) {
-    for record in inserts.withLock({ $0.flatMap { $0 } }) { visit(record) }
-  }
-  func insert(_ keys: [KeyRecord]) throws(Problem) { inserts.withLock { $0.append(keys) } }
-  func recordUses(_ uses: [KeyTable.Use]) {}
-  func update(_ keys: [KeyRecord]) throws(Problem) { updates.withLock { $0 += keys } }
-}
-
 final class FixedAudit: AuditTrail {
   let result: Result<AuditVerification, Problem>
   init(_ result: Result<AuditVerification, Problem>) { self.result = result }
@@ -143,21 +133,5 @@ struct FixedSealer: PluginSealing {
   func seal(path: String, output: String, config: [UInt8]) throws(Problem) -> SealReport {
     SealReport(
       output: output, sha256: String(decoding: config, as: UTF8.self), manifest: Array(manifest.utf8))
-  }
-}
-
-/// Not a hash for anything but tests.
-final class LengthDigests: Digests {
-  func sha256(_ bytes: Span<UInt8>) -> Digest256 {
-    var sum = [UInt8](repeating: 0, count: 32)
-    for index in bytes.indices { sum[index % 32] = sum[index % 32] &* 31 &+ bytes[index] }
-    guard let digest = Digest256(sum) else { preconditionFailure("32 bytes") }
-    return digest
-  }
-  func hmacSHA256(key: Span<UInt8>, _ bytes: Span<UInt8>) -> Digest256 { sha256(bytes) }
-  func isEqual(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool { a.isEqual(to: b) }
-  func sha256Stream() -> any DigestStream { preconditionFailure("not used by the command line") }
-  func hmacSHA256Stream(key: Span<UInt8>) -> any DigestStream {
-    preconditionFailure("not used by the command line")
   }
 }

@@ -1,11 +1,12 @@
 import CommandLineInterface
 import FoundationEssentials
 import Kernel
+import Scratch
 import Testing
 
 struct SystemFilesTests {
   private let files = SystemFiles()
-  private let folder = "/tmp/council-cli-\(UUIDv7.make())"
+  private let folder = "\(Scratch.root)/council-cli-\(UUIDv7.make())"
 
   private func inFolder(_ body: () throws -> Void) throws {
     try files.makeFolder(folder + "/a/b")

@@ -6,7 +6,12 @@ import Testing
 @Suite struct ConfigurationFileTests {
   @Test func theDefaultFileSaysTheDefaults() throws {
     #expect(try parse(Setting.defaultFile) == HostConfiguration())
-    for setting in Setting.all { #expect(Setting.defaultFile.contains("  \(setting.name): ")) }
+    for setting in Setting.all {
+      #expect(Setting.defaultFile.contains("  \(setting.name): "))
+      #expect(
+        !setting.meaning.isEmpty && Setting.defaultFile.contains("\(setting.meaning) (\(setting.bounds))"))
+    }
+    #expect(Set(Setting.all.map(\.path)).count == Setting.all.count)
   }
 
   @Test(arguments: ["", "# nothing\n", "http:\n", "---\n...\n"])
@@ -34,6 +39,13 @@ import Testing
     ("public: {}\n---\nadmin: {}\n", 3, "second document"),
     ("public:\n  tls_key: a.pem\n", 0, "go together"), ("admin:\n  port: 8080\n", 0, "same address and port"),
     ("audit:\n  ring_bytes: 100000\n", 0, "power of two"),
+    ("admin:\n  default_page: 2000\n", 0, "more than admin.max_page"),
+    ("admin:\n  max_page: 2000\n", 0, "more than audit.max_read"),
+    ("records:\n  default_page: 201\n", 0, "more than records.max_page"),
+    ("records:\n  max_document_bytes: 9000000\n", 0, "more than sqlite.max_value_bytes"),
+    ("sqlite:\n  checkpoint_pages: 16001\n", 0, "more than sqlite.restart_pages"),
+    ("log:\n  line_bytes: 65537\n  queue_bytes: 65536\n", 0, "more than log.queue_bytes"),
+    ("records:\n  max_clauses: 126\n", 0, "more than 16000"),
     (String(repeating: "[", count: 20), 1, "levels deep"),
   ])
   func refusesWithTheLine(text: String, line: Int, reason: String) throws {

@@ -1,15 +1,24 @@
 package import Application
 package import Kernel
-import Synchronization
 
-/// An audit trail that keeps its rows in memory, and can be full.
+/// An audit trail that keeps its rows in memory; it can be full, fail and be broken.
 package final class MemoryAudit: AuditTrail {
   package struct Row: Sendable {
     package var status: Int
     package var labels: String
     package var principal: String
   }
-  private let state = Mutex<(rows: [Row], acts: [AdminAct], isFull: Bool)>(([], [], false))
+  package struct State: Sendable {
+    package var rows: [Row] = []
+    package var acts: [AdminAct] = []
+    package var isFull = false
+    /// What acts throw from now on.
+    package var failure: Problem?
+    /// What is read, and what a walk over it throws.
+    package var documents: [JSONValue] = []
+    package var broken: Problem?
+  }
+  package let state = Monitor(State())
 
   package init() {}
 
@@ -29,16 +38,27 @@ package final class MemoryAudit: AuditTrail {
     state.withLock { $0.rows.append(kept) }
   }
   package func record(_ act: AdminAct) throws(Problem) {
-    if isFull { throw Problem(503, "audit.unavailable", "full") }
-    state.withLock { $0.acts.append(act) }
+    try state.withLock { state throws(Problem) in
+      if let failure = state.failure { throw failure }
+      state.acts.append(act)
+    }
   }
-  package func read(after: Int64, limit: Int) -> [JSONValue] { [] }
-  package func verify() -> AuditVerification { AuditVerification(rows: Int64(rows.count), lastHash: "") }
+  package func read(after: Int64, limit: Int) -> [JSONValue] {
+    state.withLock { state in
+      Array(state.documents.filter { ($0["seq"]?.integer ?? 0) > after }.prefix(limit))
+    }
+  }
+  package func verify() throws(Problem) -> AuditVerification {
+    try state.withLock { state throws(Problem) in
+      if let broken = state.broken { throw broken }
+      return AuditVerification(rows: Int64(state.documents.count), lastHash: "ff")
+    }
+  }
 }
 
 /// Counts requests by status.
 package final class CountingMeter: RequestMeter {
-  private let counts = Mutex<[Int: Int]>([:])
+  private let counts = Monitor<[Int: Int]>([:])
 
   package init() {}
 
@@ -49,25 +69,31 @@ package final class CountingMeter: RequestMeter {
   }
   package func recordReload(automation: String, step: String, nanoseconds: Int64) {}
   package func gauge(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample]) {}
-  package func exposition() -> [UInt8] { [] }
+  package func exposition() -> [UInt8] { Array("# TYPE up gauge\nup 1\n".utf8) }
 }
 
-/// Keeps log messages.
+/// Keeps log lines, whatever its level.
 package final class MemoryLog: LogSink {
-  private let lines = Mutex<[(LogLevel, String)]>([])
-  package var level: LogLevel {
-    get { .info }
-    set { preconditionFailure("this log's level is fixed") }
-  }
+  private let threshold = Monitor(LogLevel.info)
+  private let lines = Monitor<[(level: LogLevel, message: String, fields: [String: JSONValue])]>([])
 
   package init() {}
 
+  package var level: LogLevel {
+    get { threshold.withLock { $0 } }
+    set { threshold.withLock { $0 = newValue } }
+  }
   package func messages(_ level: LogLevel) -> [String] {
-    lines.withLock { $0.filter { $0.0 == level }.map(\.1) }
+    lines.withLock { $0.filter { $0.level == level }.map(\.message) }
+  }
+  /// Everything that was said.
+  package var text: String {
+    lines.withLock { $0.map { "\($0.level.name) \($0.message) \(JSON.text($0.fields))" } }
+      .joined(separator: "\n")
   }
   package func write(
     _ level: LogLevel, _ module: StaticString, _ message: String, _ fields: [String: JSONValue]
-  ) { lines.withLock { $0.append((level, message)) } }
+  ) { lines.withLock { $0.append((level, message, fields)) } }
 }
 
 /// Schemas that nothing breaks.

@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-import Synchronization
 
 /// The catalog in memory.
 package final class MemoryCatalog: Catalog {
@@ -12,7 +11,7 @@ package final class MemoryCatalog: Catalog {
     var quarantine: [QuarantineRecord] = []
     var failure: Problem?
   }
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   package init() {}
 
@@ -61,27 +60,29 @@ package final class MemoryCatalog: Catalog {
   package func quarantine() -> [QuarantineRecord] { state.withLock { $0.quarantine } }
 }
 
-/// Keys in memory.
+/// Keys in memory, as they were given.
 package final class MemoryKeyStore: KeyStore {
-  private let keys = Mutex<[KeyRecord]>([])
+  /// Every call's records.
+  package let inserts = Monitor<[[KeyRecord]]>([])
+  package let updates = Monitor<[KeyRecord]>([])
 
   package init() {}
 
-  package func forEach(_ visit: (KeyRecord) -> Void) { keys.withLock { $0 }.forEach(visit) }
-  package func insert(_ new: [KeyRecord]) { keys.withLock { $0 += new } }
-  package func recordUses(_ uses: [KeyTable.Use]) {}
-  package func update(_ changed: [KeyRecord]) {
-    keys.withLock { keys in
-      for record in changed {
-        if let place = keys.firstIndex(where: { $0.id == record.id }) { keys[place] = record }
-      }
+  /// As they are after every update.
+  package func forEach(_ visit: (KeyRecord) -> Void) {
+    let updates = updates.withLock { $0 }
+    for record in inserts.withLock({ $0.flatMap { $0 } }) {
+      visit(updates.last { $0.id == record.id } ?? record)
     }
   }
+  package func insert(_ new: [KeyRecord]) { inserts.withLock { $0.append(new) } }
+  package func recordUses(_ uses: [KeyTable.Use]) {}
+  package func update(_ changed: [KeyRecord]) { updates.withLock { $0 += changed } }
 }
 
 /// Plugin files as names: nothing is on disk.
 package final class NamedFiles: GenerationFiles {
-  private let gone = Mutex<[String]>([])
+  private let gone = Monitor<[String]>([])
   package var removed: [String] { gone.withLock { $0 } }
 
   package init() {}
@@ -112,5 +113,6 @@ private final class EmptyStore: RecordStore {
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
     expectedVersion: Int64
   ) throws(Problem) -> RecordResult { throw Problem(404, "records.not_found", "empty") }
+  var fault: String? { nil }
   func close() {}
 }

@@ -131,12 +131,12 @@ import Testing
     return (run.code, run.output + run.errors)
   }
 
-  private func emptyHome() -> String { "/tmp/council-e2e-\(UUIDv7.make())" }
+  private func emptyHome() -> String { Fixtures.home() }
 
   @Test func aHomeHasOneHost() throws {
     let host = try HostUnderTest()
     let second = refused(["--home", host.home])
-    #expect(second.code == 1 && second.text.contains("home.in_use"), "\(second)")
+    #expect(second.code == 5 && second.text.contains("home.in_use"), "\(second)")
     #expect(try host.call("GET", "/health/ready").status == 200)
     #expect(host.stop() == 0)
     // The lock goes with the process.

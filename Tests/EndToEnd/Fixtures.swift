@@ -1,17 +1,18 @@
 import Kernel
+import Scratch
 import Synchronization
 
 /// Plugins compiled from the fixtures of Tests/Rejects, each once per run.
 enum Fixtures {
   static let root: String = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
-  static let folder: String = {
-    // Homes and plugins of a run stay, to be looked at; those of runs long over go.
-    System.shell("find /tmp -maxdepth 1 -name 'council-e2e-*' -mmin +60 -exec rm -rf {} +")
-    let path = "/tmp/council-e2e-plugins-\(UUIDv7.make())"
-    System.shell("mkdir -p \(path)")
-    return path
-  }()
+  /// Gone at the end, unless COUNCIL_KEEP is set: homes and plugins can be looked at then.
+  static let folder =
+    System.environment("COUNCIL_KEEP") == nil
+    ? Scratch.makeFolderOfTheRun("e2e") : Scratch.makeFolder("kept")
+
+  /// Where a host can make its home; nothing is there yet.
+  static func home() -> String { "\(folder)/home-\(UUIDv7.make())" }
 
   private static let built = Mutex<[String: String]>([:])
 

@@ -17,7 +17,7 @@ final class HostUnderTest: Sendable {
     let settings =
       HostUnderTest.isIsolated && !settings.contains("isolation:")
       ? settings + "isolation:\n  default: process\n  overrun_ms: 60000\n" : settings
-    let home = home ?? "/tmp/council-e2e-\(UUIDv7.make())"
+    let home = home ?? Fixtures.home()
     self.home = home
     System.shell("mkdir -p '\(home)'")
     let log = home + "/log"

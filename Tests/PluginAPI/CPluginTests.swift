@@ -1,10 +1,11 @@
 import CouncilPlugin
 import CouncilTesting
+import Scratch
 import Testing
 
 /// Compiles a plugin in C as PluginAPI/Recipes has it, loads it, and calls it through the fake host.
 private func load(_ source: String, _ options: String = "") throws -> FakeHost {
-  let folder = TemporaryFolder()
+  let folder = ScratchFolder("tests")
   let file = "\(folder.path)/plugin.so"
   let result = shell(
     "cc -std=c11 -Wall -Wextra -Werror -pedantic \(options) -shared -fPIC -fvisibility=hidden "

@@ -1,3 +1,4 @@
+import Scratch
 import Testing
 
 /// The code that README.md shows is the code that a newcomer pastes.
@@ -7,7 +8,7 @@ import Testing
   @Test func thePluginInCIsShortAndCompilesWithTheLineBelowIt() throws {
     let code = try #require(block("c"))
     #expect(code.split(separator: "\n", omittingEmptySubsequences: false).count <= 40)
-    let folder = TemporaryFolder()
+    let folder = ScratchFolder("tests")
     write(code, to: "\(folder.path)/ping.c")
     let command = try #require(text.components(between: "```\ncc ", and: "\n```"))
     let built = shell(
@@ -21,7 +22,7 @@ import Testing
   @Test func thePluginInSwiftIsShortAndCompiles() throws {
     let code = try #require(block("swift"))
     #expect(code.split(separator: "\n", omittingEmptySubsequences: false).count <= 20)
-    let folder = TemporaryFolder()
+    let folder = ScratchFolder("tests")
     write(code, to: "\(folder.path)/Notes.swift")
     let checked = shell(
       "swiftc -typecheck -parse-as-library -swift-version 6 -I '\(productsFolder)/Modules' "

@@ -1,5 +1,6 @@
 import CouncilPlugin
 import CouncilTesting
+import Scratch
 import Testing
 
 /// The files that the build made, as a host maps them.
@@ -16,7 +17,7 @@ import Testing
   }
 
   @Test(.enabled(if: canBeMapped)) func servesFromTwoGenerationsThatAreMappedAtOnce() throws {
-    let folder = TemporaryFolder()
+    let folder = ScratchFolder("tests")
     let copied = shell(
       "cp '\(productsFolder)/libAccounts.so' '\(folder.path)/1.so' && cp '\(folder.path)/1.so' '\(folder.path)/2.so'"
     )

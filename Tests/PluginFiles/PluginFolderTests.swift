@@ -1,10 +1,12 @@
 import Application
 import Kernel
 import PluginFiles
+import Scratch
 import Testing
 
 @Suite struct PluginFolderTests {
-  let home = "/tmp/council-files-\(UUIDv7.make())"
+  private let scratch = ScratchFolder("files")
+  private var home: String { scratch.path }
 
   @Test func copiesARegularFileUnderANewName() throws {
     let folder = try PluginFolder(home: home)

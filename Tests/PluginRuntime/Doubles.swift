@@ -75,6 +75,7 @@ final class OneRecord: RecordStore {
     }
   }
 
+  var fault: String? { nil }
   func close() {}
 }
 

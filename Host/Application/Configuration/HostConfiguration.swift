@@ -1,7 +1,7 @@
 package import Domain
 
 /// Everything a host can be set to, as plain numbers with their unit in the name. ``Setting/all`` says what each
-/// means, between which bounds it lies, and how a file names it.
+/// means, between which bounds it lies, and how a file names it; README.md beside this, what is fixed, and why.
 package struct HostConfiguration: Sendable, Equatable {
   package struct Listener: Sendable, Equatable {
     package var address = "127.0.0.1"
@@ -15,6 +15,12 @@ package struct HostConfiguration: Sendable, Equatable {
   package var adminListener = Listener(port: 8081)
   package var metricsNeedKey = false
   package var adminHostNames = ""
+  package var adminThreads = 4
+  package var adminQueue = 32
+  package var adminJSONBytes = 1 << 20
+  package var adminMaxPage = 1000
+  package var adminDefaultPage = 100
+  package var adminStopMilliseconds = 5000
 
   package var httpThreads = 0
   package var maxConnections = 10_240
@@ -26,17 +32,32 @@ package struct HostConfiguration: Sendable, Equatable {
   package var bodyTimeoutMilliseconds = 30_000
   package var sendTimeoutMilliseconds = 30_000
   package var minimumBytesPerSecond = 64 * 1024
+  package var backlog = 4096
+  package var exchangeSlack = 1024
+  package var drainIdleMilliseconds = 250
+  package var maxLingering = 256
+  package var lingerMilliseconds = 3000
+  package var keptBytes = 256 * 1024
+  package var jsonDepth = 64
 
   package var limitRequests = 200
   package var limitPeriodSeconds = 60
   package var anonymousRequests = 200
   package var anonymousPeriodSeconds = 60
   package var maxKeys = 4_194_304
+  package var keyUseSeconds = 60
 
   package var deadlineMilliseconds = 30_000
   package var maxBodyBytes = 1 << 20
+  package var checksAnswers = true
   package var workerThreads = 0
   package var workerQueue = 1024
+  package var workerSubstitutes = 64
+  package var workerStackBytes = 2 << 20
+  package var workerStopMilliseconds = 1000
+  package var violations = 20
+  package var deadlineCheckMilliseconds = 20
+  package var maxCancels = 10_000
 
   package var pluginFileBytes = 64 << 20
   package var probeTimeoutMilliseconds = 5000
@@ -47,6 +68,9 @@ package struct HostConfiguration: Sendable, Equatable {
   package var drainWaitMilliseconds = 250
   package var drainTimeoutMilliseconds = 30_000
   package var drainGraceMilliseconds = 5000
+  package var manifestBytes = 1 << 20
+  package var imageBytes = 1 << 30
+  package var probe = Probe()
 
   package var isolation = Isolation.inProcess
   package var runnerMemoryBytes = 512 << 20
@@ -69,8 +93,22 @@ package struct HostConfiguration: Sendable, Equatable {
   package var auditSegmentBytes = 64 << 20
   package var auditKeptSegments = 0
   package var auditAdmitWaitMilliseconds = 2000
+  package var auditActWaitMilliseconds = 5000
+  package var auditRetryMilliseconds = 250
+  package var auditMaxRead = 1000
+
+  package var records = RecordLimits()
+  package var sqlite = SQLite()
+  package var schemas = Schemas()
+
+  package var recordsKeyFile = ""
 
   package var logLevel = LogLevel.info
+  package var logQueueBytes = 4 << 20
+  package var logLineBytes = 16 << 10
+  package var metrics = Metrics()
+  package var healthCheckMilliseconds = 1000
+  package var healthStoresPerRound = 16
 
   package init() {}
 }

@@ -41,15 +41,15 @@ package struct PlanGeneration: Sendable {
         RouteSchemas(
           path: compile(route.pathSchema, at + "/path_parameters", &conflicts),
           query: compile(route.querySchema, at + "/query", &conflicts),
-          body: compile(route.bodySchema, at + "/body", &conflicts)))
-      _ = compile(route.responseSchema, at + "/response", &conflicts)
+          body: compile(route.bodySchema, at + "/body", &conflicts),
+          response: compile(route.responseSchema, at + "/response", &conflicts)))
     }
     check(config, manifest, &conflicts)
     var migration: [String] = []
     if !manifest.collections.isEmpty {
       do throws(Problem) {
         migration = try stores.plan(automation: manifest.id, collections: manifest.collections)
-      } catch { conflicts.append(error) }
+      } catch { conflicts.append(error.inManifest) }
     }
     if let problem = PlanGeneration.combine(conflicts) { throw problem }
     return Plan(patterns: patterns, schemas: compiled, migration: migration)
@@ -136,5 +136,20 @@ package struct PlanGeneration: Sendable {
 extension SchemaViolation {
   package var json: JSONValue {
     ["pointer": .string(pointer), "keyword": .string(keyword), "message": .string(message)]
+  }
+}
+
+extension Problem {
+  /// A problem of the collections as the manifest's author sees it: its pointers lead into the manifest.
+  fileprivate var inManifest: Problem {
+    guard let errors = members["errors"]?.array else { return self }
+    let issues = errors.map {
+      RecordIssue("/records" + ($0["pointer"]?.string ?? ""), $0["reason"]?.string ?? "")
+    }
+    var problem = self
+    problem.detail = RecordIssue.text(issues)
+    problem.members["errors"] = .array(issues.map(\.json))
+    if members["pointer"] != nil { problem.members["pointer"] = .string(issues.first?.pointer ?? "/records") }
+    return problem
   }
 }

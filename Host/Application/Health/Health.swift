@@ -1,10 +1,9 @@
 package import Kernel
-import Synchronization
 
 /// Whether the host lives, and whether it should get requests.
 ///
 /// Live says that the process answers. Ready says that it has restored its automations, does not shut down, and
-/// that what every request needs (the audit trail, the stores) works.
+/// that what every request needs (the audit trail, the stores) works. A check that may block is ``HealthWatch``'s.
 package final class Health: Sendable {
   package struct Report: Sendable {
     package var isHealthy: Bool
@@ -19,7 +18,7 @@ package final class Health: Sendable {
     var checks: [(name: String, check: Check)] = []
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   package init() {}
 

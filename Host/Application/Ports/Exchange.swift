@@ -4,8 +4,8 @@ import Synchronization
 
 /// Headers that the host itself reads: found by a fixed place, not by a search.
 package enum KnownHeader: Int, Sendable, CaseIterable {
-  case authorization, apiKey, contentType, contentLength, transferEncoding, traceparent, accept, ifMatch
-  case ifNoneMatch, prefer, idempotencyKey, origin, host
+  case authorization, apiKey, contentType, contentLength, contentEncoding, transferEncoding, traceparent
+  case accept, ifMatch, ifNoneMatch, prefer, idempotencyKey, origin, host
 
   /// Lower case.
   package var name: StaticString {
@@ -14,6 +14,7 @@ package enum KnownHeader: Int, Sendable, CaseIterable {
     case .apiKey: "x-api-key"
     case .contentType: "content-type"
     case .contentLength: "content-length"
+    case .contentEncoding: "content-encoding"
     case .transferEncoding: "transfer-encoding"
     case .traceparent: "traceparent"
     case .accept: "accept"
@@ -47,6 +48,8 @@ package struct Field: Sendable, Equatable {
 package final class Exchange: @unchecked Sendable {
   /// The place in the edge's table, the low half of a `council_request`.
   package let slot: UInt32
+  /// What each of the four buffers keeps from one request to the next.
+  private let kept: Int
 
   // MARK: The request, written by the edge
 
@@ -82,8 +85,12 @@ package final class Exchange: @unchecked Sendable {
   package var principal = ByteRange.empty
   /// The application's own object for this exchange; kept across requests, so that it is made once.
   package var attachment: AnyObject?
-  /// When the host answers in the handler's place.
-  package var deadline = Instant(nanoseconds: .max)
+  /// When the host answers in the handler's place. Other threads of a plugin ask for it at any time. [any]
+  package var deadline: Instant {
+    get { Instant(nanoseconds: deadlineNanoseconds.load(ordering: .relaxed)) }
+    set { deadlineNanoseconds.store(newValue.nanoseconds, ordering: .relaxed) }
+  }
+  private let deadlineNanoseconds = Atomic<Int64>(.max)
 
   // MARK: The answer, written by whoever claimed it
 
@@ -107,7 +114,12 @@ package final class Exchange: @unchecked Sendable {
   /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
   package var recycle: (@Sendable (Exchange) -> Void)?
 
-  package init(slot: UInt32) { self.slot = slot }
+  /// `keptBytes` is what the four buffers keep between two requests; an answer or body that is larger is given
+  /// back with its request.
+  package init(slot: UInt32, keptBytes: Int = 256 * 1024) {
+    self.slot = slot
+    kept = keptBytes / 4
+  }
 }
 
 // MARK: - Claiming the answer
@@ -131,9 +143,10 @@ extension Exchange {
     state.store((tag & 0xFFFF_FFFF) << 8 | Phase.open.rawValue, ordering: .releasing)
   }
 
-  /// The name of this request, a `council_request`: tag above, slot below; never 0.
+  /// The name of this request, a `council_request`: tag above, slot below; never 0. Who reads it from another thread, to
+  /// claim it later, sees what came before the request was opened.
   package var handle: UInt64 {
-    (state.load(ordering: .relaxed) >> 8) << 32 | UInt64(slot) + 1
+    (state.load(ordering: .acquiring) >> 8) << 32 | UInt64(slot) + 1
   }
 
   /// Takes the right to answer the request that `handle` names; false when it is over or somebody else has it.
@@ -227,6 +240,20 @@ extension Exchange {
 
   package func endWaiting() { pendingUntil.store(0, ordering: .releasing) }
 
+  /// The client of the request that waits until then is gone: its time is up now. False: no request waits so any more.
+  /// [any]
+  package func abandonWaiting(until deadline: Instant) -> Bool {
+    pendingUntil.compareExchange(
+      expected: deadline.nanoseconds, desired: Exchange.isDeserted, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  /// Whether ``abandonWaiting(until:)`` ended the wait. [any]
+  package var isAbandoned: Bool { pendingUntil.load(ordering: .acquiring) == Exchange.isDeserted }
+
+  /// Earlier than every deadline.
+  private static let isDeserted: Int64 = -1
+
   /// The deadline, and the serial of the generation waited for; nil when the request does not wait. [any]
   package var waiting: (until: Instant, serial: Int)? {
     let until = pendingUntil.load(ordering: .acquiring)
@@ -245,7 +272,7 @@ extension Exchange {
   /// Forgets the request and its answer; keeps the memory. [event]
   package func reset() {
     methodIsUnknown = false
-    head.removeAll()
+    head.removeAll(retaining: kept)
     rawPath = .empty
     rawQuery = .empty
     headers.removeAll(keepingCapacity: true)
@@ -253,7 +280,7 @@ extension Exchange {
       known[index] = .empty
       knownCount[index] = 0
     }
-    body.removeAll()
+    body.removeAll(retaining: kept)
     path = .empty
     segments.removeAll(keepingCapacity: true)
     parameters.removeAll(keepingCapacity: true)
@@ -268,9 +295,9 @@ extension Exchange {
   /// Forgets what was written of an answer, to write another.
   package func discardAnswer() {
     status = 0
-    answerHead.removeAll()
+    answerHead.removeAll(retaining: kept)
     answerHeaders.removeAll(keepingCapacity: true)
-    answerBody.removeAll()
+    answerBody.removeAll(retaining: kept)
     closes = false
   }
 

@@ -48,6 +48,8 @@ package struct HTTPServerConfiguration: Sendable {
   package var maxHeaders = 100
   /// Requests whose handler outlives its connection hold their exchange; so many are possible at a time.
   package var exchangeSlack = 1024
+  /// Memory that the buffers of one connection keep from one request to the next.
+  package var keptBytes = 256 * 1024
 
   /// A connection without a request is closed after this.
   package var idleTimeout = Duration.seconds(75)
@@ -62,6 +64,10 @@ package struct HTTPServerConfiguration: Sendable {
   package var minimumBytesPerSecond = 64 * 1024
   /// While the server drains, a connection that has been quiet for this long is closed.
   package var drainIdle = Duration.milliseconds(250)
+  /// Closing sockets at a time whose peer may still read its last answer, and for how long; a further one is closed
+  /// at once.
+  package var maxLingering = 256
+  package var lingerTime = Duration.seconds(3)
 
   /// What a connection has for a head, its bookkeeping, and the head of the answer.
   var connectionMemory: Int { maxHeadBytes + HTTPServerConfiguration.bookkeeping + 2048 }

@@ -1,3 +1,5 @@
+import Kernel
+
 extension AdminApplication {
   package struct Limits: Sendable {
     /// Threads that work on requests; acts use all but one of them, so that a list answers while plugins load.
@@ -5,6 +7,8 @@ extension AdminApplication {
     /// Acts that wait for such a thread, and reads; a further one gets 503 `admin.busy`.
     package var queuedJobs: Int
     package var maxJSONBytes: Int
+    /// Levels of a JSON body.
+    package var jsonDepth: Int
     /// Of an uploaded plugin; the folder of plugins has a limit too, and the smaller one holds.
     package var maxUploadBytes: Int
     /// Items of one page, and how many a request without `limit` gets.
@@ -18,6 +22,7 @@ extension AdminApplication {
 
     package init(
       controlThreads: Int = 4, queuedJobs: Int = 32, maxJSONBytes: Int = 1 << 20,
+      jsonDepth: Int = JSONDocument.defaultMaxDepth,
       maxUploadBytes: Int = 64 << 20, maxPage: Int = 1000, defaultPage: Int = 100, hostNames: [String] = [],
       metricsNeedKey: Bool = false
     ) {
@@ -25,6 +30,7 @@ extension AdminApplication {
       self.controlThreads = controlThreads
       self.queuedJobs = queuedJobs
       self.maxJSONBytes = maxJSONBytes
+      self.jsonDepth = jsonDepth
       self.maxUploadBytes = maxUploadBytes
       self.maxPage = maxPage
       self.defaultPage = min(defaultPage, maxPage)

@@ -78,7 +78,7 @@ extension AdminApplication {
     if exchange.has(.contentType), !MediaType.isJSON(head.span(exchange[.contentType])) {
       throw Problem(415, "request.media_type", "The body must be application/json.")
     }
-    return .json(try StrictJSON.parse(body.span(body.all)))
+    return .json(try StrictJSON.parse(body.span(body.all), maxDepth: limits.jsonDepth))
   }
 
   private func header(_ name: StaticString, _ exchange: Exchange) throws(Problem) -> String? {
@@ -109,7 +109,7 @@ extension AdminApplication {
         400, "request.header_invalid",
         "X-Automation-Config is the configuration's JSON in base64url without padding, beside an upload.")
     }
-    _ = try StrictJSON.parse(bytes.span)
+    _ = try StrictJSON.parse(bytes.span, maxDepth: limits.jsonDepth)
     return bytes
   }
 }

@@ -4,8 +4,10 @@ import Kernel
 /// JSON bodies of admins: what is misspelt or said twice is refused, never guessed.
 enum StrictJSON {
   /// Throws `request.json_invalid` (400), also for an object that repeats a member.
-  static func parse(_ bytes: Span<UInt8>) throws(Problem) -> JSONValue {
-    let document = JSONDocument()
+  static func parse(
+    _ bytes: Span<UInt8>, maxDepth: Int = JSONDocument.defaultMaxDepth
+  ) throws(Problem) -> JSONValue {
+    let document = JSONDocument(maxDepth: maxDepth)
     do throws(JSONError) { try document.parse(bytes) } catch {
       throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
     }

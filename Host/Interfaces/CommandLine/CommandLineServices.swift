@@ -23,8 +23,10 @@ package struct CommandLineServices: Sendable {
   package var serve: @Sendable (ServeOptions) throws(Problem) -> Int32
   /// The whole default configuration, as a file that explains itself.
   package var defaultConfiguration: @Sendable () -> String
-  /// Reads a configuration file and returns what it sets. Throws what is wrong with it.
-  package var checkConfiguration: @Sendable (_ path: String) throws(Problem) -> JSONValue
+  /// Reads the configuration file that the options name, and says what it sets; `tries` what the host would need,
+  /// too. Throws what is wrong with the file.
+  package var checkConfiguration:
+    @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport
 
   package init(
     terminal: any Terminal, files: any LocalFiles, environment: [String: String], version: VersionFacts,
@@ -35,7 +37,8 @@ package struct CommandLineServices: Sendable {
     openAudit: @escaping @Sendable (_ home: String) throws(Problem) -> any AuditTrail,
     serve: @escaping @Sendable (ServeOptions) throws(Problem) -> Int32,
     defaultConfiguration: @escaping @Sendable () -> String,
-    checkConfiguration: @escaping @Sendable (_ path: String) throws(Problem) -> JSONValue
+    checkConfiguration:
+      @escaping @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport
   ) {
     self.terminal = terminal
     self.files = files
@@ -51,6 +54,40 @@ package struct CommandLineServices: Sendable {
     self.serve = serve
     self.defaultConfiguration = defaultConfiguration
     self.checkConfiguration = checkConfiguration
+  }
+}
+
+/// What a configuration sets, and what was tried of it on this machine.
+package struct ConfigurationReport: Sendable {
+  /// By the names of the settings.
+  package var values: JSONValue
+  package var findings: [ConfigurationFinding]
+
+  package init(values: JSONValue, findings: [ConfigurationFinding]) {
+    self.values = values
+    self.findings = findings
+  }
+}
+
+/// One thing that was tried.
+package struct ConfigurationFinding: Sendable {
+  package var what: String
+  package var isGood: Bool
+  package var detail: String
+  /// Of the fault.
+  package var code: String
+
+  package init(what: String, isGood: Bool, detail: String, code: String) {
+    self.what = what
+    self.isGood = isGood
+    self.detail = detail
+    self.code = code
+  }
+
+  var json: JSONValue {
+    isGood
+      ? ["what": .string(what), "good": true, "detail": .string(detail)]
+      : ["what": .string(what), "good": false, "detail": .string(detail), "code": .string(code)]
   }
 }
 

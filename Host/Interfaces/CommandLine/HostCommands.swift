@@ -99,8 +99,19 @@ enum HostCommands {
       takesJSON: false,
       run: { $0.services.terminal.write($0.services.defaultConfiguration()) }),
     Command(
-      words: ["config", "check"], summary: "Says whether a configuration file is right, and what it sets.",
+      words: ["config", "check"],
+      summary: "Says whether a host could serve with a configuration file, and what it sets.",
+      notes: [
+        "Tries what serving needs: the home, the addresses, the TLS files, the plugins. Exits as serve would when one fails."
+      ],
       arguments: [.init(name: "FILE", help: "The file that `council serve --config` would read.")],
+      options: [
+        .init(name: "--home", value: "DIR", help: "The data folder. Default: ./var."),
+        .init(name: "--port", value: "N", help: "As of council serve."),
+        .init(name: "--admin-port", value: "N", help: "As of council serve."),
+        .init(name: "--load", value: "PLUGIN.so", help: "As of council serve.", isRepeated: true),
+        .init(name: "--file-only", help: "Read the file, and try nothing on this machine."),
+      ],
       run: checkConfig),
     Command(
       words: ["version"], summary: "Prints the versions of this program and of the plugin contract.",
@@ -147,10 +158,29 @@ enum HostCommands {
 
   private static func checkConfig(_ invocation: Invocation) throws {
     let path = invocation.services.files.absolute(invocation.arguments[0])
-    let set = try invocation.services.checkConfiguration(path)
-    invocation.show(["file": .string(path), "valid": true, "set": set]) { document in
-      "\(path) is right. It sets:\n\(JSON.text(document["set"] ?? .null, pretty: true))"
+    let files = invocation.services.files
+    var options = ServeOptions()
+    options.configFile = path
+    options.home = files.absolute(invocation.value("--home") ?? "var")
+    options.port = try invocation.whole("--port", in: 0...65_535)
+    options.adminPort = try invocation.whole("--admin-port", in: 0...65_535)
+    options.load = invocation.values("--load").map(files.absolute)
+    let report = try invocation.services.checkConfiguration(options, !invocation.has("--file-only"))
+    let faults = report.findings.filter { !$0.isGood }
+    guard let first = faults.first else {
+      let tried = JSONValue.array(report.findings.map(\.json))
+      return invocation.show(
+        ["file": .string(path), "valid": true, "set": report.values, "tried": tried]
+      ) { document in
+        "\(path) is right. It sets:\n\(JSON.text(document["set"] ?? .null, pretty: true))"
+          + report.findings.map { "\n\($0.what): \($0.detail)" }.joined()
+      }
     }
+    throw Problem(
+      422, first.code,
+      "A host could not serve with \(path): "
+        + faults.map { "\($0.what): \($0.detail)" }.joined(separator: "; "),
+      members: ["errors": .array(faults.map(\.json))])
   }
 
   private static func version(_ invocation: Invocation) {

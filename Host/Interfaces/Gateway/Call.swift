@@ -39,8 +39,11 @@ final class EventThread {
   var random = TraceContext.Generator()
   /// Matched parameters: places among the path's segments.
   var matched: [Int] = []
-  let json = JSONDocument()
+  let json: JSONDocument
   let scratch = Arena(capacity: 1024)
 
-  init(_ snapshots: Published<Snapshot>) { self.snapshots = .init(snapshots) }
+  init(_ snapshots: Published<Snapshot>, jsonDepth: Int) {
+    self.snapshots = .init(snapshots)
+    json = JSONDocument(maxDepth: jsonDepth)
+  }
 }

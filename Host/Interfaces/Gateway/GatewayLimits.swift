@@ -1,4 +1,5 @@
 package import Domain
+import Kernel
 
 extension Gateway {
   package struct Limits: Sendable {
@@ -6,12 +7,16 @@ extension Gateway {
     package var anonymous: RateLimit
     /// How many violations a validation answer lists.
     package var violations: Int
+    /// Levels of a JSON body.
+    package var jsonDepth: Int
 
     package init(
-      anonymous: RateLimit = RateLimit(requests: 200, per: .seconds(60)), violations: Int = 20
+      anonymous: RateLimit = RateLimit(requests: 200, per: .seconds(60)), violations: Int = 20,
+      jsonDepth: Int = JSONDocument.defaultMaxDepth
     ) {
       self.anonymous = anonymous
       self.violations = violations
+      self.jsonDepth = jsonDepth
     }
   }
 }

@@ -10,7 +10,8 @@ extension Gateway {
   }
 }
 
-/// Looks at the waiting requests of one listener, on a thread of its own, and answers those whose time is up.
+/// Looks at the waiting requests of one listener, on a thread of its own, and answers those whose time is up, or whose
+/// client is gone.
 package final class DeadlineWatch: RequestCanceller {
   private let exchanges: any ExchangeTable
   private let automations: Automations
@@ -20,17 +21,18 @@ package final class DeadlineWatch: RequestCanceller {
   /// Plugins to tell that an answer is no longer wanted: on a thread of their own, for one that blocks must not
   /// keep others from their deadlines.
   private let cancels = Monitor<[(plugin: any LoadedPlugin, handle: UInt64)]?>([])
-  private static let maxCancels = 10_000
+  private let maxCancels: Int
 
-  /// `interval` is how late an answer of this may be.
+  /// `interval` is how late an answer of this may be; `maxCancels`, how many plugins' calls may wait.
   package init(
     _ exchanges: any ExchangeTable, automations: Automations, log: any LogSink,
-    interval: Duration = .milliseconds(20)
+    interval: Duration = .milliseconds(20), maxCancels: Int = 10_000
   ) {
     self.exchanges = exchanges
     self.automations = automations
     self.log = log
     self.interval = interval
+    self.maxCancels = maxCancels
   }
 
   package func start() {
@@ -71,13 +73,16 @@ package final class DeadlineWatch: RequestCanceller {
     visit { handle, exchange in
       if let waiting = exchange.waiting, waiting.until <= now {
         answer(
-          exchange, handle, waiting.serial,
-          Problem(
-            504, "handler.timeout", "The handler did not answer in time.",
-            retryAfterSeconds: 1))
+          exchange, handle, waiting.serial, exchange.isAbandoned ? DeadlineWatch.gone : DeadlineWatch.late)
       }
     }
   }
+
+  private static let late = Problem(
+    504, "handler.timeout", "The handler did not answer in time.", retryAfterSeconds: 1)
+  /// The code that log analysers know for a client that went away; only one that closed no more than its own side reads it.
+  private static let gone = Problem(
+    499, "request.abandoned", "The client closed its side of the connection before the answer was there.")
 
   private func visit(_ body: (UInt64, Exchange) -> Void) {
     for slot in 0..<exchanges.slotCount {
@@ -88,13 +93,14 @@ package final class DeadlineWatch: RequestCanceller {
 
   private func answer(_ exchange: Exchange, _ handle: UInt64, _ serial: Int, _ problem: Problem) {
     guard exchange.claim(handle) else { return }
+    if exchange.isAbandoned { exchange.closes = true }
     exchange.endWaiting()
     exchange.answer(problem)
     exchange.deliver()
     let known = automations.live.map(\.generation) + automations.retiring
     guard let plugin = known.first(where: { $0.serial == serial })?.plugin else { return }
     let isFull = cancels.signal { waiting in
-      guard let count = waiting?.count, count < DeadlineWatch.maxCancels else { return true }
+      guard let count = waiting?.count, count < maxCancels else { return true }
       waiting?.append((plugin, handle))
       return false
     }

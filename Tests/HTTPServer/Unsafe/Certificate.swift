@@ -1,22 +1,18 @@
 import Glibc
+import Scratch
 
 /// A self-signed certificate in a folder of its own, and a client that trusts everybody: the openssl command.
 final class Certificate {
   let folder: String
 
   init() throws {
-    var template = Array("/tmp/council-tls-XXXXXX".utf8CString)
-    // Safe: the template is NUL-terminated and writable.
-    guard unsafe template.withUnsafeMutableBufferPointer({ unsafe mkdtemp($0.baseAddress!) != nil }) else {
-      throw Peer.Failure(call: "mkdtemp", number: errno)
-    }
-    folder = unsafe template.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+    folder = Scratch.makeFolder("tls")
     _ = run(
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
         + "-keyout \(keyFile) -out \(certificateFile) 2>&1")
   }
 
-  deinit { _ = run("rm -r \(folder)") }
+  deinit { Scratch.remove(folder) }
 
   var certificateFile: String { folder + "/certificate.pem" }
   var keyFile: String { folder + "/key.pem" }

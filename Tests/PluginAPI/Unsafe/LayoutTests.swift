@@ -1,4 +1,5 @@
 import CCouncil
+import Scratch
 import Testing
 
 /// The ABI is frozen: these tests fail when a compiler on this machine lays a struct out in another way than layout.txt has it.
@@ -31,7 +32,7 @@ import Testing
       source += "static_assert(\(expression) == \(line.value), \"\(line.name)\");\n"
     }
     source += "int layout_is_checked(void);\nint layout_is_checked(void) { return 0; }\n"
-    let folder = TemporaryFolder()
+    let folder = ScratchFolder("tests")
     write(source, to: "\(folder.path)/layout.c")
     let command =
       "\(compiler) -Wall -Wextra -Werror -pedantic -I'\(repository)/PluginAPI/C/include' -fsyntax-only "

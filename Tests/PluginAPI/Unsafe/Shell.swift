@@ -10,23 +10,6 @@ func shell(_ command: String) -> (status: Int32, output: String) {
   return (status >> 8 & 0xFF, String(decoding: output, as: UTF8.self))
 }
 
-/// A new folder, removed with this object.
-@safe final class TemporaryFolder {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/council-tests-XXXXXX".utf8CString)
-    // Safe: mkdtemp writes into the template, which ends with a NUL.
-    path = unsafe template.withUnsafeMutableBufferPointer { template in
-      guard let made = unsafe template.baseAddress.flatMap({ unsafe mkdtemp($0) }) else { return "" }
-      return unsafe String(cString: made)
-    }
-    precondition(!path.isEmpty, "no temporary folder could be made")
-  }
-
-  deinit { _ = shell("rm -rf '\(path)'") }
-}
-
 /// The folder of the running test program, where the products of the same build are.
 var productsFolder: String {
   var path = [CChar](repeating: 0, count: 4096)

@@ -1,20 +1,13 @@
 import Glibc
 import Kernel
+import Scratch
 import Synchronization
 
 @testable import PluginRuntime
 
 /// Compiles the fixtures of Tests/Rejects, each once per run, into a folder that is removed at the end.
 enum Workshop {
-  static let folder: String = {
-    let template = "/tmp/council-rejects-XXXXXX"
-    var bytes = Array(template.utf8CString)
-    // Safe: mkdtemp writes into the array, which has its NUL.
-    let made = unsafe bytes.withUnsafeMutableBufferPointer { unsafe mkdtemp($0.baseAddress!) != nil }
-    precondition(made, "no folder for the fixtures")
-    atexit { shell("rm -rf '\(Workshop.folder)'") }
-    return String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }()
+  static let folder = Scratch.makeFolderOfTheRun("rejects")
 
   private static let root: String = {
     let parts = #filePath.split(separator: "/").dropLast(4)
@@ -30,7 +23,7 @@ enum Workshop {
       (#"#define MANIFEST "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.records/1\"],\"records\":[{\"name\":\"things\","#
         + #"\"fields\":[{\"name\":\"a\",\"type\":\"string\"}]}],\"routes\":[{\"method\":\"GET\",\"path\":\"/\",\"operation\":\"look\"}]}""#
         + "\n").utf8))
-  private static let built = Mutex<[String: String]>([:])
+  private static let built = Monitor<[String: String]>([:])
   private static let number = Atomic<Int>(0)
 
   /// A path in the folder that nothing has used.

@@ -1,12 +1,13 @@
 import Glibc
 import Kernel
+import Scratch
 
 /// A folder of one test, removed with everything in it when the test is over.
 final class TestFolder: Sendable {
   let path: String
 
   init() {
-    path = "/tmp/council-telemetry-\(UUIDv7.make())"
+    path = "\(Scratch.root)/council-telemetry-\(UUIDv7.make())"
     // Safe: the string lives as long as the call.
     precondition(unsafe mkdir(path, 0o700) == 0)
   }

@@ -1,9 +1,9 @@
 import Glibc
 
 /// A regular file, read whole.
-enum WholeFile {
+package enum WholeFile {
   /// nil when it cannot be read, is something else, or is longer.
-  static func read(_ path: String, maxBytes: Int) -> [UInt8]? {
+  package static func read(_ path: String, maxBytes: Int) -> [UInt8]? {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { return nil }
     defer { close(file) }

@@ -8,6 +8,7 @@ import Synchronization
 @safe
 package final class ExchangePool: ExchangeTable {
   package let capacity: Int
+  private let keptBytes: Int
   // A slot is written once, by `take` under the lock, with a retained Exchange; readers load it with acquire.
   private let slots: Slots
   private let spare = Monitor(Spare())
@@ -18,10 +19,12 @@ package final class ExchangePool: ExchangeTable {
     var made = 0
   }
 
-  /// Room for `capacity` exchanges; each is made when it is first needed.
-  package init(capacity: Int) {
+  /// Room for `capacity` exchanges; each is made when it is first needed, and keeps `keptBytes` of memory at most
+  /// while it waits for a request.
+  package init(capacity: Int, keptBytes: Int = 256 * 1024) {
     precondition(capacity > 0 && capacity < Int(UInt32.max))
     self.capacity = capacity
+    self.keptBytes = keptBytes
     slots = Slots(capacity)
   }
 
@@ -30,7 +33,7 @@ package final class ExchangePool: ExchangeTable {
     spare.withLock { spare in
       if let exchange = spare.exchanges.popLast() { return exchange }
       guard spare.made < capacity else { return nil }
-      let exchange = Exchange(slot: UInt32(spare.made))
+      let exchange = Exchange(slot: UInt32(spare.made), keptBytes: keptBytes)
       exchange.recycle = { [unowned self] exchange in
         exchange.reset()
         give(exchange)

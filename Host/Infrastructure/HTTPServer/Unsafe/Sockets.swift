@@ -25,6 +25,18 @@ struct Accepted {
   var peer: (UInt64, UInt64)
 }
 
+extension SocketSight {
+  /// nil where the kernel does not tell.
+  static func of(_ descriptor: Int32) -> SocketSight? {
+    var closed: Int32 = 0
+    // Safe: the call fills the number.
+    let bytes = unsafe chttpedge_bytes_received(descriptor, &closed)
+    // The kernel counts the end of the stream as a byte.
+    return bytes >= 0
+      ? SocketSight(bytes: closed != 0 ? max(0, bytes - 1) : bytes, peerClosed: closed != 0) : nil
+  }
+}
+
 /// The socket that connections come from.
 struct Listener: Sendable {
   let descriptor: Int32
@@ -64,7 +76,9 @@ struct Listener: Sendable {
     func fail() -> Problem {
       let cause = errno
       if descriptor >= 0 { Glibc.close(descriptor) }
-      return Problem(500, "http.listen", "\(address) port \(port): \(Failure.text(cause))")
+      return Problem(
+        500, "http.listen", "\(address) port \(port): \(Failure.text(cause))",
+        members: ["in_use": .bool(cause == EADDRINUSE)])
     }
     guard descriptor >= 0 else { throw fail() }
     // A restart binds while connections of the last run are in TIME_WAIT. Not SO_REUSEPORT: a second host

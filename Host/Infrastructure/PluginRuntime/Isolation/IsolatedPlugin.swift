@@ -1,4 +1,5 @@
 package import Application
+import CPlugins
 package import Domain
 package import Kernel
 import Synchronization
@@ -25,6 +26,9 @@ package final class IsolatedPlugin: LoadedPlugin {
         $0 = Runner.Identity(
           automation: services.automation, generation: services.generation, records: services.records,
           log: services.log)
+      }
+      if cplugins_landlock_abi() == 0 {
+        runner.log(.critical, "this kernel has no Landlock: the plugin's process can read files")
       }
       runner.life.withLock { $0.create = order }
       do throws(Problem) { _ = try runner.command(.create, order) } catch {

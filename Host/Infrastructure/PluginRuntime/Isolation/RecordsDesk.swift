@@ -32,7 +32,13 @@ package final class RecordsDesk: Sendable {
       state.threads += 1
       return true
     }
-    if hires { OSThread("runner-records", stackBytes: 2 << 20) { self.work() }.leave() }
+    guard hires else { return }
+    do throws(OSThread.Refused) {
+      try OSThread(attempting: "runner-records", stackBytes: 2 << 20) { self.work() }.leave()
+    } catch {
+      // The threads that there are come to it; the next call asks again.
+      state.withLock { $0.threads -= 1 }
+    }
   }
 
   /// The threads end when they have done what waits.

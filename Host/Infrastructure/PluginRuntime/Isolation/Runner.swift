@@ -56,10 +56,10 @@ final class Runner: Sendable {
   let desk: RecordsDesk
   let exchanges: any ExchangeTable
   let life = Monitor(Life())
-  let identity = Mutex<Identity?>(nil)
+  let identity = Monitor<Identity?>(nil)
   /// Part of the arena that the host writes.
-  let blocks: Mutex<BlockTable>
-  let asks = Mutex(Asks())
+  let blocks: Monitor<BlockTable>
+  let asks = Monitor(Asks())
   /// The state, and whether the collector has to look at ``life``.
   private let words = AtomicWords(count: 2)
   let file: BoardFile
@@ -99,9 +99,16 @@ final class Runner: Sendable {
     self.file = file
     self.board = board
     table = CallTable(count: layout.calls)
-    blocks = Mutex(BlockTable(arenaBytes: layout.arenaBytes))
-    OSThread("runner-keeper") { self.keep() }.leave()
-    OSThread("runner-answers") { self.collect() }.leave()
+    blocks = Monitor(BlockTable(arenaBytes: layout.arenaBytes))
+    do throws(OSThread.Refused) {
+      try OSThread(attempting: "runner-answers") { self.collect() }.leave()
+      try OSThread(attempting: "runner-keeper") { self.keep() }.leave()
+    } catch {
+      // The collector ends when there is no keeper.
+      life.withLock { $0.hasKeeper = false }
+      hasNewsOfLife = true
+      throw refusal(.load, "runner_unavailable", "The system refuses threads for a runner.", status: 500)
+    }
   }
 
   var state: State {

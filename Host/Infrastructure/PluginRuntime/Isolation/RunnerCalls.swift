@@ -220,7 +220,7 @@ final class RunnerCalls: ExchangeTable {
 /// The part of the board that the runner alone writes, and who has which part of it.
 final class RunnerArena: Sendable {
   private let board: SharedBoard
-  private let state: Mutex<State>
+  private let state: Monitor<State>
 
   private struct State {
     var blocks: BlockTable
@@ -230,7 +230,7 @@ final class RunnerArena: Sendable {
 
   init(_ board: SharedBoard) {
     self.board = board
-    state = Mutex(State(blocks: BlockTable(arenaBytes: board.layout.arenaBytes)))
+    state = Monitor(State(blocks: BlockTable(arenaBytes: board.layout.arenaBytes)))
   }
 
   /// Room for an answer, until the host has read it; nil when there is none.

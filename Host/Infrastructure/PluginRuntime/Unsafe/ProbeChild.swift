@@ -168,6 +168,7 @@ private final class ProbeRecords: RecordStore {
     throw Problem(422, "records.unsupported", "Records cannot be used while a plugin is probed.")
   }
 
+  var fault: String? { nil }
   func close() {}
 }
 

@@ -1,3 +1,4 @@
+import Application
 import Domain
 import Kernel
 import Synchronization
@@ -11,11 +12,14 @@ final class DatabaseFile: Sendable {
     /// Moves when a generation closes: readers then drop its statements.
     let generations = Atomic<UInt64>(0)
     /// The collections of generations that are open.
-    let collections = Mutex<Set<UInt32>>([])
+    let collections = Monitor<Set<UInt32>>([])
+    let cipher: (any FieldCipher)?
+    let declared = OpenDeclarations()
 
-    init(path: String, configuration: SQLiteConfiguration) {
+    init(path: String, configuration: SQLiteConfiguration, cipher: (any FieldCipher)?) {
       self.path = path
       self.configuration = configuration
+      self.cipher = cipher
     }
   }
 
@@ -25,16 +29,18 @@ final class DatabaseFile: Sendable {
 
   let shared: Shared
   let writer: RecordWriter
+  let check: StoreCheck
   private let slots = ThreadSlots<Slot> { _ in Slot() }
   private let openReaders = Atomic<Int>(0)
   /// For threads beyond the limit: one connection, one at a time.
   private let overflow = Monitor<Reader?>(nil)
 
   /// Opens the file, and makes it where there is none.
-  init(path: String, configuration: SQLiteConfiguration) throws(SQLiteError) {
+  init(path: String, configuration: SQLiteConfiguration, cipher: (any FieldCipher)?) throws(SQLiteError) {
     try Files.makeFile(path)
-    shared = Shared(path: path, configuration: configuration)
+    shared = Shared(path: path, configuration: configuration, cipher: cipher)
     writer = try RecordWriter(shared)
+    check = StoreCheck(path: path, configuration: configuration)
   }
 
   /// Runs `body` with a reader of the calling thread. No lock, but for threads beyond the limit.

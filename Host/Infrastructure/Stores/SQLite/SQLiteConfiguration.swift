@@ -20,6 +20,9 @@ package struct SQLiteConfiguration: Sendable {
   package var maxQueueWait = Duration.seconds(5)
   /// Writes that share one commit.
   package var maxGroup = 256
+  /// How often records that have ended are looked for, and how many are removed in one transaction.
+  package var sweepInterval = Duration.seconds(5)
+  package var sweepBatch = 500
   package var mmapBytes: Int64 = 256 << 20
   /// Page cache of one connection. Small: what is read comes from the memory map.
   package var cacheKiB = 1024
@@ -33,6 +36,8 @@ package struct SQLiteConfiguration: Sendable {
   package var restartPages = 16_000
   /// Distinct declarations that a store remembers, to go back to.
   package var maxHistory = 256
+  /// Levels of a record or query as JSON.
+  package var jsonDepth = JSONDocument.defaultMaxDepth
   package var clock: @Sendable () -> Timestamp = { .now }
 
   package init() {}

@@ -26,8 +26,26 @@ static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const un
   return sqlite3_bind_blob64(statement, index, bytes ? (const void *)bytes : "", count, SQLITE_TRANSIENT);
 }
 
+/* Answers a function call with text, which SQLite copies. `text` may be NULL for 0 bytes. */
+static inline void csqlite_result_text(sqlite3_context *context, const unsigned char *text, int count) {
+  sqlite3_result_text(context, text ? (const char *)text : "", count, SQLITE_TRANSIENT);
+}
+
 /* Answers a function call with text that json_object takes for JSON (its subtype is 'J'). */
 static inline void csqlite_result_json(sqlite3_context *context, const unsigned char *text, int count) {
   sqlite3_result_text(context, (const char *)text, count, SQLITE_TRANSIENT);
   sqlite3_result_subtype(context, 'J');
+}
+
+/* Whether the file of the main database itself, not its log, begins with SQLite's magic text. */
+static inline int csqlite_has_header(sqlite3 *db) {
+  static const char magic[16] = "SQLite format 3";
+  char found[16];
+  sqlite3_file *file = (sqlite3_file *)0;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods ||
+      file->pMethods->xRead(file, found, sizeof found, 0) != SQLITE_OK)
+    return 0;
+  for (unsigned i = 0; i < sizeof found; i++)
+    if (found[i] != magic[i]) return 0;
+  return 1;
 }

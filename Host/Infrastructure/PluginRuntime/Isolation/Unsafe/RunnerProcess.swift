@@ -27,7 +27,7 @@ final class RunnerProcess: Sendable {
   /// Becomes readable when the process ends; names this process also after its number went to another.
   private let handle: Int32
   private let errors: Int32
-  private let tail = Mutex<[UInt8]>([])
+  private let tail = Monitor<[UInt8]>([])
   private static let keptErrors = 2048
 
   /// Starts the program with the board's file as descriptor 3. The thread that calls must outlive the process, which

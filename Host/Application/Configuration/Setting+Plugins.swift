@@ -1,0 +1,83 @@
+import Kernel
+
+// The settings of plugins, and of what the host tells about itself.
+
+extension Setting {
+  private static let milliseconds = 1...3_600_000
+
+  /// `plugins`
+  static let plugins: [Setting] = [
+    .init("plugins.max_file_bytes", .number(4096...(1 << 30), \.pluginFileBytes), "Of a plugin's file."),
+    .init(
+      "plugins.probe_timeout_ms", .number(milliseconds, \.probeTimeoutMilliseconds),
+      "For the trial in a child process."),
+    .init(
+      "plugins.call_timeout_ms", .number(milliseconds, \.callTimeoutMilliseconds),
+      "For create, activate, quiesce, stop and destroy."),
+    .init(
+      "plugins.kept_generations", .number(2...1000, \.keptGenerations),
+      "Files kept for each automation, to roll back to."),
+    .init(
+      "plugins.max_draining", .number(1...1000, \.maxDraining),
+      "Generations of an automation that may drain at a time."),
+    .init(
+      "plugins.change_wait_ms", .number(milliseconds, \.changeWaitMilliseconds),
+      "How long a change waits for its turn."),
+    .init(
+      "plugins.drain_wait_ms", .number(0...60_000, \.drainWaitMilliseconds),
+      "How long a reload's answer waits for the drain."),
+    .init(
+      "plugins.drain_timeout_ms", .number(milliseconds, \.drainTimeoutMilliseconds),
+      "Then requests are cancelled."),
+    .init(
+      "plugins.drain_grace_ms", .number(milliseconds, \.drainGraceMilliseconds),
+      "Then the generation is left mapped."),
+    .init(
+      "plugins.max_manifest_bytes", .number(4096...(1 << 20), \.manifestBytes),
+      "Of a manifest; the contract allows 1 MiB."),
+    .init(
+      "plugins.max_image_bytes", .number((1 << 20)...(64 << 30), \.imageBytes),
+      "Of memory that the segments of a file ask for."),
+    .init(
+      "plugins.probe_address_space_bytes", .number((1 << 30)...(1 << 40), \.probe.addressSpaceBytes),
+      "That the trial may map."),
+    .init(
+      "plugins.probe_data_bytes", .number((64 << 20)...(1 << 40), \.probe.dataBytes),
+      "That the trial may allocate."),
+    .init(
+      "plugins.probe_file_bytes", .number(0...(1 << 40), \.probe.fileBytes),
+      "Of a file that the trial writes."),
+    .init(
+      "plugins.probe_open_files", .number(16...65_536, \.probe.openFiles),
+      "That the trial has open at a time."),
+  ]
+
+  /// `log`, `metrics`, `health`
+  static let telemetry: [Setting] = [
+    .init("log.level", .level(\.logLevel), "The least level that is logged."),
+    .init(
+      "log.queue_bytes", .number(65_536...(1 << 30), \.logQueueBytes),
+      "Lines that wait to be written; further ones are counted and dropped."),
+    .init(
+      "log.line_bytes", .number(512...(1 << 20), \.logLineBytes),
+      "Of one line; what is longer is cut and says so."),
+    .init(
+      "metrics.max_series", .number(16...1_000_000, \.metrics.series),
+      "Pairs of route and method; what is beyond is counted as _OTHER."),
+    .init(
+      "metrics.max_cells", .number(16...1_000_000, \.metrics.cells),
+      "Series with a status, likewise; 128 bytes for each thread that counts it."),
+    .init(
+      "metrics.max_gauges", .number(32...10_000, \.metrics.gauges),
+      "Figures that are read when somebody asks."),
+    .init(
+      "metrics.max_reloads", .number(1...1_000_000, \.metrics.reloads),
+      "Pairs of automation and step of a reload."),
+    .init(
+      "health.check_interval_ms", .number(1000...600_000, \.healthCheckMilliseconds),
+      "Between two looks at the stores, which /health/ready tells of."),
+    .init(
+      "health.stores_per_round", .number(1...10_000, \.healthStoresPerRound),
+      "Record stores of one such look; the next one goes on with the others."),
+  ]
+}

@@ -1,0 +1,72 @@
+import Kernel
+import Testing
+
+/// `/health/ready` looks at the stores; `/health/live` at nothing but the process.
+@Suite struct HealthTests {
+  /// One store in a round: the others keep their turn.
+  private static let settings = "health:\n  check_interval_ms: 1000\n  stores_per_round: 1\n"
+
+  /// Waits until ready says so; returns its answer.
+  private func ready(_ host: HostUnderTest, _ status: Int) throws -> Connection.Answer {
+    var answer = try host.call("GET", "/health/ready")
+    _ = System.eventually {
+      if answer.status != status { answer = (try? host.call("GET", "/health/ready")) ?? answer }
+      return answer.status == status
+    }
+    #expect(answer.status == status, "\(answer.body)")
+    #expect(try host.call("GET", "/health/live").status == 200)
+    #expect(!answer.body.contains("/"), "a path is told: \(answer.body)")
+    return answer
+  }
+
+  private func expectFault(_ answer: Connection.Answer, of kinds: Set<String>, _ words: String) {
+    let failures = answer.json?["failures"]?.object ?? [:]
+    #expect(Set(failures.keys) == kinds, "\(answer.body)")
+    for kind in kinds { #expect(failures[kind]?.string?.contains(words) == true, "\(answer.body)") }
+  }
+
+  @Test func aFullDiskOfRecordsIsToldAndRecovers() throws {
+    let home = Fixtures.home()
+    let disk = try #require(TinyDisk(at: home + "/records"), "no right to mount")
+    let host = try HostUnderTest(home: home, load: [HostUnderTest.accounts], settings: HealthTests.settings)
+    _ = try ready(host, 200)
+    disk.fill()
+    expectFault(try ready(host, 503), of: ["records"], "disk is full")
+    let body = #"{"name":"A","email":"a@b.example","currency":"EUR","balance":0}"#
+    let key = host.agentKey
+    disk.empty()
+    _ = try ready(host, 200)
+    #expect(try host.call("POST", "/accounts/", key: key, body: body).status == 201)
+    #expect(host.stop() == 0)
+    // The host's folder is on it until the host is gone.
+    withExtendedLifetime(disk) {}
+  }
+
+  @Test(arguments: [("records/accounts.sqlite", "records"), ("council.sqlite", "control")])
+  func aStoreThatIsGoneReplacedOrDamagedIsTold(file: String, kind: String) throws {
+    let host = try HostUnderTest(
+      load: [HostUnderTest.accounts, HostUnderTest.hello], settings: HealthTests.settings)
+    let path = "\(host.home)/\(file)"
+    _ = try ready(host, 200)
+
+    System.shell("mv '\(path)' '\(path).away'")
+    expectFault(try ready(host, 503), of: [kind], "gone")
+    System.shell("cp '\(path).away' '\(path)'")
+    #expect(
+      System.eventually {
+        (try? host.call("GET", "/health/ready"))?.body.contains("replaced") == true
+      })
+    System.shell("mv '\(path).away' '\(path)'")
+    _ = try ready(host, 200)
+
+    System.shell(
+      "head -c 100 '\(path)' >'\(path).head'; "
+        + "head -c 100 /dev/zero | dd of='\(path)' conv=notrunc status=none")
+    expectFault(try ready(host, 503), of: [kind], "damaged")
+    System.shell("dd if='\(path).head' of='\(path)' conv=notrunc status=none")
+    _ = try ready(host, 200)
+    let told = host.logLines.filter { $0["module"]?.string == "health" }
+    #expect(told.count >= 4, "\(told)")
+    #expect(host.stop() == 0)
+  }
+}

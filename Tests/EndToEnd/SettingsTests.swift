@@ -1,0 +1,94 @@
+import Application
+import Domain
+import Testing
+
+@testable import council
+
+/// Every limit of the host can be set, and every setting sets something.
+@Suite struct SettingsTests {
+  /// All that a host is made with, by name.
+  private static func everything(_ settings: HostSettings) -> [(name: String, value: Any)] {
+    [
+      ("gateway", settings.gateway), ("admin", settings.admin), ("audit", settings.audit),
+      ("workers", settings.workers), ("drain", settings.drain), ("changes", settings.changes),
+      ("routes", settings.routes), ("publicListener", settings.publicListener),
+      ("adminListener", settings.adminListener), ("defaultLimit", settings.defaultLimit),
+      ("validation", settings.validation), ("probe", settings.probe), ("loading", settings.loading),
+      ("sqlite", settings.sqlite), ("schemas", settings.schemas), ("log", settings.log),
+      ("metrics", settings.metrics), ("logLevel", settings.logLevel), ("maxKeys", settings.maxKeys),
+      ("pluginFileBytes", settings.pluginFileBytes), ("keyUseInterval", settings.keyUseInterval),
+      ("healthCheckInterval", settings.healthCheckInterval),
+      ("healthStoresPerRound", settings.healthStoresPerRound),
+      ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
+      ("recordsKeyFile", settings.values.recordsKeyFile),
+      ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
+      ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
+    ]
+  }
+
+  /// What is no limit, and stays as the code has it.
+  private static let fixed: Set<String> = [
+    "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
+    "runners.executable", "runners.environment",
+  ]
+
+  /// Members of limits, those of limits inside them included.
+  private static func members(_ value: Any, _ name: String) -> [String: String] {
+    let mirror = Mirror(reflecting: value)
+    guard mirror.displayStyle == .struct, !(value is Duration) else {
+      return [name: String(reflecting: value)]
+    }
+    var all: [String: String] = [:]
+    for child in mirror.children {
+      all.merge(members(child.value, "\(name).\(child.label ?? "")")) { first, _ in first }
+    }
+    return all
+  }
+
+  private static func change(_ setting: Setting, in configuration: inout HostConfiguration) {
+    switch setting.kind {
+    case .number(let range, let place):
+      let value = configuration[keyPath: place]
+      configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
+    case .text(_, let place): configuration[keyPath: place] = "changed"
+    case .flag(let place): configuration[keyPath: place].toggle()
+    case .isolation(let place): configuration[keyPath: place] = .process(runners: 2)
+    case .level(let place): configuration[keyPath: place] = .critical
+    }
+  }
+
+  @Test func everyLimitIsASetting() {
+    var changed = HostConfiguration()
+    for setting in Setting.all { SettingsTests.change(setting, in: &changed) }
+    let usual = SettingsTests.everything(HostSettings(HostConfiguration()))
+    let other = SettingsTests.everything(HostSettings(changed))
+    var count = 0
+    for ((name, before), (_, after)) in zip(usual, other) {
+      let (before, after) = (SettingsTests.members(before, name), SettingsTests.members(after, name))
+      for (member, value) in before where !SettingsTests.fixed.contains(member) {
+        #expect(after[member] != value, "no setting reaches \(member)")
+        count += 1
+      }
+    }
+    #expect(count > 100)
+  }
+
+  @Test func everySettingSetsSomething() {
+    let usual = SettingsTests.everything(HostSettings(HostConfiguration())).map {
+      String(reflecting: $0.value)
+    }
+    for setting in Setting.all {
+      var configuration = HostConfiguration()
+      // A listener takes both TLS files or none.
+      if setting.name.hasPrefix("tls_") {
+        for other in Setting.all where other.name.hasPrefix("tls_") {
+          SettingsTests.change(other, in: &configuration)
+        }
+      } else {
+        SettingsTests.change(setting, in: &configuration)
+      }
+      let changed = SettingsTests.everything(HostSettings(configuration)).map { String(reflecting: $0.value) }
+      #expect(changed != usual, "\(setting.path) sets nothing")
+    }
+  }
+}
