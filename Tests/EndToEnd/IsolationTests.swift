@@ -375,6 +375,15 @@ import Testing
     #expect(try mode() == "none" && site.runners().isEmpty)
     #expect(try post("/hostile/reload?isolation=process", #"{"path":"\#(one)"}"#).status == 200)
     #expect(try mode() == "process" && site.runners().count == 1)
+    // Who may reload and no more cannot let the code into the host.
+    let reloader = try site.host.issueKey(["admin:reload"])
+    let denied = try #require(
+      Connection(port: site.host.adminPort)?.request(
+        "POST", "/admin/v1/automations/hostile/reload?isolation=none", key: reloader))
+    #expect(denied.status == 403 && denied.code == "access.scope_missing", "\(denied.body)")
+    let same = Connection(port: site.host.adminPort)?.request(
+      "POST", "/admin/v1/automations/hostile/reload?isolation=process", key: reloader)
+    #expect(same?.status == 200, "\(same?.body ?? "no answer")")
     #expect(try post("/hostile/reload", #"{"path":"\#(two)"}"#).status == 200)
     #expect(try mode() == "process")
     #expect(try post("/hostile/rollback").status == 200)

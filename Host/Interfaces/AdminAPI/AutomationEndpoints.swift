@@ -57,6 +57,15 @@ extension AdminApplication {
       throw AdminApplication.notFound(id)
     }
     let isolation = try isolation(request)
+    if let isolation, isolation != live.generation.record.isolation,
+      !request.caller.scopes.contains(where: { Scope.grants($0, AdminScope.write) })
+    {
+      // Who may replace the code may not decide that it runs in the host.
+      request.abandonUpload()
+      throw Problem(
+        403, "access.scope_missing", "A change of 'isolation' needs the scope '\(AdminScope.write)'.",
+        members: ["scope": .string(AdminScope.write)])
+    }
     let source = try source(request, stored: live.generation.record)
     return answer(
       try ports.change.change(
