@@ -12,6 +12,7 @@ from pathlib import Path
 import council
 import peers
 import plugins
+import succession
 from council import Council
 from load import CONNECTIONS, Run, Series, Target, alternate, measure
 from servers import Failed, request
@@ -280,7 +281,7 @@ def isolated(bench):
         # One connection: what is added to a call, not what it waits for.
         series = bench.compare("the same, one call at a time", targets, bench.effort.spread_rounds, connections=1)
         bench.figures["isolated_extra_us"] = series["isolated"].p50_us - series["in_process"].p50_us
-        bench.figures["crash_to_serving_ms"] = crash_to_serving(apart, bench.effort.starts)
+        bench.figures["runner_crash_to_serving_ms"] = crash_to_serving(apart, bench.effort.starts)
     finally:
         for host in (inside, apart):
             if host.server:
@@ -307,6 +308,8 @@ ALL = {
     "hello": hello_chain,
     "get": accounts_get,
     "reload": reload_under_load,
+    "handover": succession.hand_over_under_load,
+    "crash": succession.crash_to_serving,
     "post": accounts_post,
     "routes": routes,
     "keys": keys,

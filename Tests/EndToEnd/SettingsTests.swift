@@ -22,6 +22,9 @@ import Testing
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
       ("recordsKeyFile", settings.values.recordsKeyFile),
       ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
+      ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
+      ("handOverIdle", settings.handOverIdle), ("boot", settings.values.bootTimeoutMilliseconds),
+      ("longestPause", settings.values.restartMaxMilliseconds),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }

@@ -41,25 +41,14 @@ final class RunnerProcess: Sendable {
       throw RunnerProcess.unavailable("There is no pipe for a runner (errno \(piped)).")
     }
     defer { close(writer) }
-    var id: pid_t = 0
-    var handle: Int32 = -1
-    // Safe: every string and both lists live until the child has executed, which the call waits for.
-    let status = unsafe withCStrings(arguments) { arguments in
-      unsafe withCStrings(environment) { environment in
-        unsafe executable.withCString { path in
-          var request = unsafe cplugins_spawn_request(
-            path: path, argv: arguments, envp: environment, input_fd: file, output_fd: writer,
-            error_fd: writer, isolate: false)
-          return unsafe cplugins_spawn(&request, &id, &handle)
-        }
-      }
-    }
-    guard status == 0 else {
+    let started = ChildProcess.start(
+      executable, arguments, environment: environment, descriptors: [-1, -1, writer, file, writer])
+    switch started {
+    case .success(let child): (id, handle) = (child.id, child.descriptor)
+    case .failure(let failure):
       close(reader)
-      throw RunnerProcess.unavailable("A runner cannot be started (errno \(status)).")
+      throw RunnerProcess.unavailable("A runner cannot be started (errno \(failure.number)).")
     }
-    self.id = id
-    self.handle = handle
     errors = reader
   }
 
