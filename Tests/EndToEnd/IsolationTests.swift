@@ -55,15 +55,16 @@ import Testing
 
     /// Processes, of all hosts on this machine, that run for this one.
     var processes: [String] {
-      System.names(in: "/proc").filter { name in
+      let serving = "\(host.servingPID)"
+      return System.names(in: "/proc").filter { name in
         guard Int(name) != nil else { return false }
         let parent = System.text("/proc/\(name)/stat").split(separator: ")").last?.split(separator: " ")
-        return parent.map { $0.count > 1 && $0[1] == "\(host.process.pid)" } ?? false
+        return parent.map { $0.count > 1 && $0[1] == serving } ?? false
       }
     }
 
     var mappings: Int {
-      System.text("/proc/\(host.process.pid)/maps").split(separator: "\n").filter {
+      System.text("/proc/\(host.servingPID)/maps").split(separator: "\n").filter {
         $0.contains("council-runner")
       }
       .count
@@ -429,7 +430,7 @@ import Testing
     #expect(
       System.eventually { site.host.descriptors <= descriptors },
       "\(descriptors) became \(site.host.descriptors)")
-    let maps = System.text("/proc/\(site.host.process.pid)/maps")
+    let maps = System.text("/proc/\(site.host.servingPID)/maps")
     #expect(!maps.contains("/generations/"), "a plugin is mapped into the host")
     #expect(try site.host.admin("DELETE", "/automations/hello").status == 200)
     #expect(System.eventually { site.processes.isEmpty })
