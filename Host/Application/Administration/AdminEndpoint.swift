@@ -65,9 +65,11 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .followCalls:
       Row(.get, "/admin/v1/automations/{id}/calls", [AdminScope.audit], query: ["after", "wait_ms"])
     case .loadAutomation:
-      Row(.post, "/admin/v1/automations", [write], act: "automation.load", query: ["replace"])
+      Row(.post, "/admin/v1/automations", [write], act: "automation.load", query: ["replace", "isolation"])
     case .reloadAutomation:
-      Row(.post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload")
+      Row(
+        .post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload",
+        query: ["isolation"])
     case .rollBackAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/rollback", [AdminScope.reload, write], act: "automation.rollback")

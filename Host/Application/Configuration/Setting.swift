@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import Kernel
 
 /// One setting: its name in a file, `section.name`, what it means, and how it is read.
@@ -9,6 +9,7 @@ package struct Setting: Sendable {
     /// A sequence of texts.
     case list(maxItems: Int, maxLength: Int, any WritableKeyPath<HostConfiguration, [String]> & Sendable)
     case flag(any WritableKeyPath<HostConfiguration, Bool> & Sendable)
+    case isolation(any WritableKeyPath<HostConfiguration, Isolation> & Sendable)
     case level(any WritableKeyPath<HostConfiguration, LogLevel> & Sendable)
   }
 
@@ -27,6 +28,7 @@ package struct Setting: Sendable {
     case .text(let maxLength, _): "text, at most \(maxLength) bytes"
     case .list(let maxItems, _, _): "a list of at most \(maxItems) texts"
     case .flag: "true or false"
+    case .isolation: Isolation.forms
     case .level: LogLevel.allCases.map(\.name).joined(separator: ", ")
     }
   }
@@ -56,6 +58,10 @@ package struct Setting: Sendable {
     case (.list, _): return "must be a list of texts"
     case (.flag(let place), .bool(let flag)): configuration[keyPath: place] = flag
     case (.flag, _): return "must be true or false"
+    case (.isolation(let place), .string(let text)):
+      guard let isolation = Isolation(text) else { return "must be \(Isolation.forms)" }
+      configuration[keyPath: place] = isolation
+    case (.isolation, _): return "must be \(Isolation.forms)"
     case (.level(let place), .string(let name)):
       guard let level = LogLevel(name: name) else {
         return "must be one of \(LogLevel.allCases.map(\.name).joined(separator: ", "))"
@@ -73,6 +79,7 @@ package struct Setting: Sendable {
     case .text(_, let place): .string(configuration[keyPath: place])
     case .list(_, _, let place): .array(configuration[keyPath: place].map(JSONValue.string))
     case .flag(let place): .bool(configuration[keyPath: place])
+    case .isolation(let place): .string(configuration[keyPath: place].text)
     case .level(let place): .string(configuration[keyPath: place].name)
     }
   }
@@ -89,7 +96,7 @@ extension Setting {
 
   /// Every setting, in the order of the file that `council config default` writes.
   package static let all: [Setting] =
-    listening + requests + plugins + signatures + storage + supervision + telemetry
+    listening + requests + plugins + isolation + signatures + storage + supervision + telemetry
 
   /// What no single setting can know: settings that must fit together.
   package static func conflicts(in configuration: HostConfiguration) -> [String] {

@@ -163,9 +163,13 @@ final class CallMaker: @unchecked Sendable {
 
   /// What an answer breaks of the schema that its route declares; nil when it holds.
   func violation(_ call: PluginCall, _ answer: IncomingAnswer) -> String? {
-    guard (200...299).contains(answer.status), answer.status != 204, call.method != "HEAD",
+    guard (200...299).contains(answer.status), answer.status != 204, answer.status != 205, call.method != "HEAD",
       let schema = routes[call.route].response
     else { return nil }
+    // As the host judges it: outside this test it withholds what is wrong.
+    guard let type = answer["content-type"], MediaType.isJSON(type.utf8.span) else {
+      return "the answer's Content-Type is not application/json"
+    }
     guard let all = schema.violations(answer.body) else { return "the answer's body is no JSON" }
     return all.first.map { "the answer breaks the declared schema at \"\($0.pointer)\": \($0.message)" }
   }
