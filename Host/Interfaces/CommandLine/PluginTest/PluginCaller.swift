@@ -163,7 +163,8 @@ final class CallMaker: @unchecked Sendable {
 
   /// What an answer breaks of the schema that its route declares; nil when it holds.
   func violation(_ call: PluginCall, _ answer: IncomingAnswer) -> String? {
-    guard (200...299).contains(answer.status), answer.status != 204, answer.status != 205, call.method != "HEAD",
+    guard (200...299).contains(answer.status), answer.status != 204, answer.status != 205,
+      call.method != "HEAD",
       let schema = routes[call.route].response
     else { return nil }
     // As the host judges it: outside this test it withholds what is wrong.
