@@ -57,13 +57,15 @@ struct HostProcess {
       maxCancels: settings.maxCancels)
     let drain = DrainGenerations(automations: automations, canceller: watch, log: log, limits: settings.drain)
     let files = try PluginFolder(home: home.path, maxBytes: settings.pluginFileBytes)
+    let recordings = try RecordingFolder(home: home.path, kept: settings.values.keptRecordings)
     let change = ChangeAutomation(
       ports: .init(
         files: files,
         inspector: InspectPlugin(
           validate: ValidateFile(digests: digests, limits: settings.validation),
           probe: ProbePlugin(settings.probe)),
-        catalog: control, meter: meter, log: log),
+        catalog: control, meter: meter, log: log,
+        replay: ReplayByChild(recordings: recordings, limit: settings.replayTime)),
       automations: automations,
       plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(
@@ -79,7 +81,9 @@ struct HostProcess {
     let admin = try AdminApplication(
       .init(
         automations: automations, change: change, catalog: control, files: files, keys: keys, audit: audit,
-        meter: meter, log: log, health: health),
+        meter: meter, log: log, health: health,
+        recordings: RecordTraffic(
+          automations: automations, files: recordings, log: log, limits: settings.recording)),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.publicListener, application: gateway, log: log, exchanges: exchanges)

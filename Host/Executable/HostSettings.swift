@@ -91,8 +91,19 @@ struct HostSettings {
     .init(
       turn: .milliseconds(values.changeWaitMilliseconds),
       drainWait: .milliseconds(values.drainWaitMilliseconds),
-      kept: values.keptGenerations, draining: values.maxDraining)
+      kept: values.keptGenerations, draining: values.maxDraining, together: values.maxTogether,
+      canaries: values.maxCanaries, canaryLook: .milliseconds(values.canaryLookMilliseconds))
   }
+
+  var recording: RecordTraffic.Limits {
+    .init(
+      seconds: values.recordingSeconds, exchanges: values.recordingExchanges,
+      fileBytes: values.recordingFileBytes, queueBytes: values.recordingQueueBytes,
+      partBytes: values.recordingPartBytes,
+      redact: values.recordingRedact.split(separator: " ").map(String.init))
+  }
+
+  var replayTime: Duration { .milliseconds(values.replayMilliseconds) }
 
   var routes: StartGeneration.Defaults {
     .init(deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes)

@@ -67,6 +67,17 @@ package struct HostConfiguration: Sendable, Equatable {
   package var drainWaitMilliseconds = 250
   package var drainTimeoutMilliseconds = 30_000
   package var drainGraceMilliseconds = 5000
+  package var maxTogether = 32
+  package var maxCanaries = 16
+  package var canaryLookMilliseconds = 100
+  package var recordingSeconds = 3600
+  package var recordingExchanges = 100_000
+  package var recordingFileBytes = 64 << 20
+  package var recordingQueueBytes = 4 << 20
+  package var recordingPartBytes = 256 << 10
+  package var keptRecordings = 16
+  package var recordingRedact = "password secret token"
+  package var replayMilliseconds = 300_000
   package var manifestBytes = 1 << 20
   package var imageBytes = 1 << 30
   package var probe = Probe()

@@ -72,6 +72,22 @@ package struct StartGeneration: Sendable {
     }
   }
 
+  /// Takes down an instance that was started and that nobody will call.
+  func discard(_ generation: Generation) {
+    generation.retire()
+    do throws(Problem) {
+      try generation.plugin.quiesce()
+      try generation.plugin.stop()
+      try generation.plugin.destroy()
+      generation.state = .stopped
+    } catch {
+      generation.state = .stuck
+      log.log(
+        .error, "generations", "a discarded generation does not stop: \(error.detail)", generation.logFields)
+    }
+    generation.records?.close()
+  }
+
   private func create(_ generation: Generation) throws(Problem) {
     let plugin = generation.plugin
     try plugin.create(

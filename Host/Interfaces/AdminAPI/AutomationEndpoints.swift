@@ -29,6 +29,8 @@ extension AdminApplication {
       document["loaded"] = .string(live.record.loaded.text)
       document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
     }
+    document["canary"] = ports.change.canary(of: id)?.json ?? .null
+    document["recording"] = ports.recordings.report(of: id)?.json ?? .null
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
     return AdminAnswer(document)
   }
@@ -41,7 +43,7 @@ extension AdminApplication {
       request.abandonUpload()
       throw Problem(400, "request.query_parameter_invalid", "'replace' is true or false.")
     }
-    let source = try source(request, stored: nil)
+    let source = try source(request, stored: nil, options: [])
     return answer(
       try ports.change.change(
         ChangeAutomation.Request(
@@ -55,11 +57,19 @@ extension AdminApplication {
       request.abandonUpload()
       throw AdminApplication.notFound(id)
     }
-    let source = try source(request, stored: live.generation.record)
-    return answer(
-      try ports.change.change(
-        ChangeAutomation.Request(
-          .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config)))
+    var canary = try canaryOption(request)
+    let source = try source(request, stored: live.generation.record, options: ["canary", "require_replay"])
+    if let option = source.canary {
+      guard canary == nil else {
+        throw Problem(422, "request.body_invalid", "/canary is in the query, too.")
+      }
+      canary = option
+    }
+    let change = ChangeAutomation.Request(
+      .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config,
+      replay: source.replay ?? request.query["require_replay"])
+    guard let canary else { return answer(try ports.change.change(change)) }
+    return answer(try ports.change.startCanary(change, canary), status: 202)
   }
 
   func rollBackAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
@@ -109,15 +119,23 @@ extension AdminApplication {
     var file: ChangeAutomation.Source
     var sha256: String?
     var config: [UInt8]?
+    var canary: CanaryRule?
+    var replay: String?
   }
 
   /// The file that a request names or brings; the path of `stored` when it does neither.
-  private func source(_ request: AdminRequest, stored: GenerationRecord?) throws(Problem) -> Source {
+  private func source(
+    _ request: AdminRequest, stored: GenerationRecord?, options: [String]
+  ) throws(Problem) -> Source {
     if case .upload(let upload) = request.body {
       return Source(
         file: .received(try upload.finish()), sha256: request.expectedSHA256, config: request.config)
     }
-    var members = try Members(request.body, optional: stored != nil, known: ["path", "config", "sha256"])
+    var members = try Members(
+      request.body, optional: stored != nil, known: ["path", "config", "sha256"] + options)
+    let replay = members.text("require_replay", max: 255)
+    var canary: CanaryRule?
+    members.object("canary", known: CanaryRule.members) { canary = CanaryRule(&$0) }
     let path = members.text("path", max: 4096, required: stored == nil)
     if let path, !path.hasPrefix("/") {
       members.fault("path", "must be an absolute path on the host's machine")
@@ -135,7 +153,7 @@ extension AdminApplication {
     }
     return Source(
       file: .path(path), sha256: sha256 ?? request.expectedSHA256,
-      config: members["config"]?.object.map { JSON.encode($0) })
+      config: members["config"]?.object.map { JSON.encode($0) }, canary: canary, replay: replay)
   }
 
   // MARK: Writing answers
@@ -173,7 +191,8 @@ extension AdminApplication {
   private func generations(
     _ known: [GenerationRecord], _ live: Generation?, _ draining: [Generation]
   ) -> [JSONValue] {
-    let running = draining + (live.map { [$0] } ?? [])
+    let canary = live.flatMap { ports.automations.canary(of: $0.manifest.id)?.candidate.generation }
+    let running = draining + [live, canary].compactMap { $0 }
     let unknown = running.map(\.record).filter { record in !known.contains { $0.number == record.number } }
     return (known + unknown).sorted { $0.number > $1.number }.map { record in
       let generation = running.first { $0.record.number == record.number }
@@ -181,7 +200,8 @@ extension AdminApplication {
         "generation": .integer(Int64(record.number)), "version": .string(record.version),
         "sha256": .string(record.sha256), "loaded": .string(record.loaded.text),
         "source": record.source.map(JSONValue.string) ?? .null,
-        "state": .string(generation?.state.name ?? "kept"),
+        "state": .string(
+          generation == nil ? "kept" : generation === canary ? "canary" : generation?.state.name ?? ""),
         "requests_inside": .integer(Int64(generation?.requestsInside ?? 0)),
       ]
     }

@@ -17,9 +17,10 @@ extension Gateway {
       let snapshot = thread.snapshots.look()
       let head = exchange.head
       guard let first = exchange.segments.first else { throw Gateway.notFound }
-      guard let automation = snapshot.automation(head.span(first)) else {
+      guard var automation = snapshot.automation(head.span(first)) else {
         throw snapshot.isUnavailable(head.span(first)) ? Gateway.unavailable : Gateway.notFound
       }
+      if let extras = automation.extras { automation = choose(extras, automation, exchange, call) }
       guard let route = try find(exchange, automation, thread) else { return nil }
       call.route = route
       if route.generation.enter() {
