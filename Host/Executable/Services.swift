@@ -50,6 +50,7 @@ enum Services {
         return ConfigurationReport(
           values: .object(Dictionary(uniqueKeysWithValues: values)),
           findings: tries ? ConfigurationTrial(settings: settings).run() : [])
-      })
+      },
+      privateHost: { order throws(Problem) in try ChildHost(order) })
   }
 }

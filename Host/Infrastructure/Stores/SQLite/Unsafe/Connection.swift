@@ -106,6 +106,20 @@ extension Connection {
     guard status == SQLITE_OK else { throw lastError(status) }
   }
 
+  /// Writes the whole database, as it is at one moment, over another. Others may write meanwhile; what they had in
+  /// the log stays there.
+  package func copy(to target: Connection) throws(SQLiteError) {
+    // The last one to close would move the log into a file that is not ours.
+    unsafe _ = csqlite_set_flag(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    // Safe: both connections live until the copy is finished, which frees it once.
+    guard let backup = unsafe sqlite3_backup_init(target.handle, "main", handle, "main") else {
+      throw target.lastError(SQLITE_ERROR)
+    }
+    let step = unsafe sqlite3_backup_step(backup, -1)
+    let end = unsafe sqlite3_backup_finish(backup)
+    guard step == SQLITE_DONE, end == SQLITE_OK else { throw target.lastError(end == SQLITE_OK ? step : end) }
+  }
+
   func lastError(_ status: Int32) -> SQLiteError {
     // Safe: the message lives until the next call on this connection and is copied here.
     unsafe SQLiteError(code: status, message: String(cString: sqlite3_errmsg(handle)))
