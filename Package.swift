@@ -104,7 +104,10 @@ let package = Package(
     tests("HTTPServer"),
     tests("Configuration"),
     tests("PluginFiles"),
-    tests("PluginRuntime"),
+    // With what stands around it in the host, for the stress test.
+    tests(
+      "PluginRuntime", with: "Gateway", "SQLiteStore", "Audit", "Telemetry", "Cryptography", "JSONSchema",
+      "PluginFiles"),
     // What every records engine does, for the tests of each.
     .target(
       name: "RecordsContract", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Contract"),
@@ -118,7 +121,8 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests",
       dependencies: [
-        "Kernel", "Domain", "Application", "SQLiteStore", "RecordsContract", "records-crash-writer",
+        "Kernel", "Domain", "Application", "Cryptography", "SQLiteStore", "RecordsContract",
+        "records-crash-writer",
       ],
       path: "Tests/SQLiteStore"),
     tests("Audit", with: "Cryptography"),

@@ -26,6 +26,22 @@ enum HostGauges {
         GaugeSample([("council_automation", $0.generation.manifest.id)], Double($0.generation.requestsInside))
       }
     }
+    meter.gauge(
+      "council_answer_faults",
+      help: "Answers of the serving generation that are not as its manifest declares, by what became of them."
+    ) {
+      automations.live.flatMap { automation in
+        let id = automation.generation.manifest.id
+        return [
+          GaugeSample(
+            [("council_automation", id), ("fault", "refused")],
+            Double(automation.generation.answers(.refused))),
+          GaugeSample(
+            [("council_automation", id), ("fault", "undeclared")],
+            Double(automation.generation.answers(.undeclared))),
+        ]
+      }
+    }
     meter.gauge("council_http_connections", help: "Open connections, by listener.") {
       servers.map { GaugeSample([("listener", $0.name)], Double($0.server.connectionCount)) }
     }

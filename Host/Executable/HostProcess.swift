@@ -34,7 +34,8 @@ struct HostProcess {
     let audit = try JournalAuditTrail(
       folder: home.path + "/audit", digests: digests, log: log, limits: settings.audit)
     defer { audit.close() }
-    let stores = SQLiteRecordStores(folder: home.path + "/records", configuration: settings.sqlite)
+    let stores = SQLiteRecordStores(
+      folder: home.path + "/records", configuration: settings.sqlite, cipher: try settings.fieldCipher())
 
     // Who may call.
     var random = SystemRandomNumberGenerator()

@@ -38,6 +38,8 @@ extension HostSettings {
     all.maxQueuedWrites = sqlite.maxQueuedWrites
     all.maxQueueWait = .milliseconds(sqlite.maxQueueWaitMilliseconds)
     all.maxGroup = sqlite.maxGroup
+    all.sweepInterval = .milliseconds(sqlite.sweepIntervalMilliseconds)
+    all.sweepBatch = sqlite.sweepBatch
     all.mmapBytes = Int64(sqlite.mmapBytes)
     all.cacheKiB = sqlite.cacheKiB
     all.maxFileBytes = Int64(sqlite.maxFileBytes)

@@ -3,6 +3,7 @@ import Application
 import Audit
 import CommandLineInterface
 import Configuration
+import Cryptography
 import Domain
 import Gateway
 import HTTPServer
@@ -33,6 +34,12 @@ struct HostSettings {
     home = options.home ?? "var"
     load = options.load
     firstKeys = options.firstKeys
+  }
+
+  /// nil when no key file is set.
+  func fieldCipher() throws(Problem) -> OpenSSLFieldCipher? {
+    if values.recordsKeyFile.isEmpty { return nil }
+    return OpenSSLFieldCipher(keys: try KeyFile.read(values.recordsKeyFile))
   }
 
   var logLevel: LogLevel { values.logLevel }
@@ -106,7 +113,9 @@ struct HostSettings {
   var replayTime: Duration { .milliseconds(values.replayMilliseconds) }
 
   var routes: StartGeneration.Defaults {
-    .init(deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes)
+    .init(
+      deadline: .milliseconds(values.deadlineMilliseconds), maxBodyBytes: values.maxBodyBytes,
+      checksAnswers: values.checksAnswers)
   }
 
   private func http(_ listener: HostConfiguration.Listener) -> HTTPServerConfiguration {

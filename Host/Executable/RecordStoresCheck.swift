@@ -1,6 +1,6 @@
 import Application
 import Domain
-import Synchronization
+import Kernel
 
 /// Looks at the record stores of the automations that serve, some in each round: what a round costs does not grow
 /// with their number.
@@ -13,7 +13,7 @@ final class RecordStoresCheck: Sendable {
 
   private let automations: Automations
   private let perRound: Int
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   init(_ automations: Automations, perRound: Int) {
     self.automations = automations

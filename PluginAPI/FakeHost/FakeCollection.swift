@@ -16,6 +16,8 @@ struct FakeCollection: Sendable {
   let name: String
   let fields: [JSON]
   let queries: [String: JSON]
+  /// The field that says when a record ends, and the seconds that one without it gets.
+  let expiry: (field: String, seconds: Int64?)?
   private(set) var rows: [Row] = []
 
   init(_ declaration: JSON) {
@@ -23,6 +25,29 @@ struct FakeCollection: Sendable {
     fields = declaration["fields"]?.array ?? []
     let named = (declaration["queries"]?.array ?? []).map { ($0["name"]?.string ?? "", $0["query"] ?? [:]) }
     queries = Dictionary(named) { first, _ in first }
+    expiry = declaration["expires"]?["field"]?.string.map {
+      ($0, declaration["expires"]?["after_s"]?.integer)
+    }
+  }
+
+  /// Forgets what has ended. Before every operation, so that nothing sees it.
+  mutating func removeEnded(at now: String) {
+    guard let expiry else { return }
+    rows.removeAll { row in
+      guard let end = row.values[expiry.field]?.string else { return false }
+      return end.utf8.lexicographicallyPrecedes(now.utf8) || end == now
+    }
+  }
+
+  func field(_ name: String) -> JSON? { fields.first { $0["name"]?.string == name } }
+
+  /// Whether the searchable fields hold every word.
+  func holds(_ words: [String], _ row: Row) -> Bool {
+    var held: Set<String> = []
+    for field in fields where field["searchable"]?.bool == true {
+      held.formUnion(FakeSearch.words(row.values[field["name"]?.string ?? ""]?.string ?? ""))
+    }
+    return words.allSatisfy { held.contains($0) }
   }
 
   func isKnown(_ member: String) -> Bool {
@@ -53,7 +78,7 @@ struct FakeCollection: Sendable {
   // MARK: Writing
 
   mutating func insert(_ document: JSON, id: String, stamp: inout Stamp) throws(RecordsFault) -> Row {
-    let values = try checked(document)
+    let values = try checked(document, stamp: stamp)
     let id = id.isEmpty ? stamp.id() : id
     if rows.contains(where: { $0.id == id }) { throw .conflict(name, "id") }
     try checkUnique(values, except: id)
@@ -85,16 +110,30 @@ struct FakeCollection: Sendable {
   }
 
   /// The values of a whole document, defaults filled in.
-  func checked(_ document: JSON) throws(RecordsFault) -> [String: JSON] {
+  func checked(_ document: JSON, stamp: Stamp) throws(RecordsFault) -> [String: JSON] {
     guard let members = document.members else { throw .invalid("", "must be an object") }
     var values: [String: JSON] = [:]
-    for member in members { values[member.name] = try checked(member.name, member.value) }
+    for member in members {
+      values[member.name] = try checked(member.name, ending(member.name, member.value, stamp))
+    }
     for field in fields {
       guard let name = field["name"]?.string, !members.contains(where: { $0.name == name }) else { continue }
       values[name] = field["default"]
+      if values[name] == nil, name == expiry?.field, let seconds = expiry?.seconds {
+        values[name] = .string(stamp.after(seconds: seconds))
+      }
       if values[name] == nil, field["required"]?.bool == true { throw .invalid("/\(name)", "is required") }
     }
     return values
+  }
+
+  /// The end of a record, where it is given as seconds from now.
+  func ending(_ name: String, _ value: JSON, _ stamp: Stamp) throws(RecordsFault) -> JSON {
+    guard name == expiry?.field, case .integer(let seconds) = value else { return value }
+    guard (1...3_155_760_000).contains(seconds) else {
+      throw .invalid("/\(name)", "must be a timestamp, or the seconds from now, from 1 to 3155760000")
+    }
+    return .string(stamp.after(seconds: seconds))
   }
 
   /// The value of one field; nil for null.

@@ -52,6 +52,8 @@ final class FakeCore: Sendable {
 
   // MARK: Records
 
+  func advance(seconds: Int64) { state.withLock { $0.clock += seconds * 1000 } }
+
   func collection(_ name: String) -> Int? {
     state.withLock { $0.collections.firstIndex { $0.name == name } }
   }
@@ -86,7 +88,7 @@ final class FakeCore: Sendable {
   }
 
   /// Whether the operation writes.
-  static func writes(_ operation: UInt32) -> Bool { (4...9).contains(operation) }
+  static func writes(_ operation: UInt32) -> Bool { (4...9).contains(operation) || operation == 11 }
 }
 
 /// Time and ids that a test can foresee.
@@ -97,9 +99,32 @@ struct Stamp: Sendable {
   /// The next instant, in the text that the host keeps.
   mutating func now() -> String {
     clock += 1
-    let (seconds, milliseconds) = (clock / 1000, clock % 1000)
-    return
-      "2026-01-01T\(two(seconds / 3600 % 24)):\(two(seconds / 60 % 60)):\(two(seconds % 60)).\(three(milliseconds))Z"
+    return after(seconds: 0)
+  }
+
+  /// The instant so many seconds after the last one.
+  func after(seconds later: Int64) -> String {
+    let (seconds, milliseconds) = (clock / 1000 + later, clock % 1000)
+    var year: Int64 = 2026
+    var days = seconds / 86_400
+    while days >= Stamp.months(of: year).reduce(0, +) {
+      days -= Stamp.months(of: year).reduce(0, +)
+      year += 1
+    }
+    var month: Int64 = 1
+    for length in Stamp.months(of: year) {
+      if days < length { break }
+      days -= length
+      month += 1
+    }
+    let time =
+      "\(two(seconds / 3600 % 24)):\(two(seconds / 60 % 60)):\(two(seconds % 60)).\(three(milliseconds))"
+    return "\(year)-\(two(month))-\(two(days + 1))T\(time)Z"
+  }
+
+  private static func months(of year: Int64) -> [Int64] {
+    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    return [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
   }
 
   /// The next id, in the shape of a UUID.
@@ -150,6 +175,11 @@ struct RecordsFault: Error, Sendable {
   static func query(_ pointer: String, _ reason: String) -> RecordsFault {
     RecordsFault(
       .invalid, 400, "records.invalid_query", "\(pointer): \(reason)", ["pointer": .string(pointer)])
+  }
+  static func notSearchable(_ collection: String) -> RecordsFault {
+    RecordsFault(
+      .invalid, 422, "records.not_searchable", "\(collection) declares no searchable field",
+      ["pointer": "/search"])
   }
   static let deniedWrite = RecordsFault(
     .denied, 403, "records.denied", "an inline handler must not write: take .inline() off the route")

@@ -4,6 +4,7 @@ import CouncilPlugin
 final class FakeExchange: Sendable {
   private struct State: Sendable {
     var parameters: [String: String] = [:]
+    var route: FakeRoute?
     var isHandling = false
     var response: FakeResponse?
     var observer: (@Sendable () -> Void)?
@@ -47,6 +48,12 @@ final class FakeExchange: Sendable {
     set { state.withLock { $0.parameters = newValue } }
   }
 
+  /// Whose declaration the answer is held against; nil for the host's own answers.
+  var route: FakeRoute? {
+    get { state.withLock { $0.route } }
+    set { state.withLock { $0.route = newValue } }
+  }
+
   /// Values of a query parameter, decoded.
   func queryValues(_ name: String) -> [String] { queryPairs.filter { $0.name == name }.map(\.value) }
 
@@ -75,7 +82,7 @@ final class FakeExchange: Sendable {
   func answer(_ response: FakeResponse) -> Bool {
     let observer: (@Sendable () -> Void)?? = state.withLock { state in
       if state.response != nil { return nil }
-      state.response = response
+      state.response = state.route?.checked(response, to: method) ?? response
       return .some(state.observer)
     }
     guard let observer else { return false }

@@ -8,10 +8,10 @@ public import CouncilPlugin
 /// #expect(created.status == 201)
 /// ```
 ///
-/// It does what the host does where an author can get it wrong: schemas of path, query and body are enforced, views die
+/// It does what the host does where an author can get it wrong: schemas of path, query, body and answer are enforced, views die
 /// when a handler returns (their memory is overwritten), writes from inline handlers are denied, a handler that
 /// does not answer is a 500. It does not check keys, scopes or limits. Its clock stands at the start of 2026 and moves
-/// by one millisecond per write; its ids count up. Calls may come from several threads at once.
+/// by one millisecond per write, and by ``advance(seconds:)``; its ids count up. Calls may come from several threads at once.
 public final class FakeHost: Sendable {
   /// Why an automation cannot be loaded.
   public struct LoadError: Error, Sendable, CustomStringConvertible {
@@ -75,6 +75,9 @@ public final class FakeHost: Sendable {
     isLoaded = true
   }
 
+  /// Lets time pass, for records that end by themselves.
+  public func advance(seconds: Int64) { core.advance(seconds: seconds) }
+
   /// How many automations were loaded in this process, one at a time.
   private static let loading = Guarded(0)
 
@@ -82,7 +85,8 @@ public final class FakeHost: Sendable {
     if life.withLock({ $0 }) == .active { try? stop() }
   }
 
-  /// Ends the automation as the host does: quiesce, stop, destroy. Calls after it are a programming error.
+  /// Ends the automation as the host does: quiesce, stop, destroy. Calls after it are a programming error. Waits for
+  /// asynchronous handlers: call it with `await` where there are any, which this has a twin for.
   public func stop() throws {
     let wasActive = life.withLock { life in
       defer { life = .stopped }
@@ -92,6 +96,13 @@ public final class FakeHost: Sendable {
     plugin.quiesce()
     defer { core.close() }
     try plugin.stopAndDestroy()
+  }
+
+  /// Ends the automation without holding a thread of the pool: tasks of asynchronous handlers need one to end.
+  public func stop() async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      OwnThread.run { continuation.resume(with: Result { try self.stop() }) }
+    }
   }
 
   /// Every line that the automation wrote so far.
@@ -165,6 +176,7 @@ extension FakeHost {
       if let problem = found.route.refusal(of: exchange) {
         _ = exchange.answer(problem)
       } else {
+        exchange.route = found.route
         plugin.handle(found.route.number, exchange, isInline: found.route.isInline)
       }
     }

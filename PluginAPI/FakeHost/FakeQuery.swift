@@ -3,6 +3,7 @@ import CouncilPlugin
 /// The query language of `council.records/1`, over records in memory.
 struct FakeQuery: Sendable {
   private let filter: JSON
+  private let words: [String]
   private let order: [(name: String, descending: Bool)]
   private let limit: Int
   private let after: [JSON]?
@@ -10,16 +11,24 @@ struct FakeQuery: Sendable {
 
   init(_ query: JSON, in collection: FakeCollection) throws(RecordsFault) {
     guard let members = query.members else { throw .query("", "must be an object") }
-    for member in members where !["where", "order", "limit", "after", "fields"].contains(member.name) {
+    for member in members
+    where !["where", "search", "order", "limit", "after", "fields"].contains(member.name) {
       throw .query("/\(member.name)", "is not a member of a query")
     }
     filter = query["where"] ?? [:]
     try FakeQuery.check(filter, in: collection)
+    words =
+      try query["search"].map { text throws(RecordsFault) in
+        try FakeSearch.words(of: text, in: collection)
+      } ?? []
     var order: [(name: String, descending: Bool)] = []
     for entry in query["order"]?.array ?? [] {
       let text = entry.string ?? ""
       let name = text.hasPrefix("-") ? String(text.dropFirst()) : text
       guard collection.isKnown(name) else { throw .query("/order", "names no field '\(name)'") }
+      if collection.field(name)?["encrypted"]?.bool == true {
+        throw .query("/order", "'\(name)' is encrypted, which has no order")
+      }
       order.append((name, text.hasPrefix("-")))
     }
     if order.last?.name != "id" { order.append(("id", order.last?.descending ?? false)) }
@@ -45,7 +54,7 @@ struct FakeQuery: Sendable {
   }
 
   func matches(of collection: FakeCollection) -> [FakeCollection.Row] {
-    collection.rows.filter { FakeQuery.holds(filter, $0, collection) }
+    collection.rows.filter { FakeQuery.holds(filter, $0, collection) && collection.holds(words, $0) }
   }
 
   func page(of collection: FakeCollection) -> JSON {
@@ -98,6 +107,7 @@ extension FakeQuery {
         guard collection.isKnown(member.name) else {
           throw .query("/where/\(member.name)", "is not a field of \(collection.name)")
         }
+        try FakeSearch.checkEncrypted(member, in: collection)
         for test in member.value.members ?? [] where !operators.contains(test.name) {
           throw .query("/where/\(member.name)/\(test.name)", "is not an operator")
         }

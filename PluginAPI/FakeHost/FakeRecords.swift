@@ -6,6 +6,7 @@ enum FakeRecords {
     _ operation: UInt32, on collections: inout [FakeCollection], _ place: Int, _ key: String, _ input: JSON,
     _ expected: Int64, stamp: inout Stamp
   ) throws(RecordsFault) -> (json: JSON?, version: Int64) {
+    for number in collections.indices { collections[number].removeEnded(at: stamp.after(seconds: 0)) }
     let collection = collections[place]
     switch operation {
     case 1:
@@ -38,13 +39,19 @@ enum FakeRecords {
   ) throws(RecordsFault) -> FakeCollection.Row? {
     switch operation {
     case 4: return try collection.insert(input, id: key, stamp: &stamp)
-    case 5:
+    case 11 where key.isEmpty: throw .invalid("", "a record is put under an id")
+    case 11 where expected > 0: throw .invalid("", "a record that is put has no version to expect")
+    case 11 where !collection.rows.contains { $0.id == key }:
+      return try collection.insert(input, id: key, stamp: &stamp)
+    case 5, 11:
+      let now = stamp
       return try collection.change(key, expected: expected, stamp: &stamp) {
-        collection, _ throws(RecordsFault) in try collection.checked(input)
+        collection, _ throws(RecordsFault) in try collection.checked(input, stamp: now)
       }
     case 6:
+      let now = stamp
       return try collection.change(key, expected: expected, stamp: &stamp) {
-        collection, row throws(RecordsFault) in try patched(row, input, collection)
+        collection, row throws(RecordsFault) in try patched(row, input, collection, now)
       }
     case 7:
       try collection.delete(key, expected: expected)
@@ -58,7 +65,7 @@ enum FakeRecords {
   }
 
   private static func patched(
-    _ row: FakeCollection.Row, _ patch: JSON, _ collection: FakeCollection
+    _ row: FakeCollection.Row, _ patch: JSON, _ collection: FakeCollection, _ stamp: Stamp
   ) throws(RecordsFault) -> [String: JSON] {
     guard let members = patch.members else { throw .invalid("", "must be an object") }
     var values = row.values
@@ -67,7 +74,8 @@ enum FakeRecords {
         if let old = values[member.name], old.members != nil, member.value.members != nil {
           merge(member.value, into: old)
         } else { member.value }
-      values[member.name] = try collection.checked(member.name, merged)
+      values[member.name] = try collection.checked(
+        member.name, try collection.ending(member.name, merged, stamp))
     }
     return values
   }
@@ -119,13 +127,14 @@ enum FakeRecords {
     }
     let kinds: [String: (number: UInt32, payload: String)] = [
       "insert": (4, "document"), "replace": (5, "document"), "patch": (6, "patch"), "delete": (7, ""),
+      "put": (11, "document"),
       "increment": (8, "increment"),
     ]
     var results: [JSON] = []
     for (index, operation) in operations.enumerated() {
       let at = "/operations/\(index)"
       guard let kind = kinds[operation["op"]?.string ?? ""] else {
-        throw .invalid(at + "/op", "must be insert, replace, patch, increment or delete")
+        throw .invalid(at + "/op", "must be insert, replace, put, patch, increment or delete")
       }
       var target = place
       if let name = operation["collection"]?.string {

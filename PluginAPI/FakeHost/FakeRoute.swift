@@ -14,6 +14,7 @@ struct FakeRoute: Sendable {
   private let path: SchemaCheck?
   private let query: SchemaCheck?
   private let body: SchemaCheck?
+  private let response: SchemaCheck?
   private let maxBodyBytes: Int
 
   init(number: Int, _ declaration: JSON) throws {
@@ -27,6 +28,7 @@ struct FakeRoute: Sendable {
     path = declaration["path_parameters"].map { SchemaCheck($0) }
     query = declaration["query"].map { SchemaCheck($0) }
     body = declaration["body"].map { SchemaCheck($0) }
+    response = declaration["response"].map { SchemaCheck($0) }
     maxBodyBytes = Int(declaration["max_body_bytes"]?.integer ?? 1 << 20)
   }
 
@@ -99,6 +101,25 @@ struct FakeRoute: Sendable {
       if let fault = body.fault(in: document) { return .invalid(422, "request.body_invalid", fault) }
     }
     return nil
+  }
+}
+
+extension FakeRoute {
+  /// The answer of a handler, or the problem in its place when it is not what the manifest declares. The host tells its
+  /// caller less: what is wrong stands in its log.
+  func checked(_ answer: FakeResponse, to method: String) -> FakeResponse {
+    guard let response, (200...299).contains(answer.status), answer.status != 204, answer.status != 205,
+      !(method == "HEAD" && answer.body.isEmpty)
+    else { return answer }
+    let type = answer.contentType.lowercased().prefix { $0 != ";" && $0 != " " }
+    guard type == "application/json" || type.hasSuffix("+json") else {
+      return .problem(500, "plugin.answer_invalid", "the Content-Type is not application/json")
+    }
+    guard let document = try? JSON(parsing: answer.body) else {
+      return .problem(500, "plugin.answer_invalid", "the body is not valid JSON")
+    }
+    guard let fault = response.fault(in: document) else { return answer }
+    return .invalid(500, "plugin.answer_invalid", fault)
   }
 }
 

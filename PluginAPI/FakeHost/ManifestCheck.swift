@@ -50,7 +50,8 @@ enum ManifestCheck {
 
   private static func check(collection: JSON, _ at: String) throws(FakeHost.LoadError) {
     try members(
-      collection, at, known: ["name", "fields", "indexes", "queries"], required: ["name", "fields"])
+      collection, at, known: ["name", "fields", "indexes", "queries", "expires"],
+      required: ["name", "fields"])
     try name(collection["name"], at + "/name", beside: "_", max: 63)
     let fields = collection["fields"]?.array ?? []
     if fields.isEmpty { throw fault(at + "/fields", "must name at least one field") }
@@ -60,11 +61,22 @@ enum ManifestCheck {
         field, here,
         known: [
           "name", "type", "required", "unique", "indexed", "default", "enum", "min_length", "max_length",
-          "minimum", "maximum",
+          "minimum", "maximum", "searchable", "encrypted",
         ], required: ["name", "type"])
       try name(field["name"], here + "/name", beside: "_", max: 63)
       if FakeCollection.own.contains(field["name"]?.string ?? "") {
         throw fault(here + "/name", "is kept by the host itself")
+      }
+      try check(searchableOrEncrypted: field, here)
+    }
+    if let expires = collection["expires"] {
+      try members(expires, at + "/expires", known: ["field", "after_s"], required: ["field"])
+      let field = fields.first { $0["name"] == expires["field"] }
+      if field?["type"]?.string != "timestamp" {
+        throw fault(at + "/expires/field", "must name a timestamp field of the collection")
+      }
+      if let seconds = expires["after_s"], !(1...3_155_760_000).contains(seconds.integer ?? 0) {
+        throw fault(at + "/expires/after_s", "must be a whole number from 1 to 3155760000")
       }
     }
     let names = fields.compactMap { $0["name"]?.string }
@@ -73,7 +85,22 @@ enum ManifestCheck {
       for name in index.array ?? [] where !(names + FakeCollection.own).contains(name.string ?? "") {
         throw fault(at + "/indexes", "names no field \(name)")
       }
+      for name in index.array ?? []
+      where fields.contains(where: { $0["name"] == name && $0["encrypted"] == true }) {
+        throw fault(at + "/indexes", "names \(name), which is encrypted and has no order")
+      }
     }
+  }
+
+  private static func check(searchableOrEncrypted field: JSON, _ at: String) throws(FakeHost.LoadError) {
+    for name in ["searchable", "encrypted"] where field[name] == true && field["type"]?.string != "string" {
+      throw fault("\(at)/\(name)", "only a string field can be \(name)")
+    }
+    guard field["encrypted"] == true else { return }
+    if field["searchable"] == true {
+      throw fault(at + "/searchable", "an encrypted field cannot be searched")
+    }
+    if field["default"] != nil { throw fault(at + "/default", "an encrypted field cannot have a default") }
   }
 
   private static func members(

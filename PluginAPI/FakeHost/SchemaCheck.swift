@@ -106,7 +106,8 @@ struct SchemaCheck: Sendable {
     }
     for name in (schema["required"]?.array ?? []).compactMap(\.string) {
       if !members.contains(where: { $0.name == name }) {
-        return Fault(pointer: "\(at)/\(name)", keyword: "required", reason: "is missing")
+        // Of the object, which breaks the schema; a value that is not there has no place (JSON Schema, instanceLocation).
+        return Fault(pointer: at, keyword: "required", reason: "needs the property \(JSON.string(name))")
       }
     }
     for member in members {

@@ -13,7 +13,7 @@ enum EntityTag {
     let tags = tags(ifMatch)
     if tags == ["*"] { return nil }
     if tags.count == 1, let tag = tags.first, tag.hasPrefix("\""), tag.hasSuffix("\""), tag.utf8.count > 2,
-      let version = Int64(tag.dropFirst().dropLast()), version > 0
+      let version = Int64(tag.dropFirst().dropLast()), version > 0, tag == "\"\(version)\""
     {
       return version
     }

@@ -22,6 +22,8 @@ public protocol Record: Sendable {
   static var indexes: [[String]] { get }
   /// Queries that the host compiles when the automation loads. Default: none.
   static var queries: [NamedQuery] { get }
+  /// Records that end by themselves. Default: none does.
+  static var expiry: Expiry? { get }
   /// Which query parameters a list takes. Default: equality on, and order by, every field with an index.
   static var listing: Listing { get }
 }
@@ -29,11 +31,12 @@ public protocol Record: Sendable {
 extension Record {
   public static var indexes: [[String]] { [] }
   public static var queries: [NamedQuery] { [] }
+  public static var expiry: Expiry? { nil }
   public static var listing: Listing {
     let indexed = fields.filter { $0.isUnique || $0.isIndexed }
     return Listing(
       of: Self.self, filters: indexed.map { .equal(to: $0.name) },
-      order: indexed.map(\.name) + ["created_at"])
+      order: indexed.filter { !$0.isEncrypted }.map(\.name) + ["created_at"])
   }
 }
 
@@ -46,6 +49,25 @@ public struct NamedQuery: Sendable {
   public init(_ name: String, _ query: JSON) {
     self.name = name
     self.query = query
+  }
+}
+
+/// When the records of a collection end: from the instant in a timestamp field on they are gone for every operation, and
+/// the host removes them later. A record without a value in the field stays.
+///
+/// ```swift
+/// static let fields: [Field] = [.json("value"), .timestamp("ends_at")]
+/// static let expiry: Expiry? = .in("ends_at", after: 3600)
+/// ```
+///
+/// In a document the field takes a timestamp, or a whole number: so many seconds from now.
+public struct Expiry: Sendable {
+  let field: String
+  let seconds: Int64?
+
+  /// `after`: what a document that lacks the field gets, in seconds from now.
+  public static func `in`(_ field: String, after seconds: Int64? = nil) -> Expiry {
+    Expiry(field: field, seconds: seconds)
   }
 }
 
@@ -65,6 +87,8 @@ public struct Field: Sendable {
   public private(set) var isRequired = false
   public private(set) var isUnique = false
   public private(set) var isIndexed = false
+  public private(set) var isSearchable = false
+  public private(set) var isEncrypted = false
   public private(set) var defaultValue: JSON?
   public private(set) var summary: String?
   private(set) var allowed: [String]?
@@ -136,6 +160,12 @@ extension Field {
   /// Filters and orders by this field are fast.
   public func indexed() -> Field { changed { $0.isIndexed = true } }
 
+  /// Of text: the words in it are found by `search`.
+  public func searchable() -> Field { changed { $0.isSearchable = true } }
+
+  /// Of text: kept encrypted. Found by equality where it is also unique or indexed; never by range, order or search.
+  public func encrypted() -> Field { changed { $0.isEncrypted = true } }
+
   /// Taken where an inserted document lacks the field.
   public func defaulting(to value: JSON) -> Field { changed { $0.defaultValue = value } }
 
@@ -157,6 +187,8 @@ extension Field {
     if isRequired { members.append(.init("required", true)) }
     if isUnique { members.append(.init("unique", true)) }
     if isIndexed { members.append(.init("indexed", true)) }
+    if isSearchable { members.append(.init("searchable", true)) }
+    if isEncrypted { members.append(.init("encrypted", true)) }
     if let defaultValue { members.append(.init("default", defaultValue)) }
     if let allowed { members.append(.init("enum", .array(allowed.map(JSON.string)))) }
     if let length {
@@ -180,6 +212,11 @@ extension Record {
     if !queries.isEmpty {
       members.append(
         .init("queries", .array(queries.map { ["name": .string($0.name), "query": $0.query] })))
+    }
+    if let expiry {
+      var expires: JSON = ["field": .string(expiry.field)]
+      if let seconds = expiry.seconds { expires = expires.with("after_s", .integer(seconds)) }
+      members.append(.init("expires", expires))
     }
     return .object(members)
   }

@@ -32,6 +32,12 @@ extension RecordsOf {
   /// The page of a query: `["where": ["balance": ["gte": 10]], "order": ["-created_at"], "limit": 20]`.
   public func find(_ query: JSON = [:]) throws -> PageJSON { try page(.find, "", query.bytes) }
 
+  /// The page of records whose searchable fields hold every word, best match first: `search("red shoes")`. What else a
+  /// query may say (`where`, `order`, `limit`, `after`, `fields`) goes beside it.
+  public func search(_ words: String, _ query: JSON = [:]) throws -> PageJSON {
+    try find(query.with("search", .string(words)))
+  }
+
   /// How many records a condition fits: `count(where: ["status": "active"])`.
   public func count(where condition: JSON = [:]) throws -> Int {
     let input = JSON.object([.init("where", condition)]).bytes
@@ -69,6 +75,24 @@ extension RecordsOf {
   public func replace(_ id: String, with document: some Encodable, version: Int64? = nil) throws -> RecordJSON
   {
     try replace(id, with: JSONCoding.encode(document), version: version)
+  }
+
+  /// Inserts a document under an id, or replaces the one that is there: what a key–value store calls set.
+  public func put(_ id: String, _ document: some JSONSource) throws -> RecordJSON {
+    try document.withJSON { try record(.put, id, $0) }
+  }
+
+  @_disfavoredOverload
+  public func put(_ id: String, _ document: some Encodable) throws -> RecordJSON {
+    try put(id, JSONCoding.encode(document))
+  }
+
+  /// ``put(_:_:)`` of a record that ends after so many seconds; the collection declares an ``Record/expiry``.
+  public func put(_ id: String, _ document: JSON, seconds: Int64) throws -> RecordJSON {
+    guard let field = Entity.expiry?.field else {
+      throw ProblemError(500, "plugin.no_expiry", "Records of '\(Entity.collection)' do not end.")
+    }
+    return try put(id, document.with(field, .integer(seconds)))
   }
 
   /// Changes fields of a record by a merge patch (RFC 7396): null removes a field.
@@ -134,7 +158,7 @@ extension RecordsOf {
 /// The operations of `council.records/1`.
 enum RecordsOperation: UInt32 {
   case get = 1
-  case find, count, insert, replace, patch, delete, increment, batch, query
+  case find, count, insert, replace, patch, delete, increment, batch, query, put
 }
 
 /// One write of ``RecordsOf/batch(_:)``.
@@ -155,6 +179,10 @@ public struct BatchOperation: Sendable {
 
   public static func replace(_ id: String, with document: JSON, version: Int64? = nil) -> BatchOperation {
     BatchOperation("replace", id: id, .init("document", document), version: version)
+  }
+
+  public static func put(_ id: String, _ document: JSON) -> BatchOperation {
+    BatchOperation("put", id: id, .init("document", document))
   }
 
   public static func patch(_ id: String, _ changes: JSON, version: Int64? = nil) -> BatchOperation {

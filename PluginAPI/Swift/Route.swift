@@ -87,7 +87,7 @@ extension Route {
   /// JSON Schema of the body.
   public func body(_ schema: JSON) -> Route { setting("body", schema) }
 
-  /// JSON Schema of the answer, for documents.
+  /// JSON Schema of the body of a success. The host withholds an answer that is not so, and says 500.
   public func response(_ schema: JSON) -> Route { setting("response", schema) }
 
   private func setting(_ name: String, _ value: JSON) -> Route {

@@ -71,6 +71,25 @@ struct AuditingTests {
     #expect(made?.revoked != nil)
   }
 
+  @Test(arguments: [nil, 3600] as [Int?])
+  func aRotationWhoseRowIsNotTakenLeavesTheOldKeyAsItWas(lifetime: Int?) throws {
+    let fixture = try AdminFixture()
+    let key = try fixture.key("admin:*")
+    let old = try fixture.keys.issue(
+      .init(principal: "p", name: "n", scopes: ["admin:read"], lifetime: lifetime.map { .seconds($0) }))
+    fixture.audit.state.withLock { $0.failure = Problem(503, "audit.unavailable", "The disk is full.") }
+    let answer = fixture.send(.post, "/admin/v1/keys/\(old.key.id)/rotate", key: key, body: #"{"grace_s":0}"#)
+    #expect(answer.code == "audit.failed" && answer.json["done"] == false && answer.json["key"] == nil)
+    let kept = try fixture.keys.find(old.key.id)
+    #expect(kept.revoked == nil && kept.expires == old.record.expires)
+    let successor = try fixture.keys.page(after: nil, limit: 10).first {
+      $0.principal == "p" && $0.id != old.key.id
+    }
+    #expect(successor?.revoked != nil)
+    fixture.audit.state.withLock { $0.failure = nil }
+    #expect(fixture.send(.get, "/admin/v1/automations", key: old.key.text).status == 200)
+  }
+
   @Test func theTrailIsReadInPages() throws {
     let fixture = try AdminFixture()
     let key = try fixture.key(AdminScope.audit)

@@ -3,11 +3,10 @@ import Audit
 import Cryptography
 import Domain
 import Kernel
-import Synchronization
 import Testing
 
 final class CollectedLog: LogSink {
-  private let lines = Mutex<[String]>([])
+  private let lines = Monitor<[String]>([])
 
   var level: LogLevel {
     get { .debug }
@@ -117,7 +116,7 @@ final class FaultyFolder: AuditFolder {
     var partial = 0
   }
 
-  let faults = Mutex(Faults())
+  let faults = Monitor(Faults())
   private let folder: DiskAuditFolder
 
   init(_ folder: TestFolder) throws { self.folder = try DiskAuditFolder(folder.path) }

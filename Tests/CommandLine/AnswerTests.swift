@@ -228,7 +228,7 @@ struct OutputTests {
     #expect(console.run("config", "check", "good.yaml") == 0)
     #expect(console.run("config", "check", "bad.yaml") == 1 && console.errors.contains("line 3"))
     let full = Console()
-    #expect(full.run("config", "check", "full.yaml", "--home", "data", "--json") == 1)
+    #expect(full.run("config", "check", "full.yaml", "--home", "data", "--json") == 5)
     #expect(full.errors.contains("home.unavailable") && full.errors.contains("home: home /here/data"))
     #expect(full.run("config", "check", "full.yaml", "--file-only", "--json") == 0)
     #expect(full.json["valid"] == true && full.json["tried"] == [])

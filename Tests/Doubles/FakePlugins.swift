@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-import Synchronization
 
 /// Files by name, each with a manifest and a way to fail: the inspector, the loader and what they load.
 package final class FakePlugins: PluginInspector, PluginLoader {
@@ -16,8 +15,8 @@ package final class FakePlugins: PluginInspector, PluginLoader {
     package init(_ manifest: String) { self.manifest = manifest }
   }
 
-  private let files = Mutex<[String: File]>([:])
-  private let loaded = Mutex<[FakePlugin]>([])
+  private let files = Monitor<[String: File]>([:])
+  private let loaded = Monitor<[FakePlugin]>([])
 
   package init() {}
 
@@ -47,10 +46,14 @@ package final class FakePlugins: PluginInspector, PluginLoader {
 }
 
 package final class FakePlugin: LoadedPlugin {
-  package enum Behaviour: Sendable { case answers, waits }
+  package enum Behaviour: Sendable {
+    case answers, waits
+    /// A status, a media type and a body.
+    case says(Int, String, String)
+  }
 
   private let file: FakePlugins.File
-  private let calls = Mutex<[String]>([])
+  private let calls = Monitor<[String]>([])
 
   init(_ file: FakePlugins.File) { self.file = file }
 
@@ -71,8 +74,15 @@ package final class FakePlugin: LoadedPlugin {
   package func handle(
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
-    if file.behaviour == .waits { return .pending }
+    if case .waits = file.behaviour { return .pending }
     _ = exchange.claim(exchange.handle)
+    if case .says(let status, let type, let body) = file.behaviour {
+      exchange.status = status
+      if !type.isEmpty { exchange.addHeader("Content-Type", type) }
+      exchange.addHeader("ETag", "\"1\"")
+      exchange.answerBody.append(body)
+      return .answered
+    }
     exchange.status = 200
     exchange.addHeader("Content-Type", "application/json")
     exchange.answerBody.append("{\"route\":")

@@ -1,6 +1,5 @@
 package import Application
 package import Kernel
-package import Synchronization
 
 /// An audit trail that keeps its rows in memory; it can be full, fail and be broken.
 package final class MemoryAudit: AuditTrail {
@@ -19,7 +18,7 @@ package final class MemoryAudit: AuditTrail {
     package var documents: [JSONValue] = []
     package var broken: Problem?
   }
-  package let state = Mutex(State())
+  package let state = Monitor(State())
 
   package init() {}
 
@@ -59,7 +58,7 @@ package final class MemoryAudit: AuditTrail {
 
 /// Counts requests by status.
 package final class CountingMeter: RequestMeter {
-  private let counts = Mutex<[Int: Int]>([:])
+  private let counts = Monitor<[Int: Int]>([:])
 
   package init() {}
 
@@ -75,8 +74,8 @@ package final class CountingMeter: RequestMeter {
 
 /// Keeps log lines, whatever its level.
 package final class MemoryLog: LogSink {
-  private let threshold = Mutex(LogLevel.info)
-  private let lines = Mutex<[(level: LogLevel, message: String, fields: [String: JSONValue])]>([])
+  private let threshold = Monitor(LogLevel.info)
+  private let lines = Monitor<[(level: LogLevel, message: String, fields: [String: JSONValue])]>([])
 
   package init() {}
 

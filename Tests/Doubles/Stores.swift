@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-package import Synchronization
 
 /// The catalog in memory.
 package final class MemoryCatalog: Catalog {
@@ -12,7 +11,7 @@ package final class MemoryCatalog: Catalog {
     var quarantine: [QuarantineRecord] = []
     var failure: Problem?
   }
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   package init() {}
 
@@ -64,8 +63,8 @@ package final class MemoryCatalog: Catalog {
 /// Keys in memory, as they were given.
 package final class MemoryKeyStore: KeyStore {
   /// Every call's records.
-  package let inserts = Mutex<[[KeyRecord]]>([])
-  package let updates = Mutex<[KeyRecord]>([])
+  package let inserts = Monitor<[[KeyRecord]]>([])
+  package let updates = Monitor<[KeyRecord]>([])
 
   package init() {}
 
@@ -83,7 +82,7 @@ package final class MemoryKeyStore: KeyStore {
 
 /// Plugin files as names: nothing is on disk.
 package final class NamedFiles: GenerationFiles {
-  private let gone = Mutex<[String]>([])
+  private let gone = Monitor<[String]>([])
   package var removed: [String] { gone.withLock { $0 } }
 
   package init() {}

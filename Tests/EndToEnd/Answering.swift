@@ -4,7 +4,7 @@ import Kernel
 enum Answering {
   static func plugin(
     _ id: String, _ version: Int, status: Int = 200, delay: Duration = .zero, value: String = "1",
-    fixture: String = "answers"
+    fixture: String = "versions"
   ) -> String {
     let defines = [
       #"-DID='"\#(id)"'"#, #"-DVERSION_TEXT='"\#(version)"'"#, "-DANSWER_STATUS=\(status)",

@@ -96,7 +96,19 @@ import Testing
     .init("not what was sealed", "plugin.manifest.not_as_sealed") { sealedDifferently() },
   ]
 
+  private static func records(_ field: String, _ name: String = "people") -> String {
+    routes(
+      get("/", "one"),
+      #","requires":["council.records/1"],"records":[{"name":"\#(name)","fields":[\#(field)]}]"#)
+  }
+
   static let meaning: [Case] = [
+    .init("a collection of the engine's own name", "records.unsupported") {
+      records(#"{"name":"a","type":"string"}"#, "sqlite_x")
+    },
+    .init("an encrypted field without a key", "records.encryption_unconfigured") {
+      records(#"{"name":"a","type":"string","encrypted":true}"#)
+    },
     .init("duplicate route", "plugin.route.duplicate") {
       routes(get("/{a}", "one") + "," + get("/{b}", "two"))
     },

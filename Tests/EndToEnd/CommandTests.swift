@@ -101,7 +101,7 @@ import Testing
     let quarantine = host.command(["quarantine", "list", "--json"])
     #expect(quarantine.json?["items"]?.array?.isEmpty == true, "\(quarantine.said)")
     let busy = CouncilCommand(["audit", "verify", "--home", host.home])
-    #expect(busy.code == 1 && busy.errors.contains("home.in_use"), "\(busy.said)")
+    #expect(busy.code == 5 && busy.errors.contains("home.in_use"), "\(busy.said)")
     #expect(host.stop() == 0)
 
     let gone = host.command(["health"])
@@ -117,6 +117,9 @@ import Testing
       (["automations", "list", "--admin", "http://127.0.0.1:1"], 4),
       (["plugin", "check", "/nonexistent.so"], 5), (["audit", "verify", "--home", "/nonexistent"], 5),
       (["plugin", "check", "/bin/sh"], 1),
+      (["audit", "verify", "--home", "/proc/1"], 5), (["serve", "--home", "/dev/null"], 5),
+      (["serve", "--home", "/dev/null/x"], 5), (["serve", "--config", "/nonexistent.yaml"], 5),
+      (["config", "check", "/nonexistent.yaml"], 5), (["health", "--admin", "http://127.0.0.1:1"], 3),
     ] as [([String], Int32)] {
       let run = CouncilCommand(arguments)
       #expect(run.code == code, "\(arguments): \(run.said)")

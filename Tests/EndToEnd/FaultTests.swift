@@ -136,7 +136,7 @@ import Testing
   @Test func aHomeHasOneHost() throws {
     let host = try HostUnderTest()
     let second = refused(["--home", host.home])
-    #expect(second.code == 1 && second.text.contains("home.in_use"), "\(second)")
+    #expect(second.code == 5 && second.text.contains("home.in_use"), "\(second)")
     #expect(try host.call("GET", "/health/ready").status == 200)
     #expect(host.stop() == 0)
     // The lock goes with the process.

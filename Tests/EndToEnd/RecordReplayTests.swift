@@ -78,7 +78,7 @@ import Testing
   @Test func aPluginThatDiesIsADifference() throws {
     let (_, path) = try recorded()
     let dies = CouncilCommand([
-      "plugin", "replay", Answering.plugin("one", 1, fixture: "answers_once"), "--recording", path, "--json",
+      "plugin", "replay", Answering.plugin("one", 1, fixture: "versions_once"), "--recording", path, "--json",
     ])
     #expect(dies.code == 1 && dies.json?["clean"] == false, "\(dies.said)")
     #expect(dies.json?["differences"]?.array?.first?["what"] == "answer", "\(dies.said)")

@@ -19,6 +19,7 @@ import Testing
       ("healthCheckInterval", settings.healthCheckInterval),
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
+      ("recordsKeyFile", settings.values.recordsKeyFile),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }

@@ -236,6 +236,45 @@ import Testing
     #expect(plugin.history.contains("cancel"))
   }
 
+  @Test func aRequestWhoseClientLeftEndsBeforeItsDeadlineAndItsHandlerIsTold() throws {
+    site.serve(behaviour: .waits)
+    let exchange = site.exchange("GET", "/a/7", headers: [("authorization", "Bearer \(site.reader)")])
+    let woken = Monitor(false)
+    exchange.wake = { _ in woken.signal { $0 = true } }
+    _ = site.gateway.begin(exchange)
+    #expect(site.gateway.handle(exchange) == .pending)
+    #expect(exchange.park())
+    let until = try #require(exchange.waiting?.until)
+    #expect(!exchange.abandonWaiting(until: Instant(nanoseconds: until.nanoseconds + 1)))
+    #expect(!exchange.isAbandoned)
+    #expect(exchange.abandonWaiting(until: until))
+    #expect(!exchange.abandonWaiting(until: until))
+    let watch = DeadlineWatch(
+      OneExchange(exchange), automations: site.automations, log: MemoryLog(), interval: .milliseconds(1))
+    watch.start()
+    defer { watch.end() }
+    #expect(woken.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+    site.gateway.conclude(exchange)
+    #expect(exchange.status == 499 && exchange.closes)
+    #expect(site.audit.rows.last?.status == 499)
+    let plugin = try #require(site.plugins.plugins.last)
+    let limit = Instant.now + .seconds(10)
+    while !plugin.history.contains("cancel"), Instant.now < limit {
+      _ = woken.wait(until: .now + .milliseconds(1)) { _ in nil as Bool? }
+    }
+    #expect(plugin.history.contains("cancel"))
+  }
+
+  @Test(arguments: [
+    ("9223372036854775807", 200), ("9223372036854775808", 400), ("-9223372036854775808", 200),
+    ("-9223372036854775809", 400), ("99999999999999999999999", 400),
+  ]) func aParameterOutOfRangeIsToldTheRange(text: String, status: Int) {
+    let answer = site.send("GET", "/a/typed?limit=\(text)", key: site.reader)
+    #expect(answer.status == status)
+    let said = "/limit: must be from -9223372036854775808 to"
+    #expect(status == 200 || answer.body.contains(said), "\(answer.body)")
+  }
+
   /// What the edge refuses by itself is concluded without having begun; a server error is logged with its ids.
   @Test func aRequestThatNeverBeganHasItsIdsToo() {
     let exchange = site.exchange("GET", "/a/7")

@@ -16,6 +16,8 @@ final class Site: Sendable {
   let reader: String
   let writer: String
   private let meter = CountingMeter()
+  /// When every request came: limits count from it, and must not refill while a slow machine sends.
+  private let began = Instant.now
   private let scopes = ScopeMatrix()
 
   init() {
@@ -41,11 +43,12 @@ final class Site: Sendable {
      {"method":"GET","path":"/open","operation":"open","public":true},
      {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
      {"method":"GET","path":"/typed","operation":"typed","query":{"needs":"limit"}},
+     {"method":"GET","path":"/declared","operation":"declared","response":{"needs":"name"}},
      {"method":"GET","path":"/slow","operation":"slow","deadline_ms":5}]}
     """
 
   /// Puts a new generation in place, whose handlers behave so.
-  func serve(behaviour: FakePlugin.Behaviour) {
+  func serve(behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true) {
     var file = FakePlugins.File(Site.manifest)
     file.behaviour = behaviour
     plugins["/a.so"] = file
@@ -59,7 +62,7 @@ final class Site: Sendable {
         config: "{}", loaded: .now)
       let start = StartGeneration(
         loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
-        defaults: .init())
+        defaults: .init(checksAnswers: checksAnswers))
       let automation = try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
       _ = automations.swap(in: [automation])
     } catch { preconditionFailure(error.detail) }
@@ -120,7 +123,7 @@ final class Site: Sendable {
   func exchange(_ method: String, _ target: String, headers: [(String, String)] = []) -> Exchange {
     let exchange = Exchange(slot: 0)
     exchange.open()
-    exchange.started = .now
+    exchange.started = began
     if let known = HTTPMethod(rawValue: method) {
       exchange.method = known
     } else {

@@ -141,11 +141,55 @@ struct Bad: CustomTestStringConvertible, Sendable {
     }
   }
 
+  /// libmicrohttpd ends such a connection without a word, and has no hook for it.
   @Test func aLineWithoutBlanksEndsTheConnection() throws {
     try withServer { _, port in
       let peer = try Peer(port: port)
       peer.send("nonsense\r\n\r\n")
       #expect(peer.receiveAll().isEmpty)
+    }
+  }
+
+  private static let chunkedHead = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+  @Test func chunksUpToTheLimitAreTaken() throws {
+    try withServer(Scripted(maxBody: 1024)) { _, port in
+      let peer = try Peer(port: port)
+      let half = String(repeating: "x", count: 512)
+      for head in ["200\r\n\(half)\r\n0200;x\r\n\(half)\r\n", "400\r\n\(half)\(half)\r\n"] {
+        for pieces in [1, 7, 100] {
+          let whole = Array((BadInputTests.chunkedHead + head + "0\r\nX: y\r\n\r\n").utf8)
+          for start in stride(from: 0, to: whole.count, by: (whole.count + pieces - 1) / pieces) {
+            peer.send(Array(whole[start..<min(whole.count, start + (whole.count + pieces - 1) / pieces)]))
+          }
+          let answer = try #require(peer.answer())
+          #expect(answer.status == 200 && answer.body == half + half)
+        }
+      }
+    }
+  }
+
+  @Test func requestsBehindEachOtherWithChunksAreRead() throws {
+    try withServer { _, port in
+      let peer = try Peer(port: port)
+      let one = BadInputTests.chunkedHead + "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+      peer.send(String(repeating: one, count: 5))
+      for _ in 0..<5 { #expect(try #require(peer.answer()).body == "abc") }
+    }
+  }
+
+  @Test(arguments: [("gzip", 415), ("identity", 200), ("Identity", 200), ("identity, gzip", 415), ("", 415)])
+  func aCodedBodyIsRefused(coding: String, status: Int) throws {
+    try withServer { _, port in
+      let peer = try Peer(port: port)
+      let head = "HTTP/1.1\r\nHost: a\r\nContent-Encoding: \(coding)\r\n"
+      peer.send("POST /echo \(head)Content-Length: 2\r\n\r\nab")
+      let answer = try #require(peer.answer())
+      #expect(answer.status == status)
+      #expect(status == 200 || answer.body.contains("\"code\":\"http.content_coding\""))
+      let other = try Peer(port: port)
+      other.send("GET / \(head)\r\n")
+      #expect(try #require(other.answer()).status == 200)
     }
   }
 

@@ -60,6 +60,47 @@ import Testing
     #expect(application.seen.last == .finished(sent: false))
   }
 
+  @Test(arguments: [false, true]) func aClientThatLeavesARequestThatWaitsIsNoticed(resets: Bool) throws {
+    let held = Monitor<[Held]>([])
+    let application = Scripted(pending: { exchange in
+      exchange.beginWaiting(for: 1, until: .now + .seconds(3600))
+      held.withLock { $0.append(Held(exchange)) }
+    })
+    try withServer(application) { server, port in
+      let (peer, other) = (try Peer(port: port), try Peer(port: port))
+      for one in [peer, other] { one.send("GET /pending HTTP/1.1\r\nHost: a\r\n\r\n") }
+      #expect(eventually { held.withLock { $0.count } == 2 })
+      if resets { peer.reset() } else { peer.close() }
+      #expect(eventually { held.withLock { $0.contains { $0.exchange.isAbandoned } } })
+      let (left, stayed) = held.withLock { all in
+        (all.first { $0.exchange.isAbandoned }, all.first { !$0.exchange.isAbandoned })
+      }
+      for one in [left, stayed].compactMap({ $0?.exchange }) {
+        one.endWaiting()
+        reply(one, "too late")
+        one.deliver()
+      }
+      #expect(try #require(other.answer()).body == "too late")
+      #expect(eventually { server.connectionCount == 1 })
+    }
+  }
+
+  @Test func aClientThatLeavesARequestWithoutADeadlineIsLeftAlone() throws {
+    let held = Monitor<[Held]>([])
+    let application = Scripted(pending: { exchange in held.withLock { $0.append(Held(exchange)) } })
+    try withServer(application) { _, port in
+      let peer = try Peer(port: port)
+      peer.send("GET /pending HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(eventually { held.withLock { $0.count } == 1 })
+      peer.closeWriting()
+      #expect(!peer.hears(within: .milliseconds(600)))
+      let one = held.withLock { $0[0].exchange }
+      reply(one, "now")
+      one.deliver()
+      #expect(try #require(peer.answer()).body == "now")
+    }
+  }
+
   @Test func aNameOfAnEarlierRequestIsStale() throws {
     let held = Monitor<[Held]>([])
     let application = Scripted(pending: { exchange in

@@ -97,9 +97,9 @@ final class Scripted: HTTPApplication {
     changed.signal(all: true) { _ in }
   }
 
-  /// Waits for an event; false after ten seconds.
+  /// Waits for an event; false after a minute, which a busy machine does not take.
   func hasSeen(_ event: Event, times: Int = 1) -> Bool {
-    changed.wait(until: .now + .seconds(10)) { _ in
+    changed.wait(until: .now + .seconds(60)) { _ in
       events.withLock { $0.count { $0 == event } } >= times ? true : nil
     } ?? false
   }
@@ -170,12 +170,30 @@ func settings(_ change: (inout HTTPServerConfiguration) -> Void = { _ in }) -> H
   return configuration
 }
 
+/// A clock that stands, however slow the machine is, until a test moves it.
+final class StoppedClock: Sendable {
+  private let nanoseconds = Atomic<Int64>(1_000_000_000)
+
+  var now: Instant { Instant(nanoseconds: nanoseconds.load(ordering: .sequentiallyConsistent)) }
+
+  func advance(by step: Duration) { nanoseconds.add(step.nanoseconds, ordering: .sequentiallyConsistent) }
+
+  /// Moves on, a little at a time, until something happens; false when nothing does.
+  func advances(until condition: () -> Bool) -> Bool {
+    eventually {
+      advance(by: .milliseconds(5))
+      return condition()
+    }
+  }
+}
+
 /// Runs a server for the length of `body`.
 func withServer<Result>(
   _ application: Scripted = Scripted(), with configuration: HTTPServerConfiguration = settings(),
-  _ body: (HTTPServer, Int) throws -> Result
+  on clock: StoppedClock? = nil, _ body: (HTTPServer, Int) throws -> Result
 ) throws -> Result {
-  let server = HTTPServer(configuration, application: application, log: SilentLog())
+  let now: @Sendable () -> Instant = if let clock { { clock.now } } else { { .now } }
+  let server = HTTPServer(configuration, application: application, log: SilentLog(), now: now)
   try server.start()
   defer { server.stop(within: .zero) }
   return try body(server, server.port)

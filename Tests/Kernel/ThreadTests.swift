@@ -10,6 +10,23 @@ import Testing
     #expect(runs.load(ordering: .relaxed) == 20)
   }
 
+  @Test func aThreadThatTheSystemRefusesIsAnError() {
+    // More than a process has of addresses.
+    let refused = #expect(throws: OSThread.Refused.self) {
+      try OSThread(attempting: "vast", stackBytes: 1 << 50) {}.leave()
+    }
+    let text = refused?.text ?? ""
+    #expect(text.contains("'vast' (errno 11)") && text.contains("ulimit -u"), "\(text)")
+  }
+
+  @Test func aThreadThatIsNeededEndsTheProcessWithALineThatSaysWhatHelps() async {
+    let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+      OSThread("vast", stackBytes: 1 << 50) {}.leave()
+    }
+    let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(said.contains("council: the system refuses the thread 'vast'"), "\(said)")
+  }
+
   @Test func hasANumberThatIsItsOwn() {
     let gate = Monitor(0)
     let numbers = Monitor([Int]())

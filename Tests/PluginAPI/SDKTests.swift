@@ -1,6 +1,5 @@
 import CouncilPlugin
 import CouncilTesting
-import Synchronization
 import Testing
 
 @Suite struct SDKTests {
@@ -14,6 +13,9 @@ import Testing
   }
 
   // MARK: Requests
+
+  /// A task waits for a thread of the pool, and other tests may block those for as long as they take.
+  private static let patience = Duration.seconds(600)
 
   private static let echo: JSON = [
     "method": "GET", "path": "", "id": "a/b c", "owner": "ä", "q": "x+y z", "tags": ["1", "2"],
@@ -33,7 +35,7 @@ import Testing
   @Test func readsACopyInAnAsynchronousHandler() async throws {
     let answer = try await host.call(
       "GET", "/workshop/later/a%2Fb%20c/of/%C3%A4?\(SDKTests.echoQuery)", headers: SDKTests.echoHeaders,
-      principal: "agent-7")
+      principal: "agent-7", deadline: SDKTests.patience)
     #expect(answer.json == SDKTests.echo.with("path", "/later/a/b c/of/ä"))
   }
 
@@ -59,7 +61,7 @@ import Testing
 
   @Test func turnsAThrownProblemIntoTheAnswer() async throws {
     for path in ["/fail/problem", "/fail-later"] {
-      let answer = try await host.call("GET", path)
+      let answer = try await host.call("GET", path, deadline: SDKTests.patience)
       #expect(answer.status == 418)
       #expect(answer.code == "workshop.teapot")
       #expect(answer.json["detail"] == "Short and stout.")
@@ -108,7 +110,7 @@ import Testing
     let answer = try await host.call("GET", "/wait", deadline: .milliseconds(20))
     #expect(answer.status == 504)
     // Stopping waits for the task, so its last words are in the log.
-    try host.stop()
+    try await host.stop()
     #expect(host.log.map(\.text) == ["cancelled"])
   }
 
@@ -116,7 +118,7 @@ import Testing
     let stubborn = try FakeHost(Stubborn.self)
     let answer = try await stubborn.call("GET", "/hang", deadline: .milliseconds(20))
     #expect(answer.status == 504)
-    #expect(throws: FakeHost.LoadError.self) { try stubborn.stop() }
+    await #expect(throws: FakeHost.LoadError.self) { try await stubborn.stop() }
     Stubborn.release.withLock { $0?.resume() }
   }
 
@@ -124,7 +126,8 @@ import Testing
     let statuses = await withTaskGroup(of: Int.self) { group in
       for number in 0..<200 {
         group.addTask { [host] in
-          (try? await host.call("GET", "/later/\(number)/of/x"))?.json["id"] == .string("\(number)") ? 1 : 0
+          let answer = try? await host.call("GET", "/later/\(number)/of/x", deadline: SDKTests.patience)
+          return answer?.json["id"] == .string("\(number)") ? 1 : 0
         }
       }
       return await group.reduce(0, +)
@@ -262,7 +265,7 @@ import Testing
 private struct Stubborn: Automation {
   static let id = "stubborn", version = "1"
   static let stopTimeout = Duration.milliseconds(10)
-  static let release = Mutex<CheckedContinuation<Void, Never>?>(nil)
+  static let release = Guarded<CheckedContinuation<Void, Never>?>(nil)
   var routes: Routes {
     GET("/hang", "Hang") { _ in
       await withCheckedContinuation { continuation in Stubborn.release.withLock { $0 = continuation } }

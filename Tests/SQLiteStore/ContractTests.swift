@@ -1,4 +1,5 @@
 import Application
+import Cryptography
 import Domain
 import Kernel
 import RecordsContract
@@ -9,6 +10,11 @@ import Testing
   @Test(arguments: ContractCase.all)
   func keepsTheContract(_ contract: ContractCase) throws {
     let folder = TemporaryFolder()
-    try contract.run(SQLiteRecordStores(folder: folder.path))
+    var configuration = SQLiteConfiguration()
+    configuration.clock = { contract.clock.now }
+    try contract.run(
+      SQLiteRecordStores(
+        folder: folder.path, configuration: configuration, cipher: OpenSSLFieldCipher(keys: [randomBytes(32)])
+      ))
   }
 }

@@ -2,7 +2,6 @@ import Application
 import Domain
 import Kernel
 import SQLiteStore
-import Synchronization
 import Testing
 
 @Suite struct ControlStoreTests {
@@ -110,7 +109,7 @@ import Testing
     #expect(try store.nextNumber(of: "a") == 1)
     #expect(try store.nextNumber(of: "a") == 2)
     #expect(try store.nextNumber(of: "b") == 1)
-    let given = Mutex<[Int]>([])
+    let given = Monitor<[Int]>([])
     let threads = (0..<4).map { _ in
       OSThread("numbers") {
         for _ in 0..<10 {
@@ -164,6 +163,26 @@ import Testing
     #expect(problem?.code == "control.newer_layout")
     #expect(problem?.members["found"] == 99)
     #expect(folder.mode(of: "home/council.sqlite") == 0o600)
+  }
+
+  @Test(arguments: ["CREATE TABLE t(x)", "CREATE TABLE keys(x)", "CREATE TABLE t(x); PRAGMA user_version=1"])
+  func anotherProgramsDatabaseIsRefusedAndNotTouched(sql: String) throws {
+    try Connection(
+      path: folder.path + "/other.sqlite", mode: .create, busyTimeout: .zero, maxValueBytes: 1 << 20
+    ).execute(sql)
+    let before = try folder.read("other.sqlite")
+    let problem = #expect(throws: Problem.self) {
+      try SQLiteControlStore(path: folder.path + "/other.sqlite")
+    }
+    #expect(problem?.status == 409)
+    #expect(problem?.code == "control.foreign_file")
+    #expect(try folder.read("other.sqlite") == before)
+  }
+
+  @Test func anEmptyFileIsNew() throws {
+    try folder.write([], to: "empty.sqlite")
+    let store = try SQLiteControlStore(path: folder.path + "/empty.sqlite")
+    #expect(try store.activeSet().isEmpty)
   }
 
   @Test func whatCannotBeUsedIsUnavailable() throws {

@@ -117,7 +117,11 @@ import Testing
       let id = try store.records.insert(text, id: StoreUnderTest.id(number))
       try document.parse(text.utf8.span)
       model.append(
-        (id, [.text(Array(id.utf8))] + (try schema.values(of: document.root, limits: RecordLimits()))))
+        (
+          id,
+          [.text(Array(id.utf8))]
+            + (try schema.values(of: document.root, limits: RecordLimits(), now: { .now }))
+        ))
     }
     var found = 0
     for _ in 0..<400 {

@@ -1,6 +1,5 @@
 import Application
 import Kernel
-import Synchronization
 import Telemetry
 import Testing
 
@@ -98,7 +97,7 @@ import Testing
     #expect(reported.reduce(0, +) == Int64(dropped))
   }
 
-  private final class Received: Sendable { let bytes = Mutex<[UInt8]>([]) }
+  private final class Received: Sendable { let bytes = Monitor<[UInt8]>([]) }
 
   @Test func linesOfManyThreadsStayWhole() throws {
     let log = try log()

@@ -1,6 +1,5 @@
 package import Domain
 package import Kernel
-import Synchronization
 
 /// API keys: recognises them on the request path, issues, rotates and revokes them for admins.
 package final class Keys: Sendable {
@@ -8,7 +7,7 @@ package final class Keys: Sendable {
   private let store: any KeyStore
   private let digests: any Digests
   /// Held while a key is read, changed and written back: two changes of one key never mix.
-  private let changes = Mutex(())
+  private let changes = Monitor(())
 
   package init(table: KeyTable, store: any KeyStore, digests: any Digests) {
     self.table = table
@@ -150,14 +149,35 @@ package final class Keys: Sendable {
   /// Issues a successor with the same principal, scopes and limit; the old key ends after `grace`.
   package func rotate(
     _ id: String, grace: Duration
-  ) throws(Problem) -> (key: IssuedKey, record: KeyRecord, old: KeyRecord) {
+  ) throws(Problem) -> Rotation {
     try changes.withLock { _ throws(Problem) in try rotateLocked(id, grace: grace) }
   }
 
-  private func rotateLocked(
-    _ id: String, grace: Duration
-  ) throws(Problem) -> (key: IssuedKey, record: KeyRecord, old: KeyRecord) {
+  /// What a rotation did.
+  package struct Rotation: Sendable {
+    package var key: IssuedKey
+    package var record: KeyRecord
+    /// The old key as it is now, and when it would have ended.
+    package var old: KeyRecord
+    package var oldExpiry: Timestamp?
+  }
+
+  /// Takes a rotation back: the successor, which nobody has seen, is revoked, and the old key ends when it would have
+  /// without it. A key that was revoked or rotated again meanwhile stays as that left it.
+  package func undo(_ rotation: Rotation) throws(Problem) {
+    _ = try revoke(rotation.record.id)
+    try changes.withLock { _ throws(Problem) in
+      var old = try find(rotation.old.id)
+      guard old.revoked == nil, old.expires == rotation.old.expires else { return }
+      old.expires = rotation.oldExpiry
+      try store.update([old])
+      try table.update(old)
+    }
+  }
+
+  private func rotateLocked(_ id: String, grace: Duration) throws(Problem) -> Rotation {
     var old = try find(id)
+    let oldExpiry = old.expires
     guard old.revoked == nil else {
       throw Problem(409, "key.revoked", "Key \(id) is revoked; issue a new one.")
     }
@@ -169,7 +189,7 @@ package final class Keys: Sendable {
     old.expires = min(end, old.expires ?? end)
     try store.update([old])
     try table.update(old)
-    return (issued.key, issued.record, old)
+    return Rotation(key: issued.key, record: issued.record, old: old, oldExpiry: oldExpiry)
   }
 
   /// Throws `key.not_found` (404).

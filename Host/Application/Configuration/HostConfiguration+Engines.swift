@@ -19,6 +19,8 @@ extension HostConfiguration {
     package var maxQueuedWrites = 1024
     package var maxQueueWaitMilliseconds = 5000
     package var maxGroup = 256
+    package var sweepIntervalMilliseconds = 5000
+    package var sweepBatch = 500
     package var mmapBytes = 256 << 20
     package var cacheKiB = 1024
     package var maxFileBytes = 256 << 30

@@ -49,6 +49,7 @@ package struct HostConfiguration: Sendable, Equatable {
 
   package var deadlineMilliseconds = 30_000
   package var maxBodyBytes = 1 << 20
+  package var checksAnswers = true
   package var workerThreads = 0
   package var workerQueue = 1024
   package var workerSubstitutes = 64
@@ -94,6 +95,8 @@ package struct HostConfiguration: Sendable, Equatable {
   package var records = RecordLimits()
   package var sqlite = SQLite()
   package var schemas = Schemas()
+
+  package var recordsKeyFile = ""
 
   package var logLevel = LogLevel.info
   package var logQueueBytes = 4 << 20

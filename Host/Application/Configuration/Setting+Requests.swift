@@ -106,6 +106,9 @@ extension Setting {
       "routes.max_body_bytes", .number(0...(1 << 30), \.maxBodyBytes),
       "Of a route that names none: more is 413."),
     .init(
+      "routes.check_answers", .flag(\.checksAnswers),
+      "Whether an answer that is not what its route's response schema says is withheld: 500."),
+    .init(
       "routes.violations", .number(1...1000, \.violations),
       "Faults of a body or parameter that one answer lists."),
     .init(

@@ -37,6 +37,11 @@ extension Setting {
     .init(
       "records.max_list_values", .number(1...10_000, \.records.maxListValues), "Values of one in or nin."),
     .init("records.max_order_fields", .number(1...16, \.records.maxOrderFields), "Fields of one order."),
+    .init("records.max_search_bytes", .number(16...65_536, \.records.maxSearchBytes), "Of a search's text."),
+    .init("records.max_search_words", .number(1...256, \.records.maxSearchWords), "Words of one search."),
+    .init(
+      "records.encryption_key_file", .text(maxLength: 4096, \.recordsKeyFile),
+      "Keys for encrypted fields, one a line (openssl rand -hex 32), mode 600; the first writes, all read."),
     .init("records.max_cursor_bytes", .number(256...65_536, \.records.maxCursorBytes), "Of a cursor."),
     .init(
       "records.max_id_bytes", .number(36...1024, \.records.maxIDBytes), "Of an id; the host's own have 36."),
@@ -84,6 +89,11 @@ extension Setting {
     .init(
       "sqlite.max_queue_wait_ms", .number(milliseconds, \.sqlite.maxQueueWaitMilliseconds),
       "How long a write waits for its turn: then 503."),
+    .init(
+      "sqlite.sweep_interval_ms", .number(10...3_600_000, \.sqlite.sweepIntervalMilliseconds),
+      "Between two looks for records that have ended."),
+    .init(
+      "sqlite.sweep_batch", .number(1...100_000, \.sqlite.sweepBatch), "Of them, removed in one transaction."),
     .init("sqlite.max_group", .number(1...10_000, \.sqlite.maxGroup), "Writes that share a commit."),
     .init(
       "sqlite.mmap_bytes", .number(0...(1 << 40), \.sqlite.mmapBytes),

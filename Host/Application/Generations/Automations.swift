@@ -1,6 +1,5 @@
 import Domain
 package import Kernel
-import Synchronization
 
 /// Every automation that serves, and the one place where that changes.
 package final class Automations: Sendable {
@@ -19,7 +18,7 @@ package final class Automations: Sendable {
     var version = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   package init() {}
 

@@ -26,6 +26,8 @@ package final class Generation: Sendable {
 
   private let inside = Atomic<Int>(0)
   private let retired = Atomic<Bool>(false)
+  private let refusedAnswers = Atomic<Int>(0)
+  private let undeclaredAnswers = Atomic<Int>(0)
   private let currentState = Atomic<Int>(State.starting.rawValue)
 
   package init(
@@ -41,6 +43,30 @@ package final class Generation: Sendable {
   package var state: State {
     get { State(rawValue: currentState.load(ordering: .acquiring)) ?? .stuck }
     set { currentState.store(newValue.rawValue, ordering: .releasing) }
+  }
+
+  /// What is counted of answers that are not as the manifest declares.
+  package enum AnswerFault: Sendable {
+    /// Not what its schema says: withheld.
+    case refused
+    /// Of a status that no schema describes: sent.
+    case undeclared
+  }
+
+  /// Counts one; returns how many there are of that kind now. [event]
+  @discardableResult
+  package func countAnswer(_ fault: AnswerFault) -> Int {
+    switch fault {
+    case .refused: refusedAnswers.add(1, ordering: .relaxed).newValue
+    case .undeclared: undeclaredAnswers.add(1, ordering: .relaxed).newValue
+    }
+  }
+
+  package func answers(_ fault: AnswerFault) -> Int {
+    switch fault {
+    case .refused: refusedAnswers.load(ordering: .relaxed)
+    case .undeclared: undeclaredAnswers.load(ordering: .relaxed)
+    }
   }
 
   /// Requests inside now.

@@ -35,21 +35,23 @@ package struct PlanGeneration: Sendable {
     }
     let patterns = patterns(manifest, &conflicts)
     var compiled: [RouteSchemas] = []
+    // Routes that ask for the same share one program: ten thousand `{id}`s fit into the processor's cache.
+    var known: [JSONValue: any CompiledSchema] = [:]
     for (number, route) in manifest.routes.enumerated() {
       let at = "/routes/\(number)"
       compiled.append(
         RouteSchemas(
-          path: compile(route.pathSchema, at + "/path_parameters", &conflicts),
-          query: compile(route.querySchema, at + "/query", &conflicts),
-          body: compile(route.bodySchema, at + "/body", &conflicts)))
-      _ = compile(route.responseSchema, at + "/response", &conflicts)
+          path: compile(route.pathSchema, at + "/path_parameters", &known, &conflicts),
+          query: compile(route.querySchema, at + "/query", &known, &conflicts),
+          body: compile(route.bodySchema, at + "/body", &known, &conflicts),
+          response: compile(route.responseSchema, at + "/response", &known, &conflicts)))
     }
     check(config, manifest, &conflicts)
     var migration: [String] = []
     if !manifest.collections.isEmpty {
       do throws(Problem) {
         migration = try stores.plan(automation: manifest.id, collections: manifest.collections)
-      } catch { conflicts.append(error) }
+      } catch { conflicts.append(error.inManifest) }
     }
     if let problem = PlanGeneration.combine(conflicts) { throw problem }
     return Plan(patterns: patterns, schemas: compiled, migration: migration)
@@ -77,10 +79,16 @@ package struct PlanGeneration: Sendable {
 
   /// Also of `true`: whatever a schema takes is JSON of bounded depth without repeated members.
   private func compile(
-    _ schema: JSONValue?, _ at: String, _ conflicts: inout [Problem]
+    _ schema: JSONValue?, _ at: String, _ known: inout [JSONValue: any CompiledSchema],
+    _ conflicts: inout [Problem]
   ) -> (any CompiledSchema)? {
     guard let schema else { return nil }
-    do throws(Problem) { return try schemas.compile(schema) } catch {
+    if let program = known[schema] { return program }
+    do throws(Problem) {
+      let program = try schemas.compile(schema)
+      known[schema] = program
+      return program
+    } catch {
       var problem = error
       problem.detail = "\(at): \(problem.detail)"
       problem.members["pointer"] = .string(at)
@@ -104,7 +112,8 @@ package struct PlanGeneration: Sendable {
       }
       return
     }
-    guard let compiled = compile(schema, "/config", &conflicts) else { return }
+    var known: [JSONValue: any CompiledSchema] = [:]
+    guard let compiled = compile(schema, "/config", &known, &conflicts) else { return }
     let violations = compiled.validate(document.root, limit: 20)
     if !violations.isEmpty {
       conflicts.append(
@@ -136,5 +145,20 @@ package struct PlanGeneration: Sendable {
 extension SchemaViolation {
   package var json: JSONValue {
     ["pointer": .string(pointer), "keyword": .string(keyword), "message": .string(message)]
+  }
+}
+
+extension Problem {
+  /// A problem of the collections as the manifest's author sees it: its pointers lead into the manifest.
+  fileprivate var inManifest: Problem {
+    guard let errors = members["errors"]?.array else { return self }
+    let issues = errors.map {
+      RecordIssue("/records" + ($0["pointer"]?.string ?? ""), $0["reason"]?.string ?? "")
+    }
+    var problem = self
+    problem.detail = RecordIssue.text(issues)
+    problem.members["errors"] = .array(issues.map(\.json))
+    if members["pointer"] != nil { problem.members["pointer"] = .string(issues.first?.pointer ?? "/records") }
+    return problem
   }
 }

@@ -1,5 +1,4 @@
 package import Kernel
-import Synchronization
 
 /// Whether the host lives, and whether it should get requests.
 ///
@@ -19,7 +18,7 @@ package final class Health: Sendable {
     var checks: [(name: String, check: Check)] = []
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   package init() {}
 

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Headers that the host itself reads: found by a fixed place, not by a search.
 package enum KnownHeader: Int, Sendable, CaseIterable {
-  case authorization, apiKey, contentType, contentLength, transferEncoding, traceparent, accept, ifMatch
-  case ifNoneMatch, prefer, idempotencyKey, origin, host
+  case authorization, apiKey, contentType, contentLength, contentEncoding, transferEncoding, traceparent
+  case accept, ifMatch, ifNoneMatch, prefer, idempotencyKey, origin, host
 
   /// Lower case.
   package var name: StaticString {
@@ -14,6 +14,7 @@ package enum KnownHeader: Int, Sendable, CaseIterable {
     case .apiKey: "x-api-key"
     case .contentType: "content-type"
     case .contentLength: "content-length"
+    case .contentEncoding: "content-encoding"
     case .transferEncoding: "transfer-encoding"
     case .traceparent: "traceparent"
     case .accept: "accept"
@@ -84,8 +85,12 @@ package final class Exchange: @unchecked Sendable {
   package var principal = ByteRange.empty
   /// The application's own object for this exchange; kept across requests, so that it is made once.
   package var attachment: AnyObject?
-  /// When the host answers in the handler's place.
-  package var deadline = Instant(nanoseconds: .max)
+  /// When the host answers in the handler's place. Other threads of a plugin ask for it at any time. [any]
+  package var deadline: Instant {
+    get { Instant(nanoseconds: deadlineNanoseconds.load(ordering: .relaxed)) }
+    set { deadlineNanoseconds.store(newValue.nanoseconds, ordering: .relaxed) }
+  }
+  private let deadlineNanoseconds = Atomic<Int64>(.max)
 
   // MARK: The answer, written by whoever claimed it
 
@@ -138,9 +143,10 @@ extension Exchange {
     state.store((tag & 0xFFFF_FFFF) << 8 | Phase.open.rawValue, ordering: .releasing)
   }
 
-  /// The name of this request, a `council_request`: tag above, slot below; never 0.
+  /// The name of this request, a `council_request`: tag above, slot below; never 0. Who reads it from another thread, to
+  /// claim it later, sees what came before the request was opened.
   package var handle: UInt64 {
-    (state.load(ordering: .relaxed) >> 8) << 32 | UInt64(slot) + 1
+    (state.load(ordering: .acquiring) >> 8) << 32 | UInt64(slot) + 1
   }
 
   /// Takes the right to answer the request that `handle` names; false when it is over or somebody else has it.
@@ -228,6 +234,20 @@ extension Exchange {
   }
 
   package func endWaiting() { pendingUntil.store(0, ordering: .releasing) }
+
+  /// The client of the request that waits until then is gone: its time is up now. False: no request waits so any more.
+  /// [any]
+  package func abandonWaiting(until deadline: Instant) -> Bool {
+    pendingUntil.compareExchange(
+      expected: deadline.nanoseconds, desired: Exchange.isDeserted, ordering: .acquiringAndReleasing
+    ).exchanged
+  }
+
+  /// Whether ``abandonWaiting(until:)`` ended the wait. [any]
+  package var isAbandoned: Bool { pendingUntil.load(ordering: .acquiring) == Exchange.isDeserted }
+
+  /// Earlier than every deadline.
+  private static let isDeserted: Int64 = -1
 
   /// The deadline, and the serial of the generation waited for; nil when the request does not wait. [any]
   package var waiting: (until: Instant, serial: Int)? {

@@ -25,11 +25,13 @@ package protocol BodySink: AnyObject {
 
 /// What answers the requests of one listener. Every method is called on event threads, concurrently for
 /// different exchanges, in this order for each: begin, handle (unless begin answered), conclude, finished.
-/// A connection that dies on the way skips to finished.
+/// A connection that dies on the way skips to finished. What the edge refuses before it has a request line goes through
+/// refuse, conclude and finished alone, on a thread of the edge.
 package protocol HTTPApplication: AnyObject, Sendable {
   func begin(_ exchange: Exchange) -> HeadDecision
   func handle(_ exchange: Exchange) -> Completion
-  /// Writes the answer to a request that the edge itself refuses: a body too long (413), a sink that threw.
+  /// Writes the answer to a request that the edge itself refuses: a body too long (413), a sink that threw; also from
+  /// the thread that stops the server.
   func refuse(_ exchange: Exchange, _ problem: Problem)
   /// An answer is in the exchange and about to be sent: adds what every answer carries, audits, measures.
   func conclude(_ exchange: Exchange)
@@ -43,4 +45,12 @@ package protocol ExchangeTable: AnyObject, Sendable {
   func exchange(slot: UInt32) -> Exchange?
   /// Every exchange made so far has a slot below this.
   var slotCount: Int { get }
+}
+
+extension ExchangeTable {
+  /// The exchange that a `council_request` points into; it may have gone on to another request. [any]
+  package func exchange(named name: UInt64) -> Exchange? {
+    let slot = UInt32(truncatingIfNeeded: name)
+    return slot > 0 ? exchange(slot: slot - 1) : nil
+  }
 }

@@ -4,7 +4,7 @@ package import Kernel
 /// What one operation on records asks for: the operations of `council.records/1` in council.h.
 package enum RecordOperation: UInt32, Sendable {
   case get = 1
-  case find, count, insert, replace, patch, delete, increment, batch, query
+  case find, count, insert, replace, patch, delete, increment, batch, query, put
 
   package var isRead: Bool { self == .get || self == .find || self == .count || self == .query }
 }
@@ -32,10 +32,10 @@ package protocol RecordStore: AnyObject, Sendable {
   /// - 400 `invalid_query` (members `pointer`, `errors`), `invalid_cursor`
   /// - 404 `not_found`, `unknown_query` (member `known`), `unknown_collection`
   /// - 409 `conflict` (member `field`), 412 `precondition_failed` (member `version`: the present one)
-  /// - 413 `too_large`, 422 `invalid` (member `errors`: pointer and reason of each)
+  /// - 413 `too_large`, 422 `invalid` (member `errors`: pointer and reason of each), `not_searchable`
   /// - 503 `unavailable` (member `cause`: busy, disk_full, read_only, io_error, corrupt, cannot_open,
   ///   out_of_memory, closed), `overloaded`: nothing was written
-  /// - 504 `timeout` (member `limit_ms`), 500 `internal`
+  /// - 504 `timeout` (member `limit_ms`), 500 `internal`, `key_missing`, `value_damaged`: of an encrypted value
   ///
   /// A batch adds the member `operation`, the place of the one that failed.
   func call(
@@ -55,10 +55,13 @@ package protocol RecordStore: AnyObject, Sendable {
 package protocol RecordStores: AnyObject, Sendable {
   /// What opening these collections would change, without changing it. Throws `records.migration_destructive`
   /// (409, member `changes` with the diff: change, collection, field, detail), `records.unsupported` (422),
-  /// `records.invalid_query` (400, of a named query) or `records.newer_layout` (500), each naming all causes at once;
-  /// pointers lead into `collections`.
+  /// `records.invalid_query` (400, of a named query), `records.encryption_unconfigured` (422, members `fields`, `setting`),
+  /// `records.foreign_file` (409) or `records.newer_layout` (500), each naming all causes at once; pointers lead into
+  /// `collections`.
   func plan(automation: String, collections: [CollectionDeclaration]) throws(Problem) -> [String]
 
-  /// Migrates and opens. `plan` has passed; the old generation may be open and in use.
+  /// Migrates and opens. `plan` has passed; the old generation may be open and in use. What it relies on (a unique
+  /// index, full-text search) stays until it is closed. When the store that this returns is closed while an earlier
+  /// one is open, a start that failed, the indexes go back to what the earlier one declares; added fields stay, hidden.
   func open(automation: String, collections: [CollectionDeclaration]) throws(Problem) -> any RecordStore
 }

@@ -129,13 +129,16 @@ package struct RouteSchemas: Sendable {
   package var path: (any CompiledSchema)?
   package var query: (any CompiledSchema)?
   package var body: (any CompiledSchema)?
+  /// Of the body of a success; nil where none is declared, or answers are not checked.
+  package var response: (any CompiledSchema)?
 
   package init(
     path: (any CompiledSchema)? = nil, query: (any CompiledSchema)? = nil,
-    body: (any CompiledSchema)? = nil
+    body: (any CompiledSchema)? = nil, response: (any CompiledSchema)? = nil
   ) {
     self.path = path
     self.query = query
     self.body = body
+    self.response = response
   }
 }

@@ -1,5 +1,4 @@
 package import Kernel
-import Synchronization
 
 /// Every key, in memory, as the request path reads it: without a lock, an allocation or a reference count.
 ///
@@ -14,7 +13,7 @@ package final class KeyTable: Sendable {
   let entries: KeyEntries
   private let index: KeyIndex
   private let limits: LimitList
-  private let writer = Mutex(())
+  private let writer = Monitor(())
 
   /// `capacity` bounds the number of keys; `seed` is random.
   package init(

@@ -10,7 +10,7 @@ final class LimitList: Sendable {
 
   // Three words each: interval, burst, and the period in nanoseconds.
   private let words: AtomicWords
-  private let numbers = Mutex<[RateLimit: UInt16]>([:])
+  private let numbers = Monitor<[RateLimit: UInt16]>([:])
   private let current = Atomic<UInt16>(0)
   private let capacity: Int
 

@@ -55,7 +55,7 @@ package final class ScopeMatrix: Sendable {
     var requiredNumbers: [String: UInt16] = [:]
   }
 
-  private let names = Mutex(Names())
+  private let names = Monitor(Names())
   private let bits: AtomicWords
   private let maxSets: Int
   private let maxRequired: Int

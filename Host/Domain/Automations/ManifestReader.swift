@@ -170,9 +170,9 @@ struct ManifestReader {
   // MARK: Records
 
   private mutating func collection(_ value: JSONValue, _ at: String) -> CollectionDeclaration? {
-    guard let members = object(value, at, allowed: ["name", "fields", "indexes", "queries"]) else {
-      return nil
-    }
+    guard
+      let members = object(value, at, allowed: ["name", "fields", "indexes", "queries", "expires"])
+    else { return nil }
     let name = text(members["name"], at + "/name", required: true, max: 63) ?? ""
     if !name.isEmpty, !Names.isField(name) { fault(at + "/name", Names.fieldRule) }
     var fields: [FieldDeclaration] = []
@@ -202,7 +202,21 @@ struct ManifestReader {
       queries.append(NamedQueryDeclaration(name: name, query: query["query"] ?? [:]))
     }
     distinct(queries.map(\.name), at + "/queries", "query")
-    return CollectionDeclaration(name: name, fields: fields, indexes: indexes, queries: queries)
+    return CollectionDeclaration(
+      name: name, fields: fields, indexes: indexes, queries: queries,
+      expires: expiry(members["expires"], at + "/expires", fields))
+  }
+
+  private mutating func expiry(
+    _ value: JSONValue?, _ at: String, _ fields: [FieldDeclaration]
+  ) -> ExpiryDeclaration? {
+    guard let value, let members = object(value, at, allowed: ["field", "after_s"]) else { return nil }
+    let seconds = whole(members["after_s"], at + "/after_s", in: 1...Int(ExpiryDeclaration.maxSeconds))
+    guard let name = text(members["field"], at + "/field", required: true, max: 63) else { return nil }
+    if fields.first(where: { $0.name == name })?.type != .timestamp {
+      fault(at + "/field", "must name a timestamp field of the collection")
+    }
+    return ExpiryDeclaration(field: name, afterSeconds: seconds.map { Int64($0) })
   }
 
   private mutating func field(_ value: JSONValue, _ at: String) -> FieldDeclaration? {
@@ -211,7 +225,7 @@ struct ManifestReader {
         value, at,
         allowed: [
           "name", "type", "required", "unique", "indexed", "default", "enum", "min_length", "max_length",
-          "minimum", "maximum",
+          "minimum", "maximum", "searchable", "encrypted",
         ])
     else { return nil }
     let name = text(members["name"], at + "/name", required: true, max: 63) ?? ""
@@ -242,11 +256,20 @@ struct ManifestReader {
       fault(at, "only a number or integer field has bounds")
     }
     if let minimum, let maximum, minimum > maximum { fault(at, "minimum is above maximum") }
+    let searchable = flag(members["searchable"], at + "/searchable") ?? false
+    if searchable, type != .string { fault(at + "/searchable", "only a string field can be searchable") }
+    let encrypted = flag(members["encrypted"], at + "/encrypted") ?? false
+    if encrypted, type != .string { fault(at + "/encrypted", "only a string field can be encrypted") }
+    if encrypted, searchable { fault(at + "/searchable", "an encrypted field cannot be searched") }
+    if encrypted, members["default"] != nil {
+      fault(at + "/default", "an encrypted field cannot have a default, which would be kept in plain text")
+    }
     return FieldDeclaration(
       name: name, type: type ?? .string, required: flag(members["required"], at + "/required") ?? false,
       unique: flag(members["unique"], at + "/unique") ?? false,
-      indexed: flag(members["indexed"], at + "/indexed") ?? false, defaultValue: members["default"],
-      allowed: allowed, minLength: minLength, maxLength: maxLength, minimum: minimum, maximum: maximum)
+      indexed: flag(members["indexed"], at + "/indexed") ?? false, searchable: searchable,
+      encrypted: encrypted, defaultValue: members["default"], allowed: allowed, minLength: minLength,
+      maxLength: maxLength, minimum: minimum, maximum: maximum)
   }
 
   // MARK: Values

@@ -8,15 +8,34 @@ package struct CollectionDeclaration: Sendable, Equatable {
   /// Field names of each index, in order; a unique field has one of its own.
   package var indexes: [[String]]
   package var queries: [NamedQueryDeclaration]
+  /// Whether records end by themselves; nil: they stay until they are deleted.
+  package var expires: ExpiryDeclaration?
 
   package init(
     name: String, fields: [FieldDeclaration], indexes: [[String]] = [],
-    queries: [NamedQueryDeclaration] = []
+    queries: [NamedQueryDeclaration] = [], expires: ExpiryDeclaration? = nil
   ) {
     self.name = name
     self.fields = fields
     self.indexes = indexes
     self.queries = queries
+    self.expires = expires
+  }
+}
+
+/// From the instant in its field on, a record is gone for every operation; the host removes it later.
+package struct ExpiryDeclaration: Sendable, Equatable {
+  /// A declared timestamp field. A record without a value in it stays.
+  package var field: String
+  /// What a document that lacks the field gets: so many seconds from now.
+  package var afterSeconds: Int64?
+
+  /// 100 years: what is longer is a mistake in the unit.
+  package static let maxSeconds: Int64 = 3_155_760_000
+
+  package init(field: String, afterSeconds: Int64? = nil) {
+    self.field = field
+    self.afterSeconds = afterSeconds
   }
 }
 
@@ -35,6 +54,10 @@ package struct FieldDeclaration: Sendable, Equatable {
   package var required: Bool
   package var unique: Bool
   package var indexed: Bool
+  /// Of a string: takes part in the collection's full-text search.
+  package var searchable: Bool
+  /// Of a string: kept encrypted. Compared for equality only, and only where it is unique or indexed.
+  package var encrypted: Bool
   /// Taken where an inserted document lacks the field.
   package var defaultValue: JSONValue?
   /// Of a string: the values allowed, and its length in characters.
@@ -47,7 +70,8 @@ package struct FieldDeclaration: Sendable, Equatable {
 
   package init(
     name: String, type: FieldType, required: Bool = false, unique: Bool = false, indexed: Bool = false,
-    defaultValue: JSONValue? = nil, allowed: [String]? = nil, minLength: Int? = nil,
+    searchable: Bool = false, encrypted: Bool = false, defaultValue: JSONValue? = nil,
+    allowed: [String]? = nil, minLength: Int? = nil,
     maxLength: Int? = nil, minimum: Double? = nil, maximum: Double? = nil
   ) {
     self.name = name
@@ -55,6 +79,8 @@ package struct FieldDeclaration: Sendable, Equatable {
     self.required = required
     self.unique = unique
     self.indexed = indexed
+    self.searchable = searchable
+    self.encrypted = encrypted
     self.defaultValue = defaultValue
     self.allowed = allowed
     self.minLength = minLength

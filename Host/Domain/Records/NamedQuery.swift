@@ -12,6 +12,7 @@ package struct NamedQuery: Sendable, Equatable {
       case list(FieldDeclaration.FieldType)
       case limit
       case cursor
+      case search
     }
 
     package var name: String
@@ -24,6 +25,7 @@ package struct NamedQuery: Sendable, Equatable {
 
   private struct Parts: Sendable, Equatable {
     var filter: RecordFilter?
+    var words: [[UInt8]]
     var order: [RecordQuery.Order]
     var fields: [Int]?
     var limit: Int
@@ -49,7 +51,7 @@ package struct NamedQuery: Sendable, Equatable {
     if case .value(.integer(let number))? = read.limit { limit = Int(number) }
     let names = parser.parameters.map(\.name)
     parts = Parts(
-      filter: read.filter, order: read.order, fields: read.fields, limit: limit,
+      filter: read.filter, words: read.words, order: read.order, fields: read.fields, limit: limit,
       takesLimit: !names.contains("limit") && !parser.parameters.contains { $0.kind == .limit },
       takesCursor: !names.contains("after") && !parser.parameters.contains { $0.kind == .cursor })
   }
@@ -60,7 +62,7 @@ package struct NamedQuery: Sendable, Equatable {
   ) throws(Problem) -> RecordQuery {
     guard case .object = input.kind else { throw .recordQueryInvalid(RecordIssue("", "must be an object")) }
     var given = [[RecordValue]?](repeating: nil, count: parameters.count)
-    var query = RecordQuery(order: parts.order, limit: parts.limit, fields: parts.fields)
+    var query = RecordQuery(words: parts.words, order: parts.order, limit: parts.limit, fields: parts.fields)
     var cursor: [UInt8]?
     var seen: [String] = []
     var members = input.members
@@ -89,6 +91,10 @@ package struct NamedQuery: Sendable, Equatable {
           if case .null = members.value.kind { continue }
           guard let text = members.value.utf8 else { throw RecordIssue("", "must be the 'next' of a page") }
           cursor = [UInt8](text)
+        case .search:
+          guard let text = members.value.utf8 else { throw RecordIssue("", "must be text") }
+          query.words = try limits.words(of: text)
+          if let index { given[index] = [] }
         case .value(let type):
           if let index { given[index] = [try type.value(of: members.value)] }
         case .list(let type):

@@ -69,6 +69,10 @@ package struct RecordCursor: Sendable, Equatable {
   package func fits(_ order: [RecordQuery.Order], of schema: RecordSchema) -> Bool {
     guard values.count == order.count else { return false }
     return zip(values, order).allSatisfy { value, part in
+      if part.isRank {
+        guard case .number = value else { return false }
+        return true
+      }
       let member = schema.members[part.member]
       switch (value, member.type) {
       case (.null, _): return !member.isNeverNull
@@ -126,8 +130,10 @@ extension RecordQuery {
     hash.add(schema.name)
     for part in order {
       hash.add(byte: part.descending ? 1 : 0)
-      hash.add(schema.members[part.member].name)
+      // No field is named like that.
+      hash.add(part.isRank ? "-rank" : schema.members[part.member].name)
     }
+    for word in words { hash.add(.text(word)) }
     if let filter { filter.add(to: &hash, schema) }
     return hash.value
   }

@@ -21,8 +21,9 @@ package struct RecordChange: Sendable, Equatable {
 
 extension RecordSchema {
   /// Reads a whole document: the values of the declared fields in order, defaults filled in.
+  /// `now` is asked only where the collection's records end by themselves.
   package func values(
-    of document: borrowing JSONElement, limits: RecordLimits
+    of document: borrowing JSONElement, limits: RecordLimits, now: () -> Timestamp
   ) throws(Problem) -> [RecordValue] {
     guard case .object = document.kind else {
       throw .recordInvalid([RecordIssue("", "must be an object")])
@@ -35,13 +36,20 @@ extension RecordSchema {
         let (index, field) = try declaredField(fields.key)
         guard values[index] == nil else { throw RecordIssue("", "appears twice") }
         values[index] = .null
-        values[index] = try field.value(of: fields.value, limits: limits)
+        if let end = try ending(index, fields.value, now) {
+          values[index] = end
+        } else {
+          values[index] = try field.value(of: fields.value, limits: limits)
+        }
       } catch {
         issues.append(error.below(String(fields.key)))
       }
     }
     for index in declared where values[index] == nil && issues.count < limits.maxErrors {
-      let value = defaults[index - 1]
+      var value = defaults[index - 1]
+      if value == .null, index == expiry, let seconds = declaration.expires?.afterSeconds {
+        value = RecordSchema.instant(now(), after: seconds)
+      }
       values[index] = value
       if value == .null, members[index].declaration?.required == true {
         issues.append(RecordIssue("", "is required").below(members[index].name))
@@ -53,9 +61,12 @@ extension RecordSchema {
 
   /// Reads a merge patch (RFC 7396): null removes, an object given for a json field merges into it.
   package func patch(
-    _ document: borrowing JSONElement, limits: RecordLimits
+    _ document: borrowing JSONElement, limits: RecordLimits, now: () -> Timestamp
   ) throws(Problem) -> [RecordChange] {
     try changes(document, limits: limits) { field, value, limits throws(RecordIssue) in
+      if let index = expiry, field.name == members[index].name, let end = try ending(index, value, now) {
+        return .set(end)
+      }
       if field.type == .json, case .object = value.kind {
         var checked: [UInt8] = []
         try RecordJSON.append(value, to: &checked)
@@ -103,6 +114,22 @@ extension RecordSchema {
     }
     guard issues.isEmpty else { throw .recordInvalid(issues) }
     return changes
+  }
+
+  /// The end of a record, where it is given as a number: so many seconds from now.
+  private func ending(
+    _ index: Int, _ value: borrowing JSONElement, _ now: () -> Timestamp
+  ) throws(RecordIssue) -> RecordValue? {
+    guard index == expiry, case .integer(let seconds) = value.kind else { return nil }
+    guard (1...ExpiryDeclaration.maxSeconds).contains(seconds) else {
+      throw RecordIssue(
+        "", "must be a timestamp, or the seconds from now, from 1 to \(ExpiryDeclaration.maxSeconds)")
+    }
+    return RecordSchema.instant(now(), after: seconds)
+  }
+
+  private static func instant(_ now: Timestamp, after seconds: Int64) -> RecordValue {
+    .text(Array(Timestamp(microseconds: now.microseconds + seconds * 1_000_000).text.utf8))
   }
 
   private func declaredField(_ name: Span<UInt8>) throws(RecordIssue) -> (Int, FieldDeclaration) {
@@ -240,7 +267,12 @@ extension FieldDeclaration.FieldType {
       switch element.kind {
       case .integer(let number): return .integer(number)
       case .double(let number):
-        guard let whole = Int64(exactly: number) else { throw RecordIssue("", "must be a whole number") }
+        guard let whole = Int64(exactly: number) else {
+          throw RecordIssue(
+            "",
+            abs(number) < 0x1p63
+              ? "must be a whole number" : "must be from -9223372036854775808 to 9223372036854775807")
+        }
         return .integer(whole)
       case .unsigned: throw RecordIssue("", "must be at most 9223372036854775807")
       default: throw RecordIssue("", "must be an integer")

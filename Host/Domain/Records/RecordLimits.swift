@@ -10,6 +10,9 @@ package struct RecordLimits: Sendable, Equatable {
   /// Values of one `in` or `nin`.
   package var maxListValues = 128
   package var maxOrderFields = 4
+  /// Bytes of the text that a search takes, and words in it.
+  package var maxSearchBytes = 1024
+  package var maxSearchWords = 16
   package var maxCursorBytes = 4096
   /// Bytes of an id; it holds no control characters.
   package var maxIDBytes = 128

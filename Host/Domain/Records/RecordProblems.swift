@@ -85,6 +85,32 @@ extension Problem {
       422, "records.unsupported", RecordIssue.text(causes), members: ["errors": .array(causes.map(\.json))])
   }
 
+  /// 422: a search in a collection that declares no searchable field.
+  package static func recordsNotSearchable(_ collection: String) -> Problem {
+    Problem(
+      422, "records.not_searchable", "\(collection) declares no searchable field",
+      members: ["pointer": "/search"])
+  }
+
+  /// 422: what is declared needs a key, and the host has none.
+  package static func recordsEncryptionUnconfigured(_ fields: [String]) -> Problem {
+    Problem(
+      422, "records.encryption_unconfigured",
+      "\(fields.joined(separator: ", ")) shall be encrypted, and this host has no key: set "
+        + "records.encryption_key_file to a file with one (openssl rand -hex 32)",
+      members: ["fields": .array(fields.map { .string($0) }), "setting": "records.encryption_key_file"])
+  }
+
+  /// 500: a value was encrypted with a key that is not configured. It is kept as it is.
+  package static func recordsKeyMissing(_ detail: String) -> Problem {
+    Problem(500, "records.key_missing", detail)
+  }
+
+  /// 500: an encrypted value does not stand where it was written, or was changed.
+  package static func recordsValueDamaged(_ detail: String) -> Problem {
+    Problem(500, "records.value_damaged", detail)
+  }
+
   /// 409: opening these collections would lose or contradict records that exist.
   package static func recordMigrationDestructive(_ changes: [SchemaMigration.Refusal]) -> Problem {
     Problem(

@@ -6,12 +6,14 @@ extension RecordSchema {
   package func query(
     _ document: borrowing JSONElement, limits: RecordLimits
   ) throws(Problem) -> RecordQuery {
+    if searchable.isEmpty, document.member("search".utf8.span) != nil { throw .recordsNotSearchable(name) }
     var parser = QueryParser(schema: self, limits: limits, isNamed: false)
     let parts: QueryParser.Parts
     do { parts = try parser.query(document) } catch { throw .recordQueryInvalid(error) }
     var query = RecordQuery(
       filter: parts.filter, order: parts.order, limit: limits.defaultPage, fields: parts.fields)
     if case .value(.integer(let limit))? = parts.limit { query.limit = Int(limit) }
+    query.words = parts.words
     if case .value(.text(let text))? = parts.after {
       query.after = try cursor(text.span, for: query, limits: limits)
     }
@@ -66,6 +68,9 @@ struct QueryParser {
   /// Operands stand where a named query may have parameters.
   struct Parts {
     var filter: RecordFilter?
+    var words: [[UInt8]] = []
+    /// The place of the parameter that a named query searches for.
+    var searchParameter: Int?
     var order: [RecordQuery.Order] = []
     var limit: RecordFilter.Operand?
     var after: RecordFilter.Operand?
@@ -85,7 +90,7 @@ struct QueryParser {
     self.isNamed = isNamed
   }
 
-  private static let known = "known: where, order, limit, after, fields"
+  private static let known = "known: where, search, order, limit, after, fields"
 
   mutating func query(_ document: borrowing JSONElement) throws(RecordIssue) -> Parts {
     guard case .object = document.kind else { throw RecordIssue("", "must be an object") }
@@ -99,6 +104,7 @@ struct QueryParser {
         seen.append(name)
         switch name {
         case "where": parts.filter = try filter(members.value, depth: 1)
+        case "search": try search(members.value, into: &parts)
         case "order": parts.order = try order(members.value)
         case "limit": parts.limit = try limit(members.value)
         case "after": parts.after = try after(members.value)
@@ -108,6 +114,9 @@ struct QueryParser {
       } catch {
         throw error.below(name)
       }
+    }
+    if parts.order.isEmpty, !parts.words.isEmpty || parts.searchParameter != nil {
+      parts.order.append(.rank)
     }
     if parts.order.last?.member != RecordSchema.id {
       parts.order.append(
@@ -218,6 +227,7 @@ struct QueryParser {
       try countClause()
       return .isNull(member, !negated)
     }
+    try requireFindable(member)
     return .compare(member, negated ? .notEqual : .equal, try operand(member, value))
   }
 
@@ -228,6 +238,7 @@ struct QueryParser {
       throw RecordIssue(
         "", "compares numbers, text and timestamps; \(schema.members[member].name) is a boolean")
     }
+    try refuseEncrypted(member, "gt, gte, lt and lte")
     return .compare(member, comparison, try operand(member, value))
   }
 
@@ -251,6 +262,7 @@ struct QueryParser {
     guard field.isFilterable else {
       throw RecordIssue("", "\(field.name) is json, which can only be tested with exists and null")
     }
+    try requireFindable(member)
     if let parameter = try parameter(value, .list(field.type)) { return [parameter] }
     guard case .array = value.kind else { throw RecordIssue("", "must be an array of values") }
     var operands: [RecordFilter.Operand] = []
@@ -280,9 +292,26 @@ struct QueryParser {
       throw RecordIssue(
         "", "searches text; \(schema.members[member].name) is a \(schema.members[member].type.rawValue)")
     }
+    try refuseEncrypted(member, "prefix and contains")
     let operand = try operand(member, value)
     if operand == .value(.text([])) { throw RecordIssue("", "must not be empty") }
     return operand
+  }
+
+  private func requireFindable(_ member: Int) throws(RecordIssue) {
+    let field = schema.members[member]
+    if field.isEncrypted, !field.isFindable {
+      throw RecordIssue(
+        "",
+        "\(field.name) is encrypted: it can be found by equality only where it is declared indexed or unique")
+    }
+  }
+
+  private func refuseEncrypted(_ member: Int, _ operators: String) throws(RecordIssue) {
+    if schema.members[member].isEncrypted {
+      throw RecordIssue(
+        "", "\(schema.members[member].name) is encrypted, which \(operators) cannot look into")
+    }
   }
 
   private mutating func flag(_ value: borrowing JSONElement) throws(RecordIssue) -> Bool {
@@ -310,6 +339,22 @@ struct QueryParser {
     if count > 1 { throw RecordIssue("", "appears twice") }
   }
 
+  // MARK: search
+
+  private mutating func search(
+    _ element: borrowing JSONElement, into parts: inout Parts
+  ) throws(RecordIssue) {
+    guard !schema.searchable.isEmpty else { throw RecordIssue("", "\(schema.name) has no searchable field") }
+    if case .parameter(let index)? = try parameter(element, .search) {
+      parts.searchParameter = index
+      return
+    }
+    guard case .value(.text(let text)) = RecordFilter.Operand.value(try literal(.string, element)) else {
+      throw RecordIssue("", "must be text")
+    }
+    parts.words = try limits.words(of: text.span)
+  }
+
   // MARK: order, limit, after, fields
 
   private func order(_ element: borrowing JSONElement) throws(RecordIssue) -> [RecordQuery.Order] {
@@ -328,6 +373,7 @@ struct QueryParser {
         guard schema.members[member].isFilterable else {
           throw RecordIssue("", "is json, which has no order")
         }
+        if schema.members[member].isEncrypted { throw RecordIssue("", "is encrypted, which has no order") }
         if order.contains(where: { $0.member == member }) { throw RecordIssue("", "appears twice") }
         if order.last?.member == RecordSchema.id {
           throw RecordIssue("", "comes after id, which decides alone")

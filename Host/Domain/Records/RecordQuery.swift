@@ -3,6 +3,8 @@
 /// As JSON: `{"where":{"balance":{"gte":10}},"order":["-created_at"],"limit":20,"after":"<cursor>",
 /// "fields":["id","name"]}`. Every member may be left out.
 ///
+/// - `search`: text; a record fits when every word of it stands in one of the searchable fields, as a whole word, whatever
+///   the case and the diacritics. Without an `order` the best match comes first.
 /// - `where`: field names with a value (equal) or an object of operators, all of which hold; `and` and `or`
 ///   with an array of filters, `not` with a filter.
 /// - `eq`, `ne`, `gt`, `gte`, `lt`, `lte` with a value; `in`, `nin` with an array; `exists` and `null` with
@@ -21,10 +23,16 @@ package struct RecordQuery: Sendable, Equatable {
       self.member = member
       self.descending = descending
     }
+
+    /// How well a record fits the search: a number, the best the smallest. Only as the first of an order.
+    package static let rank = Order(member: -1, descending: false)
+    package var isRank: Bool { member < 0 }
   }
 
   /// nil takes every record.
   package var filter: RecordFilter?
+  /// The words of a search, each once; empty: none.
+  package var words: [[UInt8]]
   /// Never empty; its last member is id.
   package var order: [Order]
   package var limit: Int
@@ -33,9 +41,11 @@ package struct RecordQuery: Sendable, Equatable {
   package var fields: [Int]?
 
   package init(
-    filter: RecordFilter? = nil, order: [Order], limit: Int, after: RecordCursor? = nil, fields: [Int]? = nil
+    filter: RecordFilter? = nil, words: [[UInt8]] = [], order: [Order], limit: Int,
+    after: RecordCursor? = nil, fields: [Int]? = nil
   ) {
     self.filter = filter
+    self.words = words
     self.order = order
     self.limit = limit
     self.after = after

@@ -24,6 +24,12 @@ package struct RecordMember: Sendable, Equatable {
   /// Whether every record has a value: the host's own members do.
   package var isNeverNull: Bool { declaration == nil }
   package var isFilterable: Bool { type != .json }
+  package var isEncrypted: Bool { declaration?.encrypted == true }
+  /// Whether values of an encrypted field can be found: by equality, never by range or order.
+  package var isFindable: Bool {
+    guard let declaration, declaration.encrypted else { return isFilterable }
+    return declaration.unique || declaration.indexed
+  }
 }
 
 /// A checked collection: what documents and queries are read against, and what engines build tables from.
@@ -36,6 +42,11 @@ package struct RecordSchema: Sendable, Equatable {
   package let declaration: CollectionDeclaration
   /// What an inserted document without the field gets, by declared field.
   package let defaults: [RecordValue]
+  /// Members that full-text search looks into.
+  package let searchable: [Int]
+  /// The member that says when a record ends.
+  package let expiry: Int?
+  package let hasEncryptedUnique: Bool
 
   package static let id = 0
   package var declared: Range<Int> { 1..<members.count - 3 }
@@ -75,9 +86,14 @@ package struct RecordSchema: Sendable, Equatable {
     // Newest first is how nearly every collection is listed, so that index is always there.
     var lists = [["created_at"]]
     for field in declaration.fields where field.indexed && !field.unique { lists.append([field.name]) }
+    // What has ended is found by it.
+    if let field = declaration.expires?.field, !lists.contains([field]) { lists.append([field]) }
     for index in declaration.indexes where !lists.contains(index) { lists.append(index) }
     indexes = lists.map { $0.compactMap { names.firstIndex(of: $0) } }
     defaults = check.defaults
+    searchable = declaration.fields.filter(\.searchable).compactMap { names.firstIndex(of: $0.name) }
+    hasEncryptedUnique = declaration.fields.contains { $0.encrypted && $0.unique }
+    expiry = declaration.expires.flatMap { names.firstIndex(of: $0.field) }
   }
 
   /// Checks every collection of an automation. Throws one problem that lists the causes of all.
@@ -131,6 +147,7 @@ private struct DeclarationCheck {
     }
     for (index, field) in declaration.fields.enumerated() { check(field, index) }
     checkIndexes()
+    checkExpiry()
     if declaration.queries.count > limits.maxNamedQueries {
       refuse("/queries", "at most \(limits.maxNamedQueries) queries can be declared")
     }
@@ -154,6 +171,15 @@ private struct DeclarationCheck {
     if declaration.fields[..<index].contains(where: { $0.name == field.name }) {
       refuse("\(place)/name", "is the name of an earlier field")
     }
+    if field.searchable, field.type != .string { refuse("\(place)/searchable", "is for string fields") }
+    if field.encrypted {
+      if field.type != .string { refuse("\(place)/encrypted", "is for string fields") }
+      if field.searchable { refuse("\(place)/searchable", "an encrypted field cannot be searched") }
+      if field.defaultValue != nil {
+        refuse(
+          "\(place)/default", "an encrypted field cannot have a default, which would be kept in plain text")
+      }
+    }
     if field.type == .json, field.unique || field.indexed {
       refuse(place, "a json field can be neither unique nor indexed")
     }
@@ -166,7 +192,7 @@ private struct DeclarationCheck {
     if field.type != .integer, field.type != .number, field.minimum != nil || field.maximum != nil {
       refuse(place, "minimum and maximum are for integer and number fields")
     }
-    if let allowed = field.allowed, allowed.isEmpty { refuse("\(place)/allowed", "must hold a value") }
+    if let allowed = field.allowed, allowed.isEmpty { refuse("\(place)/enum", "must hold a value") }
     if let low = field.minLength, low < 0 || low > field.maxLength ?? .max {
       refuse("\(place)/min_length", "must be between 0 and max_length")
     }
@@ -218,7 +244,22 @@ private struct DeclarationCheck {
           continue
         }
         if field.type == .json { refuse("\(place)/\(position)", "a json field cannot be indexed") }
+        if field.encrypted {
+          refuse("\(place)/\(position)", "an encrypted field has no order: declare it indexed or unique")
+        }
       }
+    }
+  }
+
+  private mutating func checkExpiry() {
+    guard let expires = declaration.expires else { return }
+    if let field = declaration.fields.first(where: { $0.name == expires.field }) {
+      if field.type != .timestamp { refuse("/expires/field", "\(field.name) is no timestamp field") }
+    } else {
+      refuse("/expires/field", "names no declared field")
+    }
+    if let seconds = expires.afterSeconds, !(1...ExpiryDeclaration.maxSeconds).contains(seconds) {
+      refuse("/expires/after_s", "must be from 1 to \(ExpiryDeclaration.maxSeconds)")
     }
   }
 }

@@ -4,12 +4,16 @@ package import Kernel
 package enum RecordWrite: Sendable, Equatable {
   case insert(id: [UInt8], values: [RecordValue])
   case replace(id: [UInt8], values: [RecordValue], version: Int64)
+  /// Inserts the record, or replaces the one that is there.
+  case put(id: [UInt8], values: [RecordValue])
   case change(id: [UInt8], changes: [RecordChange], version: Int64)
   case delete(id: [UInt8], version: Int64)
 
   package var id: [UInt8] {
     switch self {
-    case .insert(let id, _), .replace(let id, _, _), .change(let id, _, _), .delete(let id, _): id
+    case .insert(let id, _), .put(let id, _), .replace(let id, _, _), .change(let id, _, _),
+      .delete(let id, _):
+      id
     }
   }
 }
@@ -17,8 +21,8 @@ package enum RecordWrite: Sendable, Equatable {
 /// The writes of a batch: `{"operations":[{"op":"insert","collection":"accounts","document":{…}},
 /// {"op":"patch","id":"…","patch":{…},"version":3},…]}`. All of them happen, or none.
 ///
-/// `op` is insert (`document`, optional `id`), replace (`id`, `document`), patch (`id`, `patch`), increment (`id`,
-/// `increment`) or delete (`id`); all but insert take `version`. `collection` defaults to the batch's own.
+/// `op` is insert (`document`, optional `id`), replace or put (`id`, `document`), patch (`id`, `patch`), increment (`id`,
+/// `increment`) or delete (`id`); all but insert and put take `version`. `collection` defaults to the batch's own.
 package struct RecordBatch: Sendable {
   package struct Item: Sendable {
     /// The collection's place in the declarations.
@@ -32,7 +36,7 @@ package struct RecordBatch: Sendable {
   /// operation that is wrong.
   package init(
     _ document: borrowing JSONElement, schemas: [RecordSchema], collection: Int, limits: RecordLimits,
-    newID: () -> [UInt8]
+    now: () -> Timestamp
   ) throws(Problem) {
     guard case .object = document.kind else {
       throw .recordInvalid([RecordIssue("", "must be an object with operations")])
@@ -46,7 +50,7 @@ package struct RecordBatch: Sendable {
         throw .recordInvalid([RecordIssue("", reason).below(name)])
       }
       items = try RecordBatch.operations(
-        members.value, schemas: schemas, collection: collection, limits: limits, newID: newID)
+        members.value, schemas: schemas, collection: collection, limits: limits, now: now)
     }
     guard let items else { throw .recordInvalid([RecordIssue("/operations", "is required")]) }
     self.items = items
@@ -54,7 +58,7 @@ package struct RecordBatch: Sendable {
 
   private static func operations(
     _ element: borrowing JSONElement, schemas: [RecordSchema], collection: Int, limits: RecordLimits,
-    newID: () -> [UInt8]
+    now: () -> Timestamp
   ) throws(Problem) -> [Item] {
     guard case .array = element.kind else {
       throw .recordInvalid([RecordIssue("/operations", "must be an array")])
@@ -70,7 +74,7 @@ package struct RecordBatch: Sendable {
       do {
         items.append(
           try OperationReader(schemas: schemas, limits: limits).read(
-            elements.value, collection: collection, newID: newID))
+            elements.value, collection: collection, now: now))
       } catch {
         throw error.inOperation(items.count)
       }
@@ -108,18 +112,18 @@ private struct OperationReader {
   private static let names = ["op", "collection", "id", "document", "patch", "increment", "version"]
 
   func read(
-    _ element: borrowing JSONElement, collection: Int, newID: () -> [UInt8]
+    _ element: borrowing JSONElement, collection: Int, now: () -> Timestamp
   ) throws(Problem) -> RecordBatch.Item {
     guard case .object = element.kind else { throw issue("", "must be an object") }
     try checkNames(element)
     let op = try text(element, "op", required: true)
     let payload =
       switch op {
-      case "insert", "replace": "document"
+      case "insert", "replace", "put": "document"
       case "patch": "patch"
       case "increment": "increment"
       case "delete": ""
-      default: throw issue("/op", "must be insert, replace, patch, increment or delete")
+      default: throw issue("/op", "must be insert, replace, put, patch, increment or delete")
       }
     for name in ["document", "patch", "increment"] where name != payload {
       if element.member(name.utf8.span) != nil { throw issue("/\(name)", "does not go with \(op)") }
@@ -133,25 +137,30 @@ private struct OperationReader {
       place = found
     }
     let id = try id(element, required: op != "insert")
-    let version = try version(element, allowed: op != "insert")
+    let version = try version(element, allowed: op != "insert" && op != "put")
     let write = try write(
-      op, payload, element, schema: schemas[place], id: id ?? newID(), version: version)
+      op, payload, element, schema: schemas[place], id: id ?? Array(UUIDv7.make(at: now()).utf8),
+      version: version, now)
     return RecordBatch.Item(collection: place, write: write)
   }
 
   private func write(
     _ op: String, _ payload: String, _ element: borrowing JSONElement, schema: RecordSchema, id: [UInt8],
-    version: Int64
+    version: Int64, _ now: () -> Timestamp
   ) throws(Problem) -> RecordWrite {
     if payload.isEmpty { return .delete(id: id, version: version) }
     guard let document = element.member(payload.utf8.span) else { throw issue("/\(payload)", "is required") }
     do {
       switch op {
-      case "insert": return .insert(id: id, values: try schema.values(of: document, limits: limits))
+      case "insert":
+        return .insert(id: id, values: try schema.values(of: document, limits: limits, now: now))
+      case "put": return .put(id: id, values: try schema.values(of: document, limits: limits, now: now))
       case "replace":
-        return .replace(id: id, values: try schema.values(of: document, limits: limits), version: version)
+        return .replace(
+          id: id, values: try schema.values(of: document, limits: limits, now: now), version: version)
       case "patch":
-        return .change(id: id, changes: try schema.patch(document, limits: limits), version: version)
+        return .change(
+          id: id, changes: try schema.patch(document, limits: limits, now: now), version: version)
       default:
         return .change(id: id, changes: try schema.increments(document, limits: limits), version: version)
       }
@@ -195,9 +204,9 @@ private struct OperationReader {
 
   private func version(_ element: borrowing JSONElement, allowed: Bool) throws(Problem) -> Int64 {
     guard let member = element.member("version".utf8.span) else { return 0 }
-    guard allowed else { throw issue("/version", "does not go with insert") }
+    guard allowed else { throw issue("/version", "does not go with insert or put") }
     guard case .integer(let version) = member.kind, version > 0 else {
-      throw issue("/version", "must be a whole number above 0")
+      throw issue("/version", "must be an integer from 1 to 9223372036854775807")
     }
     return version
   }

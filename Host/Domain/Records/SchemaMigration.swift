@@ -13,6 +13,9 @@ package struct SchemaMigration: Sendable, Equatable {
     case fill(collection: String, FieldDeclaration)
     case addIndex(collection: String, StoredSchema.Index)
     case dropIndex(collection: String, StoredSchema.Index)
+    /// Makes the full-text index over these fields, from the records that exist; in the place of another.
+    case addSearch(collection: String, fields: [String])
+    case dropSearch(collection: String)
   }
 
   /// What must hold for the records that exist; the engine looks, before it takes a step.
@@ -25,7 +28,8 @@ package struct SchemaMigration: Sendable, Equatable {
 
   /// One reason why the declarations cannot be taken.
   package struct Refusal: Sendable, Equatable {
-    /// `collection_removed`, `field_removed`, `type_changed`, `required_without_default`, `duplicate_values`,
+    /// `collection_removed`, `field_removed`, `type_changed`, `encryption_changed`, `required_without_default`,
+    /// `duplicate_values`,
     /// `missing_values`, `values_out_of_bounds`.
     package var change: String
     package var collection: String
@@ -64,6 +68,7 @@ package struct SchemaMigration: Sendable, Equatable {
         for index in schema.wantedIndexes.sorted(by: SchemaMigration.byName) {
           steps.append(.addIndex(collection: schema.name, index))
         }
+        addSearch(to: schema)
       }
     }
     for old in stored.current ?? [] where !declared.contains(where: { $0.name == old.name }) {
@@ -94,6 +99,20 @@ package struct SchemaMigration: Sendable, Equatable {
               + field.type.rawValue))
         continue
       }
+      guard kept.encryption == field.encryption else {
+        let was =
+          switch kept.encryption {
+          case .none: "in plain text"
+          case .sealed: "encrypted"
+          case .findable: "encrypted and found by equality"
+          }
+        refusals.append(
+          Refusal(
+            "encryption_changed", schema.name, field.name,
+            "field \(field.name) of \(schema.name) is kept \(was), and its old values would stay so: declare a new field"
+          ))
+        continue
+      }
       compare(field, with: current?.fields.first { $0.name == field.name }, kept: kept, schema.name, isKnown)
     }
     if !isKnown {
@@ -105,6 +124,7 @@ package struct SchemaMigration: Sendable, Equatable {
       }
     }
     changeIndexes(of: collection, to: schema, isKnown: isKnown)
+    changeSearch(of: collection, to: schema)
   }
 
   private mutating func add(_ field: FieldDeclaration, to collection: String) {
@@ -159,6 +179,22 @@ package struct SchemaMigration: Sendable, Equatable {
     }
   }
 
+  private mutating func addSearch(to schema: RecordSchema) {
+    let fields = schema.searchable.map { schema.members[$0].name }
+    if !fields.isEmpty { steps.append(.addSearch(collection: schema.name, fields: fields)) }
+  }
+
+  /// Unlike a plain index it costs every write, so it goes with the declaration.
+  private mutating func changeSearch(of collection: StoredSchema.Collection, to schema: RecordSchema) {
+    let wanted = schema.searchable.map { schema.members[$0].name }
+    guard Set(wanted) != Set(collection.searchable) else { return }
+    if wanted.isEmpty {
+      steps.append(.dropSearch(collection: schema.name))
+    } else {
+      addSearch(to: schema)
+    }
+  }
+
   private static func byName(_ a: StoredSchema.Index, _ b: StoredSchema.Index) -> Bool {
     (a.unique ? 0 : 1, a.fields.joined(separator: ",")) < (b.unique ? 0 : 1, b.fields.joined(separator: ","))
   }
@@ -199,6 +235,9 @@ extension SchemaMigration.Step: CustomStringConvertible {
       "\(collection): add \(index.unique ? "unique " : "")index on \(index.fields.joined(separator: ", "))"
     case .dropIndex(let collection, let index):
       "\(collection): drop \(index.unique ? "unique " : "")index on \(index.fields.joined(separator: ", "))"
+    case .addSearch(let collection, let fields):
+      "\(collection): add full-text index on \(fields.joined(separator: ", "))"
+    case .dropSearch(let collection): "\(collection): drop full-text index"
     }
   }
 }

@@ -7,10 +7,19 @@ package struct StoredSchema: Sendable, Equatable {
     package var type: FieldDeclaration.FieldType
     /// Whether the engine itself fills the field for a generation that does not know it.
     package var hasDefault: Bool
+    package var encryption: Encryption
 
-    package init(type: FieldDeclaration.FieldType, hasDefault: Bool) {
+    package enum Encryption: String, Sendable {
+      case none = ""
+      case sealed = "encrypted"
+      /// With what its values are found by.
+      case findable = "encrypted findable"
+    }
+
+    package init(type: FieldDeclaration.FieldType, hasDefault: Bool, encryption: Encryption = .none) {
       self.type = type
       self.hasDefault = hasDefault
+      self.encryption = encryption
     }
   }
 
@@ -27,10 +36,13 @@ package struct StoredSchema: Sendable, Equatable {
   package struct Collection: Sendable, Equatable {
     package var fields: [String: Field]
     package var indexes: Set<Index>
+    /// The fields of the full-text index, in its order; empty: there is none.
+    package var searchable: [String]
 
-    package init(fields: [String: Field], indexes: Set<Index>) {
+    package init(fields: [String: Field] = [:], indexes: Set<Index> = [], searchable: [String] = []) {
       self.fields = fields
       self.indexes = indexes
+      self.searchable = searchable
     }
   }
 
@@ -57,6 +69,11 @@ extension CollectionDeclaration {
       "name": .string(name), "fields": .array(fields.map(\.stored)),
     ]
     if !indexes.isEmpty { members["indexes"] = .array(indexes.map { .array($0.map { .string($0) }) }) }
+    if let expires {
+      members["expires"] = .object([
+        "field": .string(expires.field), "after_s": expires.afterSeconds.map { .integer($0) } ?? .null,
+      ])
+    }
     return .object(members)
   }
 
@@ -66,7 +83,12 @@ extension CollectionDeclaration {
     let fields = items.compactMap { FieldDeclaration(stored: $0) }
     guard fields.count == items.count else { return nil }
     let indexes = (stored["indexes"]?.array ?? []).map { ($0.array ?? []).compactMap(\.string) }
-    self.init(name: name, fields: fields, indexes: indexes)
+    let expires = stored["expires"].flatMap { stored in
+      stored["field"]?.string.map {
+        ExpiryDeclaration(field: $0, afterSeconds: stored["after_s"]?.integer)
+      }
+    }
+    self.init(name: name, fields: fields, indexes: indexes, expires: expires)
   }
 
   /// One text for one meaning: equal exactly when no record can tell two declarations apart.
@@ -82,11 +104,18 @@ extension CollectionDeclaration {
 }
 
 extension FieldDeclaration {
+  /// How an engine keeps the field's values.
+  package var encryption: StoredSchema.Field.Encryption {
+    encrypted ? unique || indexed ? .findable : .sealed : .none
+  }
+
   fileprivate var stored: JSONValue {
     var members: [String: JSONValue] = ["name": .string(name), "type": .string(type.rawValue)]
     if required { members["required"] = true }
     if unique { members["unique"] = true }
     if indexed { members["indexed"] = true }
+    if searchable { members["searchable"] = true }
+    if encrypted { members["encrypted"] = true }
     if let defaultValue, defaultValue != .null { members["default"] = defaultValue }
     if let allowed { members["enum"] = .array(allowed.map { .string($0) }) }
     if let minLength { members["min_length"] = .integer(Int64(minLength)) }
@@ -110,6 +139,7 @@ extension FieldDeclaration {
     self.init(
       name: name, type: type, required: stored["required"]?.bool ?? false,
       unique: stored["unique"]?.bool ?? false, indexed: stored["indexed"]?.bool ?? false,
+      searchable: stored["searchable"]?.bool ?? false, encrypted: stored["encrypted"]?.bool ?? false,
       defaultValue: stored["default"], allowed: stored["enum"]?.array?.compactMap(\.string),
       minLength: stored["min_length"]?.integer.map { Int($0) },
       maxLength: stored["max_length"]?.integer.map { Int($0) }, minimum: double("minimum"),

@@ -6,15 +6,19 @@ struct HomeFolder {
   let path: String
   private let lock: Int32
 
-  /// Makes the folder, readable by its owner alone, and takes it. Throws `home.in_use` when another host has it.
+  /// Makes the folder, readable by its owner alone, and takes it. Throws `home.in_use` (409) when another process has it,
+  /// `home.not_writable` (403), `home.not_a_folder` (409), and `home.unavailable` (500) for any other cause.
   static func open(_ path: String) throws(Problem) -> HomeFolder {
     let absolute = try make(path)
     let lock = unsafe Glibc.open(absolute + "/host.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+    guard lock >= 0 else { throw failure(absolute, errno) }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      let cause = errno
+      close(lock)
+      guard cause == EWOULDBLOCK else { throw failure(absolute, cause) }
       throw Problem(
         409, "home.in_use",
-        "Another host uses \(absolute), or it cannot be written. Stop that host, or name another folder with --home."
-      )
+        "Another process of Council uses \(absolute). Stop that one, or name another folder with --home.")
     }
     return HomeFolder(path: absolute, lock: lock)
   }
@@ -72,16 +76,28 @@ struct HomeFolder {
     var partial = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {
       partial += part + "/"
-      if unsafe mkdir(partial, 0o700) != 0, errno != EEXIST {
-        throw Problem(500, "home.unavailable", "The folder \(partial) cannot be made (errno \(errno)).")
-      }
+      if unsafe mkdir(partial, 0o700) != 0, errno != EEXIST { throw failure(partial, errno) }
     }
-    guard let resolved = unsafe realpath(path, nil) else {
-      throw Problem(500, "home.unavailable", "The folder \(path) cannot be found (errno \(errno)).")
-    }
+    guard let resolved = unsafe realpath(path, nil) else { throw failure(path, errno) }
     // Safe: realpath allocated the text; it is copied, then freed once.
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
+  }
+
+  /// What stands in the way of a folder, each cause with what helps.
+  private static func failure(_ path: String, _ number: Int32) -> Problem {
+    switch number {
+    case ENOTDIR, ELOOP:
+      Problem(
+        409, "home.not_a_folder",
+        "\(path) is not a folder, or a part of its path is none. Name a folder, or one that can be made.")
+    case EACCES, EPERM, EROFS:
+      Problem(
+        403, "home.not_writable",
+        "\(path) cannot be written by this user. Give the folder to the user that runs council, or name another one."
+      )
+    default: Problem(500, "home.unavailable", "\(path) cannot be used as a folder (errno \(number)).")
+    }
   }
 
   /// Writes a file that only its owner can read, durably; one that exists is replaced.

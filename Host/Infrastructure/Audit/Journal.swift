@@ -19,6 +19,8 @@ final class Journal: @unchecked Sendable {
   /// Of the last rendered row.
   private var seq: Int64
   private let pending = Arena(capacity: 64 << 10)
+  /// How much of `pending` the file has been given, not yet durable.
+  private var written = 0
   private var isOpeningSegment = false
 
   /// What is on disk: what readers may look at.
@@ -66,7 +68,20 @@ final class Journal: @unchecked Sendable {
       let start = pending.count
       writer.append(frames.span(ByteRange(offset: place, count: count)), seq: seq, to: pending)
       chain.seal(pending, from: start)
+      if pending.count - written >= Journal.writeBytes { try? write() }
     }
+  }
+
+  /// Rendered lines go to the file while they are in the processor's cache: copying them later costs twice as much.
+  private static let writeBytes = 128 << 10
+  /// What is kept of a batch's memory; a batch at full load is about 1.5 MiB.
+  private static let retainedBytes = 4 << 20
+
+  private func write() throws(AuditFileError) {
+    let (file, pending) = (try openLast(), pending)
+    let rest = ByteRange(offset: written, count: pending.count - written)
+    try file.write(pending.span(rest), at: durableBytes + written)
+    written = pending.count
   }
 
   /// A segment with its header, so that the first start shows whether the folder can be written to.
@@ -86,9 +101,14 @@ final class Journal: @unchecked Sendable {
   /// Returns when everything rendered is on disk. After an error nothing is lost: call again.
   func commit() throws(AuditFileError) -> Durable {
     let file = try openLast()
-    let pending = pending
-    try file.write(pending.span(pending.all), at: durableBytes)
-    try file.sync()
+    do throws(AuditFileError) {
+      try write()
+      try file.sync()
+    } catch {
+      // Nobody can say what the disk kept: all of it is written again.
+      written = 0
+      throw error
+    }
     if isOpeningSegment {
       try folder.sync()
       isOpeningSegment = false
@@ -96,7 +116,9 @@ final class Journal: @unchecked Sendable {
     // Not synced: after a crash it is older than the rows at worst, never newer.
     try head.write(Head(first: segments[0].first, seq: seq, hash: chain.last))
     durableBytes += pending.count
-    pending.removeAll(retaining: 1 << 20)
+    written = 0
+    // Under load the memory stays; a quiet host gives it back.
+    pending.removeAll(retaining: pending.count > 256 << 10 ? Journal.retainedBytes : 64 << 10)
     return durable
   }
 

@@ -72,7 +72,7 @@ package final class JournalAuditTrail: AuditTrail {
   private let isFailing = Atomic<Bool>(false)
   private let isAsked = Atomic<Bool>(false)
   private let journal: Journal
-  private let thread = Mutex<OSThread?>(nil)
+  private let thread = Monitor<OSThread?>(nil)
 
   /// Opens the trail in a folder, which is made when it is missing. See ``Journal/open(_:_:limits:now:)`` for
   /// what it throws.
@@ -206,7 +206,7 @@ extension JournalAuditTrail {
 
   /// Takes everything that waits, and renders it.
   private func collect(_ frames: Arena) {
-    frames.removeAll(retaining: 1 << 20)
+    frames.removeAll(retaining: frames.count > 256 << 10 ? 4 << 20 : 64 << 10)
     func drain(_ lane: Lane) { lane.ring.drain(into: frames) }
     lanes.forEach(drain)
     let (acts, overflow) = inbox.withLock { inbox in

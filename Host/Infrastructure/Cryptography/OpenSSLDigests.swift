@@ -1,24 +1,18 @@
 package import Application
 package import Kernel
 
-/// SHA-256 and HMAC-SHA256 by OpenSSL, with one context per thread.
+/// SHA-256 and HMAC-SHA256 by OpenSSL. Allocates nothing for a hash of one call.
 package final class OpenSSLDigests: Digests {
-  private let hashes = ThreadSlots { _ in HashContext() }
-  private let keyed = ThreadSlots { _ in KeyedHash() }
-
   package init() {}
 
   package func sha256(_ bytes: Span<UInt8>) -> Digest256 {
-    let hash = hashes.current
-    hash.begin()
+    var hash = HashContext()
     hash.update(bytes)
     return hash.finish()
   }
 
   package func hmacSHA256(key: Span<UInt8>, _ bytes: Span<UInt8>) -> Digest256 {
-    let hash = keyed.current
-    hash.use(key)
-    hash.begin()
+    var hash = KeyedHash(key)
     hash.update(bytes)
     return hash.finish()
   }
@@ -27,67 +21,59 @@ package final class OpenSSLDigests: Digests {
 
   package func sha256Stream() -> any DigestStream { HashStream() }
 
-  package func hmacSHA256Stream(key: Span<UInt8>) -> any DigestStream {
-    let hash = KeyedHash()
-    hash.use(key)
-    hash.begin()
-    return hash
-  }
+  package func hmacSHA256Stream(key: Span<UInt8>) -> any DigestStream { KeyedHashStream(key) }
 }
 
 private final class HashStream: DigestStream {
-  private let hash = HashContext()
-
-  init() { hash.begin() }
+  private var hash = HashContext()
 
   func begin() { hash.begin() }
   func update(_ bytes: Span<UInt8>) { hash.update(bytes) }
   func finish() -> Digest256 { hash.finish() }
 }
 
-/// HMAC (RFC 2104) over SHA-256. Built on the plain hash: OpenSSL's own HMAC allocates for each message.
-private final class KeyedHash: DigestStream {
-  private let hash = HashContext()
-  private var inner = [UInt8](repeating: 0, count: 64)
-  private var outer = [UInt8](repeating: 0, count: 64)
+private final class KeyedHashStream: DigestStream {
+  private var hash: KeyedHash
 
-  func use(_ key: Span<UInt8>) {
-    // Taken out, changed and put back: nothing is allocated, and no element is checked for sharing.
-    var block = inner
-    inner = []
-    for index in 0..<64 { block[index] = 0 }
-    if key.count > 64 {
-      hash.begin()
-      hash.update(key)
-      hash.finish().withSpan { digest in
+  init(_ key: Span<UInt8>) { hash = KeyedHash(key) }
+
+  func begin() { hash.begin() }
+  func update(_ bytes: Span<UInt8>) { hash.update(bytes) }
+  func finish() -> Digest256 { hash.finish() }
+}
+
+/// HMAC (RFC 2104) over SHA-256. The two states after the key's block are kept: a message of one block costs three
+/// blocks instead of five.
+private struct KeyedHash {
+  private var inner = HashContext()
+  private var outer = HashContext()
+  private var hash: HashContext
+
+  init(_ key: Span<UInt8>) {
+    var block = InlineArray<64, UInt8>(repeating: 0)
+    if key.count > block.count {
+      var long = HashContext()
+      long.update(key)
+      long.finish().withSpan { digest in
         for index in digest.indices { block[index] = digest[index] }
       }
     } else {
       for index in key.indices { block[index] = key[index] }
     }
-    var other = outer
-    outer = []
-    for index in 0..<64 {
-      other[index] = block[index] ^ 0x5C
-      block[index] ^= 0x36
-    }
-    inner = block
-    outer = other
+    for index in block.indices { block[index] ^= 0x36 }
+    inner.update(block.span)
+    for index in block.indices { block[index] ^= 0x36 ^ 0x5C }
+    outer.update(block.span)
+    hash = inner
   }
 
-  func begin() {
-    hash.begin()
-    let block = inner
-    hash.update(block.span)
-  }
+  mutating func begin() { hash = inner }
 
-  func update(_ bytes: Span<UInt8>) { hash.update(bytes) }
+  mutating func update(_ bytes: Span<UInt8>) { hash.update(bytes) }
 
-  func finish() -> Digest256 {
+  mutating func finish() -> Digest256 {
     let first = hash.finish()
-    hash.begin()
-    let block = outer
-    hash.update(block.span)
+    hash = outer
     first.withSpan { hash.update($0) }
     return hash.finish()
   }

@@ -10,10 +10,9 @@ import Synchronization
 /// What the edge refuses by itself goes through ``HTTPApplication/refuse(_:_:)``, with these codes: `http.malformed`,
 /// `http.bad_target`, `http.host`, `http.too_many_headers`, `http.head_too_large`, `http.target_too_long`,
 /// `http.length_and_coding`, `http.coding_in_http_1_0`, `http.unknown_coding`, `http.duplicate_length`,
-/// `http.bad_length`, `http.body_too_large`, `http.expectation`, `http.version`, `http.stopping`,
-/// `http.answer_head_too_large`. A head or body that
-/// comes too slowly is answered by the keeper, 408 `http.timeout`, and does not reach the application again
-/// before `finished`.
+/// `http.bad_length`, `http.body_too_large`, `http.content_coding`, `http.expectation`, `http.version`, `http.timeout`,
+/// `http.stopping`, `http.answer_head_too_large`. A request whose client closes its side of the connection before a
+/// handler that takes its time has answered is abandoned: see ``Exchange/abandonWaiting(until:)``.
 package final class HTTPServer: ExchangeTable {
   package let configuration: HTTPServerConfiguration
   package let exchanges: ExchangePool
@@ -22,8 +21,10 @@ package final class HTTPServer: ExchangeTable {
   let peers: PeerLimits
   let deadlines: Deadlines
 
-  /// Milliseconds of the monotonic clock, as of the keeper's last round.
-  let clock = Atomic<Int64>(Instant.now.nanoseconds / 1_000_000)
+  /// What the time-outs of connections are measured with.
+  let now: @Sendable () -> Instant
+  /// Milliseconds of that, as of the keeper's last round.
+  let clock: Atomic<Int64>
   /// Connections from accept to close.
   let live = Atomic<Int>(0)
   /// Threads that are inside the library to resume a connection.
@@ -46,10 +47,13 @@ package final class HTTPServer: ExchangeTable {
   }
 
   /// `exchanges` is shared by listeners whose requests reach the same plugins; without it the server makes its own.
+  /// `now` is the clock of the time-outs; it never goes back.
   package init(
     _ configuration: HTTPServerConfiguration, application: any HTTPApplication, log: any LogSink,
-    exchanges: ExchangePool? = nil
+    exchanges: ExchangePool? = nil, now: @escaping @Sendable () -> Instant = { .now }
   ) {
+    self.now = now
+    clock = Atomic(now().nanoseconds / 1_000_000)
     self.configuration = configuration
     self.application = application
     self.log = log
@@ -104,16 +108,16 @@ extension HTTPServer {
   }
 
   /// Drains, and ends every thread of the server. Waits up to `grace` for open connections; requests that are
-  /// unanswered by then get 503 `http.stopping`. False: a handler on an event thread does not return, so
-  /// that the threads had to be left behind. [not event] once
+  /// unanswered by then get 503 `http.stopping`. False: a handler on an event thread does not return within `patience`
+  /// more, so that the threads had to be left behind. [not event] once
   @discardableResult
-  package func stop(within grace: Duration = .seconds(5)) -> Bool {
+  package func stop(within grace: Duration = .seconds(5), patience: Duration = .seconds(2)) -> Bool {
     guard let running = running.withLock({ running in running.take() }) else { return true }
     isDraining.store(true, ordering: .sequentiallyConsistent)
     running.keeper.wake()
     wait(until: .now + grace) { live.load(ordering: .relaxed) == 0 }
     isStopping.store(true, ordering: .sequentiallyConsistent)
-    let quiet = wait(until: .now + .seconds(2)) { forceParked() }
+    let quiet = wait(until: .now + patience) { forceParked() }
     running.keeper.end()
     running.thread.join()
     guard quiet else {
@@ -121,6 +125,8 @@ extension HTTPServer {
       return false
     }
     running.daemon.stop()
+    // A socket that no event thread had taken over yet was closed without a word.
+    live.store(0, ordering: .relaxed)
     links.withLock { $0 = Links() }
     return true
   }
@@ -133,12 +139,11 @@ extension HTTPServer {
       case .sending: quiet = false
       case .handling:
         quiet = false
-        let slot = link.slot.load(ordering: .acquiring)
-        guard slot > 0, let exchange = exchanges.exchange(slot: slot - 1) else { continue }
-        if exchange.claim(exchange.handle) {
-          link.isForced.store(true, ordering: .relaxed)
-          exchange.deliver()
-        }
+        // By the request's name: the exchange may be another connection's by now, of another listener even.
+        let name = link.parked.load(ordering: .acquiring)
+        guard let exchange = exchanges.exchange(named: name), exchange.claim(name) else { continue }
+        application.refuse(exchange, HTTPServer.stopping)
+        exchange.deliver()
       case .closed, .fresh, .idle, .head, .body, .expired: break
       }
     }
@@ -197,6 +202,9 @@ extension HTTPServer {
 extension HTTPServer {
   static let stopping = Problem(
     503, "http.stopping", "The server is stopping: send the request again.", retryAfterSeconds: 1)
+
+  static let timedOut = Problem(
+    408, "http.timeout", "The request came too slowly. Send it again, on another connection.")
 
   static let answerHeadTooLarge = Problem(
     500, "http.answer_head_too_large", "The headers of the answer are larger than the server can send.")

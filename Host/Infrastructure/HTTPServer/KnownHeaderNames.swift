@@ -16,6 +16,7 @@ extension KnownHeader {
     case 13: (first, second) = name[0] == UInt8(ascii: "a") ? (.authorization, nil) : (.ifNoneMatch, nil)
     case 14: (first, second) = (.contentLength, nil)
     case 15: (first, second) = (.idempotencyKey, nil)
+    case 16: (first, second) = (.contentEncoding, nil)
     case 17: (first, second) = (.transferEncoding, nil)
     default: return nil
     }

@@ -19,10 +19,9 @@ final class Link: @unchecked Sendable {
   /// The socket while it is open, else -1; the lock keeps the keeper from a descriptor that another
   /// connection has by now.
   let descriptor = Monitor<Int32>(-1)
-  /// The slot of the exchange in use plus one, 0 for none: how a stopping server finds parked requests.
-  let slot = Atomic<UInt32>(0)
-  /// The server answers 503 in the handler's place.
-  let isForced = Atomic<Bool>(false)
+  /// The name of the request that was parked last, 0 for none: whoever claims it has the exchange for itself, for the
+  /// event thread does not look at a parked one until it is woken. How a stopping server finds them.
+  let parked = Atomic<UInt64>(0)
   /// The keeper's alone.
   var drip = Drip()
 
@@ -90,7 +89,6 @@ extension Link {
     wire = nil
     if let exchange { server.exchanges.give(exchange) }
     exchange = nil
-    slot.store(0, ordering: .relaxed)
   }
 
   private func mark(_ phase: Phase) {
@@ -144,7 +142,6 @@ extension Link {
     guard let taken = server.exchanges.take() else { return nil }
     taken.wake = wake
     exchange = taken
-    slot.store(taken.slot + 1, ordering: .releasing)
     return taken
   }
 
@@ -210,10 +207,24 @@ extension Link {
       throw Problem(400, "http.host", "A request has exactly one Host header.")
     }
     let framing = try BodyFraming(of: exchange, isHTTP10: head.isHTTP10)
+    try refuseCoded(exchange, framing)
     guard !head.expectsOther else {
       throw Problem(417, "http.expectation", "The only expectation that is met is 100-continue.")
     }
     return framing
+  }
+
+  /// A coded body would be read as what it is not (RFC 9110, section 8.4).
+  private func refuseCoded(_ exchange: Exchange, _ framing: BodyFraming) throws(Problem) {
+    guard exchange.has(.contentEncoding), framing != .none, framing != .length(0) else { return }
+    let head = exchange.head
+    let isPlain =
+      exchange.knownCount[KnownHeader.contentEncoding.rawValue] == 1
+      && head.span(exchange[.contentEncoding]).isCaselessly("identity")
+    if !isPlain {
+      throw Problem(
+        415, "http.content_coding", "No Content-Encoding of a request is understood: send the body as it is.")
+    }
   }
 
   private func expectBody(_ framing: BodyFraming, _ maxBytes: Int, _ sink: (any BodySink)?) -> Bool {
@@ -263,7 +274,7 @@ extension Link {
     case .pending:
       stage = .parked
       wire.suspend()
-      if !exchange.park() { resume() }
+      if exchange.park() { parked.store(exchange.handle, ordering: .releasing) } else { resume() }
       return true
     }
   }
@@ -278,10 +289,6 @@ extension Link {
   /// Hands the answer in the exchange to the library.
   private func transmit() -> Bool {
     guard let exchange, let wire else { return false }
-    if isForced.exchange(false, ordering: .relaxed) {
-      exchange.discardAnswer()
-      application.refuse(exchange, HTTPServer.stopping)
-    }
     stage = .over
     application.conclude(exchange)
     if exchange.answerHead.count + exchange.answerHeaders.count * 4 + Link.statusLineAndDate
@@ -326,21 +333,42 @@ extension Link {
     guard let exchange = ensureExchange(), stage != .over else { return false }
     lingers = true
     isFault = true
-    if !begun {
-      exchange.started = .now
-      exchange.peer = peer
-      exchange.open()
-      begun = true
-    }
+    beginFaulty(exchange)
     exchange.discardAnswer()
     application.refuse(exchange, HTTPServer.fault(status: status))
     exchange.closes = true
     return transmit()
   }
 
+  /// The keeper has ended a request that came too slowly. The socket still takes an answer.
+  private func answerTimeout(_ exchange: Exchange) {
+    // Who has left is told nothing, and counted as such.
+    guard let wire, SocketSight.of(wire.descriptor)?.peerClosed != true else { return }
+    beginFaulty(exchange)
+    exchange.discardAnswer()
+    application.refuse(exchange, HTTPServer.timedOut)
+    exchange.closes = true
+    application.conclude(exchange)
+    stage = .over
+    lingers = true
+    sentDirectly = wire.answerDirectly(exchange, status: exchange.status)
+  }
+
+  /// A request that the application has not seen, and whose answer it is to complete.
+  private func beginFaulty(_ exchange: Exchange) {
+    guard !begun else { return }
+    exchange.started = .now
+    exchange.peer = peer
+    exchange.open()
+    begun = true
+  }
+
   /// The request is over: its answer was sent, or its connection died.
   func finish(sent: Bool) {
     guard let exchange else { return }
+    if stage == .head || stage == .body, Watch(word: watch.load(ordering: .acquiring)).phase == .expired {
+      answerTimeout(exchange)
+    }
     if lingers, let wire { server.linger(wire.descriptor) }
     if begun {
       exchange.close()
@@ -359,7 +387,6 @@ extension Link {
       exchange.reset()
     } else {
       self.exchange = nil
-      slot.store(0, ordering: .relaxed)
     }
   }
 }

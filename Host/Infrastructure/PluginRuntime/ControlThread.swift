@@ -21,7 +21,8 @@ final class ControlThread: Sendable {
 
   init(_ name: String) { self.name = name }
 
-  /// Runs `body` and waits; nil when it does not return in time. After that, this thread takes no more work.
+  /// Runs `body` and waits; nil when it does not return in time, or the system has no thread to run it. After that, this
+  /// takes no more work.
   func run<Result: Sendable>(within limit: Duration, _ body: @escaping @Sendable () -> Result) -> Result? {
     let outcome = Monitor<Outcome<Result>>(Outcome())
     let start = state.signal { state -> Bool? in
@@ -39,7 +40,7 @@ final class ControlThread: Sendable {
       return !state.isStarted
     }
     guard let start else { return nil }
-    if start { OSThread(name, stackBytes: 8 << 20) { self.work() }.leave() }
+    if start, !begin() { return nil }
     if let result = outcome.wait(until: .now + limit, { $0.result }) { return result }
     let late = outcome.withLock { outcome -> Result? in
       if outcome.result == nil {
@@ -50,6 +51,20 @@ final class ControlThread: Sendable {
     }
     if late == nil { end() }
     return late
+  }
+
+  /// A change of one plugin is not worth the host: where the system refuses the thread, the change fails.
+  private func begin() -> Bool {
+    do throws(OSThread.Refused) {
+      try OSThread(attempting: name, stackBytes: 8 << 20) { self.work() }.leave()
+      return true
+    } catch {
+      state.signal { state in
+        state.job = nil
+        state.isEnded = true
+      }
+      return false
+    }
   }
 
   /// The thread ends when its work is done.

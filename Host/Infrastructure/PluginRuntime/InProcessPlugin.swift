@@ -211,7 +211,7 @@ extension InProcessPlugin {
 
   /// Calls the handler. After `endHandling` the exchange may belong to another request.
   private func call(_ exchange: Exchange, _ request: UInt64, _ route: UInt32, isInline: Bool) -> Completion {
-    let (status, answered) = CurrentRequest.run(request, exchange, isInline: isInline) {
+    let (status, answered, refused) = CurrentRequest.run(request, exchange, isInline: isInline) {
       image.handle(instance, route, request)
     }
     if answered || status == Status.pending {
@@ -223,18 +223,25 @@ extension InProcessPlugin {
       exchange.endHandling()
       return .pending
     }
-    exchange.answer(unanswered(exchange, status, route))
+    exchange.answer(unanswered(exchange, status, refused, route))
     exchange.endHandling()
     if isInline { return .answered }
     exchange.deliver()
     return .pending
   }
 
-  private func unanswered(_ exchange: Exchange, _ status: Int32, _ route: UInt32) -> Problem {
+  private func unanswered(
+    _ exchange: Exchange, _ status: Int32, _ refused: Bool, _ route: UInt32
+  ) -> Problem {
     let problem =
-      status == Status.ok
-      ? Problem(500, "plugin.no_answer", "The handler returned without an answer.")
-      : Problem(500, "plugin.failed", "The handler failed.")
+      refused
+      ? Problem(
+        500, "plugin.answer_invalid",
+        "The automation's answer breaks a rule of its contract (a status, a header, or a body where none may be), and was withheld."
+      )
+      : status == Status.ok
+        ? Problem(500, "plugin.no_answer", "The handler returned without an answer.")
+        : Problem(500, "plugin.failed", "The handler failed.")
     if let context {
       var fields = context.logFields
       fields["route"] = .integer(Int64(route))

@@ -53,7 +53,7 @@ package final class Workers: Sendable {
     queue = JobQueue(capacity: limits.queue)
     now = AtomicWords(count: limits.threads + limits.substitutes)
     crew = Monitor(Crew(free: (0..<now.count).reversed()))
-    for _ in 0..<limits.threads { hire() }
+    for _ in 0..<limits.threads { hire(isNeeded: true) }
   }
 
   /// Calls that can wait at a time.
@@ -88,15 +88,20 @@ package final class Workers: Sendable {
     return crew.wait(until: deadline) { $0.alive == 0 ? true : nil } ?? false
   }
 
-  /// Starts a thread, if there is a place for one.
-  private func hire() {
+  /// Starts a thread, if there is a place for one. A substitute that the system refuses is done without: the next overrun
+  /// asks again.
+  private func hire(isNeeded: Bool = false) {
     let place = crew.withLock { crew -> Int? in
       guard let place = crew.free.popLast() else { return nil }
       crew.alive += 1
       return place
     }
     guard let place else { return }
-    OSThread("worker-\(place)", stackBytes: limits.stackBytes) { self.work(place) }.leave()
+    let name = "worker-\(place)"
+    if isNeeded { return OSThread(name, stackBytes: limits.stackBytes) { self.work(place) }.leave() }
+    do throws(OSThread.Refused) {
+      try OSThread(attempting: name, stackBytes: limits.stackBytes) { self.work(place) }.leave()
+    } catch { leave(place) }
   }
 
   private func work(_ place: Int) {

@@ -35,7 +35,7 @@ package final class JSONLines: LogSink {
   private let lost = Atomic<UInt64>(0)
   private let lines = ThreadSlots { _ in Arena(capacity: 1024) }
   private let queue = Monitor(Queue())
-  private let thread = Mutex<OSThread?>(nil)
+  private let thread = Monitor<OSThread?>(nil)
 
   package init(
     to output: LogOutput = .standardError, level: LogLevel = .info, limits: Limits = Limits(),

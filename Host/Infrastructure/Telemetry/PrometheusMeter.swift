@@ -39,7 +39,7 @@ package final class PrometheusMeter: RequestMeter {
   }
 
   private let limits: Limits
-  private let names: Mutex<Names>
+  private let names: Monitor<Names>
   private let statuses = StatusCodes()
   /// The cell of each series and status; 0 where none was made yet.
   private let cellNumbers: AtomicWords
@@ -48,7 +48,7 @@ package final class PrometheusMeter: RequestMeter {
   package init(limits: Limits = Limits()) {
     precondition(limits.series > 0 && limits.cells > 1)
     self.limits = limits
-    names = Mutex(Names())
+    names = Monitor(Names())
     // The last row belongs to series beyond the bound, whose only cell is 0.
     cellNumbers = AtomicWords(count: (limits.series + 1) * StatusCodes.count)
     let words = limits.cells * DurationBuckets.words

@@ -1,5 +1,4 @@
 import Kernel
-import Synchronization
 
 /// A few threads for admin requests, which block: files, the store, a plugin's start.
 ///
@@ -20,13 +19,13 @@ final class ControlThreads: Sendable {
   }
 
   private let state = Monitor(State())
-  private let threads: Mutex<[OSThread]>
+  private let threads: Monitor<[OSThread]>
   private let queued: Int
 
   init(count: Int, queued: Int) {
     self.queued = queued
     // A load compiles schemas and opens stores on this stack.
-    threads = Mutex(
+    threads = Monitor(
       (0..<count).map { [state] number in
         OSThread("control-\(number)", stackBytes: 2 << 20) { ControlThreads.run(state, maxActs: count - 1) }
       })

@@ -65,6 +65,17 @@ extension AdminApplication {
     var answer = shown(rotated.key, rotated.record, beside: ["replaces": rotated.old.json])
     answer.target = id
     answer.details["successor"] = .string(rotated.record.id)
+    answer.undo = { [keys = ports.keys, log = ports.log] in
+      do throws(Problem) {
+        try keys.undo(rotated)
+        return "The new key was revoked, and the old one ends when it would have without it"
+      } catch {
+        log.log(
+          .critical, "admin", "an unaudited rotation could not be taken back: \(error.detail)",
+          ["key": .string(id), "successor": .string(rotated.record.id)])
+        return "A key was rotated, nobody has seen its successor, and that could not be taken back"
+      }
+    }
     return answer
   }
 

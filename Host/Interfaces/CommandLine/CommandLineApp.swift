@@ -67,7 +67,7 @@ struct Failure {
     switch error {
     case let problem as Problem:
       let isDenied = problem.status == 401 || problem.status == 403
-      exit = isDenied ? .denied : .refused
+      exit = Failure.isLocal(problem.code) ? .local : isDenied ? .denied : .refused
       code = problem.code
       message = problem.detail
       members = problem.members
@@ -90,6 +90,11 @@ struct Failure {
       }
     default: (exit, code, message) = (.refused, "internal", "\(error)")
     }
+  }
+
+  /// Problems that no host answers: what stands in the way is a file or folder of this machine.
+  private static func isLocal(_ code: String) -> Bool {
+    code.hasPrefix("home.") || code == "config.unreadable" || code == "secret.failed"
   }
 
   func text(_ style: Style) -> String {

@@ -102,7 +102,7 @@ enum HostCommands {
       words: ["config", "check"],
       summary: "Says whether a host could serve with a configuration file, and what it sets.",
       notes: [
-        "Tries what serving needs: the home, the addresses, the TLS files, the plugins. Exits 1 when one fails."
+        "Tries what serving needs: the home, the addresses, the TLS files, the plugins. Exits as serve would when one fails."
       ],
       arguments: [.init(name: "FILE", help: "The file that `council serve --config` would read.")],
       options: [

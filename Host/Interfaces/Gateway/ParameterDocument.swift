@@ -4,7 +4,15 @@ import Kernel
 /// Turns text parameters into the JSON object that a schema validates: each value takes the type that the schema
 /// names, if its text can be read so, and stays a string if not, so that the schema's own message says what is wrong.
 enum ParameterDocument {
-  static func write(_ fields: [Field], of head: Arena, as schema: any CompiledSchema, to arena: Arena) {
+  /// Why a parameter has no place in a document.
+  struct OutOfRange: Error {
+    /// The parameter's name.
+    var name: ByteRange
+  }
+
+  static func write(_ fields: [Field], of head: Arena, as schema: any CompiledSchema, to arena: Arena)
+    throws(OutOfRange)
+  {
     arena.append("{")
     var isFirst = true
     for (index, field) in fields.enumerated() {
@@ -17,12 +25,12 @@ enum ParameterDocument {
         for other in fields[index...] where isSame(other, field, of: head) {
           if !isFirstElement { arena.append(",") }
           isFirstElement = false
-          value(other.value, of: head, as: element, to: arena)
+          try value(other, of: head, as: element, to: arena)
         }
         arena.append("]")
       } else {
         name(field, of: head, to: arena, &isFirst)
-        value(field.value, of: head, as: type, to: arena)
+        try value(field, of: head, as: type, to: arena)
       }
     }
     arena.append("}")
@@ -35,8 +43,12 @@ enum ParameterDocument {
     arena.append(":")
   }
 
-  private static func value(_ range: ByteRange, of head: Arena, as type: ParameterType, to arena: Arena) {
-    let text = head.span(range)
+  private static func value(
+    _ field: Field, of head: Arena, as type: ParameterType, to arena: Arena
+  ) throws(OutOfRange) {
+    let text = head.span(field.value)
+    // Nothing is wrong with its type: to say so would send a model the wrong way.
+    if type == .integer, isBeyond64Bits(text) { throw OutOfRange(name: field.name) }
     let isLiteral =
       switch type {
       case .string, .array: false
@@ -45,6 +57,22 @@ enum ParameterDocument {
       case .boolean: text.isEqual(to: "true") || text.isEqual(to: "false")
       }
     if isLiteral { arena.append(text) } else { arena.append(jsonString: text) }
+  }
+
+  /// Whether an integer is none of 64 bits with a sign.
+  private static func isBeyond64Bits(_ text: Span<UInt8>) -> Bool {
+    guard text.count >= 19 else { return false }
+    let isNegative = text[0] == UInt8(ascii: "-")
+    var value: UInt64 = 0
+    var isTooLarge = false
+    for index in (isNegative ? 1 : 0)..<text.count {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[index]) else { return false }
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carried) = product.addingReportingOverflow(UInt64(text[index] - UInt8(ascii: "0")))
+      isTooLarge = isTooLarge || overflow || carried
+      value = sum
+    }
+    return isTooLarge || value > (isNegative ? 1 << 63 : UInt64(Int64.max))
   }
 
   /// The grammar of a JSON number (RFC 8259, section 6), of at most 40 characters.

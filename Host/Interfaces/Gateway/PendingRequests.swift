@@ -10,7 +10,8 @@ extension Gateway {
   }
 }
 
-/// Looks at the waiting requests of one listener, on a thread of its own, and answers those whose time is up.
+/// Looks at the waiting requests of one listener, on a thread of its own, and answers those whose time is up, or whose
+/// client is gone.
 package final class DeadlineWatch: RequestCanceller {
   private let exchanges: any ExchangeTable
   private let automations: Automations
@@ -72,13 +73,16 @@ package final class DeadlineWatch: RequestCanceller {
     visit { handle, exchange in
       if let waiting = exchange.waiting, waiting.until <= now {
         answer(
-          exchange, handle, waiting.serial,
-          Problem(
-            504, "handler.timeout", "The handler did not answer in time.",
-            retryAfterSeconds: 1))
+          exchange, handle, waiting.serial, exchange.isAbandoned ? DeadlineWatch.gone : DeadlineWatch.late)
       }
     }
   }
+
+  private static let late = Problem(
+    504, "handler.timeout", "The handler did not answer in time.", retryAfterSeconds: 1)
+  /// The code that log analysers know for a client that went away; only one that closed no more than its own side reads it.
+  private static let gone = Problem(
+    499, "request.abandoned", "The client closed its side of the connection before the answer was there.")
 
   private func visit(_ body: (UInt64, Exchange) -> Void) {
     for slot in 0..<exchanges.slotCount {
@@ -89,6 +93,7 @@ package final class DeadlineWatch: RequestCanceller {
 
   private func answer(_ exchange: Exchange, _ handle: UInt64, _ serial: Int, _ problem: Problem) {
     guard exchange.claim(handle) else { return }
+    if exchange.isAbandoned { exchange.closes = true }
     exchange.endWaiting()
     exchange.answer(problem)
     exchange.deliver()

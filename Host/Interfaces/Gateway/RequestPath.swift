@@ -4,7 +4,7 @@ package import Kernel
 
 /// The public listener: the path of every request, DESIGN section 4.
 ///
-///     trace → match route → authenticate → limit rate → authorize → validate → handler → audit → metrics
+///     trace → match route → authenticate → limit rate → authorize → validate → handler → check answer → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -32,7 +32,7 @@ package final class Gateway: HTTPApplication {
 
   let ports: Ports
   let limits: Limits
-  private let threads: ThreadSlots<EventThread>
+  let threads: ThreadSlots<EventThread>
   /// Limits of callers without a key, and of routes with a limit of their own.
   let cells: LimitCells
   let anonymousRate: GCRA
@@ -90,11 +90,10 @@ package final class Gateway: HTTPApplication {
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
-    if route.declaration.execution == .blocking { watch(exchange, route) }
-    let completion = route.generation.plugin.handle(
+    // Before the handler, an inline one too: when that overruns, the answer is the watch's, and its own comes too late.
+    watch(exchange, route)
+    return route.generation.plugin.handle(
       exchange, route: route.number, execution: route.declaration.execution)
-    if case .pending = completion, route.declaration.execution == .inline { watch(exchange, route) }
-    return completion
   }
 
   // MARK: The answer
@@ -104,6 +103,7 @@ package final class Gateway: HTTPApplication {
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
+    check(exchange, call)
     call.leave()
     decorate(exchange, call, threads.current.scratch)
     account(exchange, call)

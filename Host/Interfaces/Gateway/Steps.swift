@@ -151,7 +151,15 @@ extension Gateway {
     _ code: String
   ) throws(Problem) {
     thread.scratch.removeAll()
-    ParameterDocument.write(fields, of: exchange.head, as: schema, to: thread.scratch)
+    do throws(ParameterDocument.OutOfRange) {
+      try ParameterDocument.write(fields, of: exchange.head, as: schema, to: thread.scratch)
+    } catch {
+      let head = exchange.head
+      let fault = SchemaViolation(
+        pointer: "/" + String(head.span(error.name)), keyword: "type",
+        message: "must be from -9223372036854775808 to 9223372036854775807")
+      throw Gateway.invalid(400, code, [fault])
+    }
     let (scratch, json) = (thread.scratch, thread.json)
     do throws(JSONError) { try json.parse(scratch.span(scratch.all)) } catch {
       throw Problem(400, code, "A parameter cannot be read: \(error).")

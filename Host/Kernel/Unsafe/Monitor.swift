@@ -1,17 +1,24 @@
 import Glibc
 
-/// State behind a lock that threads can also wait on: what `Synchronization.Mutex` lacks.
+/// State behind a lock that threads can also wait on: the host's one lock.
 ///
 /// Not for the request path: for queues between threads, and for threads that wait for work.
+///
+/// Not `Synchronization.Mutex`, which threads cannot wait on, and which the kernel hands over when it is contended
+/// (FUTEX_LOCK_PI): the thread sanitizer does not see that, and would report the state behind every one of them.
 @safe
 package final class Monitor<State>: @unchecked Sendable {
-  // `state` is touched only while `mutex` is held: that is what makes this class Sendable.
-  private var state: State
+  // What `state` points to is touched only while `mutex` is held: that is what makes this class Sendable.
+  // It has memory of its own: a field without a size, as of a Monitor<Void>, has the address of the next field, and
+  // the thread sanitizer takes a change of the one for a change of the other.
+  private let state: UnsafeMutablePointer<State>
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
 
   package init(_ state: sending State) {
-    self.state = state
+    unsafe self.state = .allocate(capacity: 1)
+    // Safe: just allocated; deinitialised and given back once in deinit.
+    unsafe self.state.initialize(to: state)
     unsafe mutex = .allocate(capacity: 1)
     unsafe condition = .allocate(capacity: 1)
     // Safe: both are initialised once here and destroyed once in deinit. Waits count on the monotonic clock.
@@ -30,6 +37,8 @@ package final class Monitor<State>: @unchecked Sendable {
     unsafe pthread_mutex_destroy(mutex)
     unsafe condition.deallocate()
     unsafe mutex.deallocate()
+    unsafe state.deinitialize(count: 1)
+    unsafe state.deallocate()
   }
 
   package func withLock<Result, Failure: Error>(
@@ -37,14 +46,14 @@ package final class Monitor<State>: @unchecked Sendable {
   ) throws(Failure) -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
-    return try body(&state)
+    return try unsafe body(&state.pointee)
   }
 
   /// Changes the state and wakes one waiter, or all.
   package func signal<Result>(all: Bool = false, _ body: (inout State) -> Result) -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
-    let result = body(&state)
+    let result = unsafe body(&state.pointee)
     _ = unsafe all ? pthread_cond_broadcast(condition) : pthread_cond_signal(condition)
     return result
   }
@@ -56,7 +65,7 @@ package final class Monitor<State>: @unchecked Sendable {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     while true {
-      if let result = body(&state) { return result }
+      if let result = unsafe body(&state.pointee) { return result }
       guard let deadline else {
         unsafe pthread_cond_wait(condition, mutex)
         continue
@@ -65,7 +74,7 @@ package final class Monitor<State>: @unchecked Sendable {
         tv_sec: Int(deadline.nanoseconds / 1_000_000_000),
         tv_nsec: Int(deadline.nanoseconds % 1_000_000_000))
       if unsafe pthread_cond_timedwait(condition, mutex, &when) == ETIMEDOUT {
-        return body(&state)
+        return unsafe body(&state.pointee)
       }
     }
   }

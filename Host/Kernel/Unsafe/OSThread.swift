@@ -6,8 +6,31 @@ import Glibc
 package final class OSThread: Sendable {
   private let handle: pthread_t
 
-  /// Starts a thread. `name` (15 bytes are kept) shows in debuggers and /proc.
-  package init(_ name: String, stackBytes: Int = 512 * 1024, _ body: @escaping @Sendable () -> Void) {
+  /// Starts a thread that the process cannot do without. `name` (15 bytes are kept) shows in debuggers and /proc. Where the
+  /// system refuses it, the process ends with a line on standard error that says what to raise.
+  package convenience init(
+    _ name: String, stackBytes: Int = 512 * 1024, _ body: @escaping @Sendable () -> Void
+  ) {
+    do throws(Refused) { try self.init(attempting: name, stackBytes: stackBytes, body) } catch {
+      endProcess("council: \(error.text)\n")
+    }
+  }
+
+  /// The system has no room for another thread.
+  package struct Refused: Error, Sendable {
+    package var name: String
+    package var number: Int32
+
+    package var text: String {
+      "the system refuses the thread '\(name)' (errno \(number)): raise the limit of tasks (ulimit -u, TasksMax of "
+        + "systemd, pids.max of the container) or of memory, or set http.threads and workers.threads lower"
+    }
+  }
+
+  /// Starts a thread that the caller can do without.
+  package init(
+    attempting name: String, stackBytes: Int = 512 * 1024, _ body: @escaping @Sendable () -> Void
+  ) throws(Refused) {
     let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
     var attributes = pthread_attr_t()
     unsafe pthread_attr_init(&attributes)
@@ -16,7 +39,11 @@ package final class OSThread: Sendable {
     var handle = pthread_t()
     // Safe: the retained Start is taken over by the new thread, once.
     let status = unsafe pthread_create(&handle, &attributes, runThread, start.toOpaque())
-    precondition(status == 0, "the system refuses another thread (errno \(status))")
+    guard status == 0 else {
+      // Safe: no thread has taken it over.
+      unsafe start.release()
+      throw Refused(name: name, number: status)
+    }
     self.handle = handle
   }
 
@@ -38,6 +65,14 @@ package final class OSThread: Sendable {
   /// Roughly where the calling thread's stack ends now, for code that recurses over input: it grows towards
   /// lower addresses, and what two calls give differs by what lies between them.
   package static var stackPosition: UInt { UInt(cthreads_stack_position()) }
+}
+
+/// Not a trap: nothing is wrong with the program, and what helps stands in the line.
+private func endProcess(_ line: String) -> Never {
+  let bytes = Array(line.utf8)
+  // Safe: the count is the array's own.
+  _ = unsafe write(2, bytes, bytes.count)
+  _exit(1)
 }
 
 private final class Start: Sendable {

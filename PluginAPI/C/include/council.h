@@ -112,7 +112,10 @@ typedef struct council_plugin_v1 {
    * answering, or COUNCIL_PENDING and answers later from any thread, even before handle returned. Any
    * other status, or COUNCIL_OK without an answer, becomes a 500 with the reason in the log.
    * [event] for routes whose `execution` is "inline", which promise not to block; [worker] otherwise.
-   * Concurrent, between activate and the end of the drain. */
+   * Concurrent, between activate and the end of the drain.
+   * When the route's deadline passes, the host answers 504 in the handler's place, `cancel` is called, and
+   * what the handler answers later is COUNCIL_STALE. That holds for "inline" too, but nobody can interrupt a
+   * handler, and the thread that it keeps is the one that sends: there the 504 leaves when handle returns. */
   council_status (*handle)(void *self, uint32_t route, council_request request);
   /* The deadline passed, or the generation goes: an answer to `request` is no longer wanted, and the host
    * has answered in its place. May arrive while handle still runs, and for a request that was answered a
@@ -218,7 +221,8 @@ enum {
   COUNCIL_RECORDS_DELETE = 7,    /* key: id                                       -> empty */
   COUNCIL_RECORDS_INCREMENT = 8, /* key: id; input: {"balance":-5}                -> the record */
   COUNCIL_RECORDS_BATCH = 9,     /* input: {"operations":[…]}, all or none        -> {"results":[…]} */
-  COUNCIL_RECORDS_QUERY = 10     /* key: a named query; input: its parameters     -> {"items":[…],"next":cursor|null} */
+  COUNCIL_RECORDS_QUERY = 10,    /* key: a named query; input: its parameters     -> {"items":[…],"next":cursor|null} */
+  COUNCIL_RECORDS_PUT = 11       /* key: id; input: a document: inserts, or replaces what is there -> the record */
 };
 
 /* `json` is always to be released by the caller, also when the status is negative: it then holds a whole

@@ -72,6 +72,72 @@ import Testing
     #expect(pointers.contains(pointer), "\(pointers)")
   }
 
+  @Test(arguments: [
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"integer","searchable":true}]}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/fields/0/searchable"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"json","encrypted":true}]}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/fields/0/encrypted"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"string","encrypted":true,"searchable":true}]}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/fields/0/searchable"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"string","encrypted":true,"default":"x"}]}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/fields/0/default"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"string","encrypted":"yes"}]}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/fields/0/encrypted"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"string"}],"expires":{"field":"f"}}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/expires/field"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"string"}],"expires":{"field":"created_at"}}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/expires/field"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"timestamp"}],"expires":{"field":"f","after_s":0}}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/expires/after_s"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"timestamp"}],"expires":{"field":"f","ttl":5}}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/expires/ttl"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"timestamp"}],"expires":{}}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/expires/field"
+    ),
+    (
+      #"{"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[{"name":"f","type":"timestamp"}],"expires":"f"}],"routes":[{"method":"GET","path":"/","operation":"a"}]}"#,
+      "/records/0/expires"
+    ),
+  ])
+  func refusesFieldsThatCannotBe(document: String, pointer: String) throws {
+    let problem = try #require(refusal(document))
+    let pointers = problem.members["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? []
+    #expect(pointers == [pointer])
+  }
+
+  @Test func readsSearchableEncryptedAndExpires() throws {
+    let manifest = try Manifest.parse(
+      Array(
+        #"""
+        {"id":"a","version":"1","requires":["council.records/1"],"records":[{"name":"c","fields":[
+        {"name":"s","type":"string","searchable":true},{"name":"e","type":"string","encrypted":true},
+        {"name":"t","type":"timestamp"}],"expires":{"field":"t","after_s":60}}],
+        "routes":[{"method":"GET","path":"/","operation":"a"}]}
+        """#.utf8))
+    #expect(manifest.collections[0].fields.map(\.searchable) == [true, false, false])
+    #expect(manifest.collections[0].fields.map(\.encrypted) == [false, true, false])
+    #expect(manifest.collections[0].expires == ExpiryDeclaration(field: "t", afterSeconds: 60))
+  }
+
   @Test(arguments: ["", "{", "\u{FFFD}", "nul", "[1,"])
   func refusesWhatIsNotJSON(text: String) throws {
     #expect(refusal(text)?.code == "plugin.manifest.json")

@@ -77,13 +77,13 @@ import Testing
         do throws(Problem) {
           switch attempt {
           case 0: _ = try schema.query(document.root, limits: limits).shape(in: schema)
-          case 1: _ = try schema.values(of: document.root, limits: limits)
-          case 2: _ = try schema.patch(document.root, limits: limits)
+          case 1: _ = try schema.values(of: document.root, limits: limits, now: { .now })
+          case 2: _ = try schema.patch(document.root, limits: limits, now: { .now })
           case 3: _ = try schema.increments(document.root, limits: limits)
           case 4: _ = try named.query(document.root, in: schema, limits: limits)
           default:
             _ = try RecordBatch(
-              document.root, schemas: [schema], collection: 0, limits: limits, newID: { [97] })
+              document.root, schemas: [schema], collection: 0, limits: limits, now: { .now })
           }
           accepted += 1
         } catch {

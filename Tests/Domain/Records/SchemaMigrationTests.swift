@@ -24,7 +24,8 @@ import Testing
 
   private func apply(_ step: SchemaMigration.Step, to stored: inout StoredSchema) {
     func field(_ field: FieldDeclaration) -> StoredSchema.Field {
-      StoredSchema.Field(type: field.type, hasDefault: field.defaultValue != nil)
+      StoredSchema.Field(
+        type: field.type, hasDefault: field.defaultValue != nil, encryption: field.encryption)
     }
     switch step {
     case .createCollection(let declaration):
@@ -36,6 +37,8 @@ import Testing
     case .fill: break
     case .addIndex(let collection, let index): stored.collections[collection]?.indexes.insert(index)
     case .dropIndex(let collection, let index): stored.collections[collection]?.indexes.remove(index)
+    case .addSearch(let collection, let fields): stored.collections[collection]?.searchable = fields
+    case .dropSearch(let collection): stored.collections[collection]?.searchable = []
     }
   }
 
@@ -48,6 +51,31 @@ import Testing
       declare([name, FieldDeclaration(name: "n", type: .integer, unique: true)], indexes: [["name", "n"]])
     ]
     #expect(try plan(try store([set]), set).isEmpty)
+  }
+
+  @Test func searchIsMadeAnewWhereItsFieldsChange() throws {
+    func fields(_ searchable: [String]) -> [FieldDeclaration] {
+      ["a", "b"].map { FieldDeclaration(name: $0, type: .string, searchable: searchable.contains($0)) }
+    }
+    let one = [declare(fields(["a"]))]
+    let both = [declare(fields(["a", "b"]))]
+    #expect(try plan(store([one]), both).steps == [.addSearch(collection: "c", fields: ["a", "b"])])
+    #expect(try plan(store([one, both]), one).steps == [.addSearch(collection: "c", fields: ["a"])])
+    #expect(try plan(store([both]), [declare(fields([]))]).steps == [.dropSearch(collection: "c")])
+    #expect(try plan(store([both]), [declare(fields(["a", "b"]).reversed())]).isEmpty)
+  }
+
+  @Test func anEndIsPartOfTheDeclarationAndHasAnIndex() throws {
+    let ends = FieldDeclaration(name: "ends", type: .timestamp)
+    var set = [declare([ends])]
+    set[0].expires = ExpiryDeclaration(field: "ends", afterSeconds: 5)
+    #expect(CollectionDeclaration.read(storedText: CollectionDeclaration.storedText(set)) == set)
+    set[0].expires?.afterSeconds = nil
+    #expect(CollectionDeclaration.read(storedText: CollectionDeclaration.storedText(set)) == set)
+    #expect(
+      try plan(store([[declare([ends])]]), set).steps == [
+        .addIndex(collection: "c", StoredSchema.Index(fields: ["ends"], unique: false))
+      ])
   }
 
   @Test func queriesAreNoPartOfIt() throws {

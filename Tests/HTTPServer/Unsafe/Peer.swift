@@ -1,6 +1,6 @@
 import Glibc
 
-/// A client with a bare socket: says exactly the bytes it is given. Every wait ends after ten seconds.
+/// A client with a bare socket: says exactly the bytes it is given. Every wait ends after a minute.
 final class Peer: @unchecked Sendable {
   // One thread at a time uses a peer.
   let descriptor: Int32
@@ -14,7 +14,7 @@ final class Peer: @unchecked Sendable {
   {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Failure(call: "socket", number: errno) }
-    var patience = timeval(tv_sec: 10, tv_usec: 0)
+    var patience = timeval(tv_sec: 60, tv_usec: 0)
     // Safe: the option is a timeval.
     unsafe setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -80,7 +80,7 @@ final class Peer: @unchecked Sendable {
     }
   }
 
-  /// What comes next; empty at the end, after a reset, and when nothing comes for ten seconds.
+  /// What comes next; empty at the end, after a reset, and when nothing comes for a minute.
   func receive(atMost room: Int = 64 * 1024) -> [UInt8] {
     if !pending.isEmpty {
       defer { pending = [] }

@@ -17,7 +17,7 @@ enum Workshop {
   static let rejects = root + "/Tests/Rejects"
   static let include = root + "/PluginAPI/C/include"
   static let hello = root + "/Plugins/Examples/Hello/hello.c"
-  private static let built = Mutex<[String: String]>([:])
+  private static let built = Monitor<[String: String]>([:])
   private static let number = Atomic<Int>(0)
 
   /// A path in the folder that nothing has used.

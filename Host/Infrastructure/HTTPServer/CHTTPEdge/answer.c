@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +99,13 @@ int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, con
   return queued == MHD_YES;
 }
 
-int chttpedge_answer_directly(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
-                              const chttpedge_field *fields, size_t field_count, const uint8_t *body,
-                              size_t body_count) {
+/* A whole answer in one block from malloc, or NULL. */
+static char *render(unsigned int status, const uint8_t *head, const chttpedge_field *fields, size_t field_count,
+                    const uint8_t *body, size_t body_count, size_t *out_count) {
   size_t room = 192 + body_count;
   for (size_t i = 0; i < field_count; i++) room += fields[i].name.count + fields[i].value.count + 4;
   char *text = malloc(room);
-  if (!text) return 0;
+  if (!text) return NULL;
   size_t count = (size_t)snprintf(text, room, "HTTP/1.1 %u %s\r\nDate: %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
                                   status, MHD_get_reason_phrase_for(status), date(), body_count);
   for (size_t i = 0; i < field_count; i++) {
@@ -118,6 +119,26 @@ int chttpedge_answer_directly(struct MHD_Connection *connection, unsigned int st
   }
   count = put(text, count, "\r\n", 2);
   if (body_count) count = put(text, count, body, body_count);
+  *out_count = count;
+  return text;
+}
+
+int chttpedge_answer_socket(int fd, unsigned int status, const uint8_t *head, const chttpedge_field *fields,
+                            size_t field_count, const uint8_t *body, size_t body_count) {
+  size_t count;
+  char *text = render(status, head, fields, field_count, body, body_count, &count);
+  if (!text) return 0;
+  ssize_t sent = send(fd, text, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+  free(text);
+  return sent >= 0 && (size_t)sent == count;
+}
+
+int chttpedge_answer_directly(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
+                              const chttpedge_field *fields, size_t field_count, const uint8_t *body,
+                              size_t body_count) {
+  size_t count;
+  char *text = render(status, head, fields, field_count, body, body_count, &count);
+  if (!text) return 0;
   const union MHD_ConnectionInfo *tls =
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
   ssize_t sent = tls ? gnutls_record_send(tls->tls_session, text, count)
@@ -131,6 +152,20 @@ int chttpedge_accept(int fd, struct sockaddr *peer, socklen_t *length) {
 }
 
 int chttpedge_bell(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int chttpedge_deserted(const int *fds, size_t count, uint8_t *gone) {
+  struct pollfd set[CHTTPEDGE_LOOKS];
+  int found = 0;
+  if (count > CHTTPEDGE_LOOKS) count = CHTTPEDGE_LOOKS;
+  /* A negative descriptor is passed over. */
+  for (size_t i = 0; i < count; i++) set[i] = (struct pollfd){fds[i], POLLRDHUP, 0};
+  if (poll(set, count, 0) < 0) count = 0;
+  for (size_t i = 0; i < count; i++) {
+    gone[i] = (set[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    found += gone[i];
+  }
+  return found;
+}
 
 /* TCP_ESTABLISHED is an enumerator of netinet/tcp.h, which clashes with linux/tcp.h. */
 enum { tcp_established = 1 };

@@ -19,10 +19,20 @@ final class Keeper: @unchecked Sendable {
   private var acceptsAfter: Int64 = 0
   private var nextSweep: Int64 = 0
   private var listens = true
+  /// For answers to connections that have no exchange yet; in no table.
+  private let own = Exchange(slot: .max)
+  private var waiting: [Waiting] = []
 
   private struct Inbox {
     var ended = false
     var sockets: [Int32] = []
+  }
+
+  /// A request that waits for its handler.
+  private struct Waiting {
+    var descriptor: Int32
+    var exchange: Exchange
+    var until: Instant
   }
 
   private struct Lingering {
@@ -100,7 +110,7 @@ extension Keeper {
   }
 
   private func readClock() -> Int64 {
-    let now = Instant.now.nanoseconds / 1_000_000
+    let now = server.now().nanoseconds / 1_000_000
     server.clock.store(now, ordering: .relaxed)
     return now
   }
@@ -171,16 +181,18 @@ extension Keeper {
       let word = link.watch.load(ordering: .acquiring)
       let watch = Watch(word: word)
       let moved = Int64(link.moved.load(ordering: .relaxed))
+      if watch.phase == .handling { noteWaiting(link) }
       if server.deadlines.areOver(watch, now: now, moved: moved) {
-        expire(link, word, answers: watch.phase == .head || watch.phase == .body)
+        expire(link, word, watch.phase == .head || watch.phase == .body ? .answeredByThread : .silent)
       } else if watch.phase == .idle || watch.phase == .fresh {
         if drains, now - watch.since >= drainIdle {
-          expire(link, word, answers: false)
+          expire(link, word, .silent)
         } else if isDripping(link, watch, now) {
-          expire(link, word, answers: true)
+          expire(link, word, .answered)
         }
       }
     }
+    lookForDeserted()
     lingering = lingering.filter { one in
       guard now >= one.until else { return true }
       Glibc.close(one.descriptor)
@@ -193,19 +205,25 @@ extension Keeper {
       watch, now: now, limit: server.deadlines.headMilliseconds,
       look: {
         link.descriptor.withLock { descriptor in
-          guard descriptor >= 0 else { return nil }
-          var closed: Int32 = 0
-          // Safe: the call fills the number.
-          let bytes = unsafe chttpedge_bytes_received(descriptor, &closed)
-          return bytes >= 0 ? SocketSight(bytes: bytes, peerClosed: closed != 0) : nil
+          descriptor >= 0 ? SocketSight.of(descriptor) : nil
         }
       })
   }
 
-  /// Ends a connection, unless it moved on since `word` was read. `answers`: nothing of an answer was sent yet.
-  private func expire(_ link: Link, _ word: UInt64, answers: Bool) {
+  /// How a connection that took too long ends.
+  private enum Ending {
+    /// Part of an answer may be out.
+    case silent
+    /// The event thread has the request, and says 408 when it finds the connection expired.
+    case answeredByThread
+    /// Nobody but the keeper knows of the request: it is not even a request line.
+    case answered
+  }
+
+  /// Ends a connection, unless it moved on since `word` was read.
+  private func expire(_ link: Link, _ word: UInt64, _ ending: Ending) {
     link.descriptor.withLock { descriptor in
-      // The lock keeps the socket open; the exchange keeps the event thread from answering as well.
+      // The lock keeps the socket open; the word keeps the event thread from answering as well.
       guard descriptor >= 0 else { return }
       let expired = Watch(.expired, since: Watch(word: word).since).word
       guard
@@ -213,31 +231,60 @@ extension Keeper {
           expected: word, desired: expired, ordering: .sequentiallyConsistent
         ).exchanged
       else { return }
-      if answers, server.configuration.tls == nil {
-        // Safe: the whole array with its count; a full socket buffer drops it.
-        _ = unsafe Keeper.timeout.withUnsafeBytes {
-          unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-        }
+      if case .answered = ending, server.configuration.tls == nil { answerTimeout(on: descriptor) }
+      if case .answeredByThread = ending {
+        // The library reads the end, and gives the request up: see Link.finish.
+        shutdown(descriptor, Int32(SHUT_RD))
+      } else {
+        shutdown(descriptor, Int32(SHUT_RDWR))
       }
-      shutdown(descriptor, Int32(SHUT_RDWR))
     }
   }
 
-  private static let timeout: [UInt8] = {
-    let body = """
-      {"code":"http.timeout","detail":"The request came too slowly.","status":408,\
-      "title":"Request Timeout","type":"urn:council:problem:http.timeout"}
-      """
-    let head = """
-      HTTP/1.1 408 Request Timeout\r
-      Connection: close\r
-      Content-Type: application/problem+json\r
-      Content-Length: \(body.utf8.count)\r
-      \r
+  private func answerTimeout(on descriptor: Int32) {
+    let application = server.application
+    own.reset()
+    own.open()
+    own.started = .now
+    application.refuse(own, HTTPServer.timedOut)
+    own.closes = true
+    application.conclude(own)
+    let sent = Wire.answer(own, on: descriptor)
+    own.close()
+    application.finished(own, sent: sent)
+  }
+}
 
-      """
-    return Array((head + body).utf8)
-  }()
+// MARK: - Requests whose client left
+
+extension Keeper {
+  /// A suspended connection is out of the library's sight: nobody would read its end.
+  private func noteWaiting(_ link: Link) {
+    let name = link.parked.load(ordering: .acquiring)
+    guard name != 0, let exchange = server.exchanges.exchange(named: name), exchange.isOpen(name),
+      let until = exchange.waiting?.until, until.nanoseconds > 0
+    else { return }
+    let descriptor = link.descriptor.withLock { $0 }
+    if descriptor >= 0 { waiting.append(Waiting(descriptor: descriptor, exchange: exchange, until: until)) }
+  }
+
+  /// One call for each 1024 requests that wait, at each round; none when none waits. Should a descriptor belong to
+  /// another connection by now, the request is over, and its exchange does not wait until that instant any more.
+  private func lookForDeserted() {
+    let batch = Int(CHTTPEDGE_LOOKS)
+    guard !waiting.isEmpty else { return }
+    var gone = [UInt8](repeating: 0, count: min(waiting.count, batch))
+    for start in stride(from: 0, to: waiting.count, by: batch) {
+      let some = waiting[start..<min(start + batch, waiting.count)]
+      let descriptors = some.map { $0.descriptor }
+      // Safe: both arrays have room for `count` entries.
+      guard unsafe chttpedge_deserted(descriptors, descriptors.count, &gone) > 0 else { continue }
+      for (index, one) in some.enumerated() where gone[index] != 0 {
+        _ = one.exchange.abandonWaiting(until: one.until)
+      }
+    }
+    waiting.removeAll(keepingCapacity: true)
+  }
 }
 
 // MARK: - Lingering

@@ -25,6 +25,18 @@ struct Accepted {
   var peer: (UInt64, UInt64)
 }
 
+extension SocketSight {
+  /// nil where the kernel does not tell.
+  static func of(_ descriptor: Int32) -> SocketSight? {
+    var closed: Int32 = 0
+    // Safe: the call fills the number.
+    let bytes = unsafe chttpedge_bytes_received(descriptor, &closed)
+    // The kernel counts the end of the stream as a byte.
+    return bytes >= 0
+      ? SocketSight(bytes: closed != 0 ? max(0, bytes - 1) : bytes, peerClosed: closed != 0) : nil
+  }
+}
+
 /// The socket that connections come from.
 struct Listener: Sendable {
   let descriptor: Int32

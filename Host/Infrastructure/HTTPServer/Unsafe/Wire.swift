@@ -79,6 +79,20 @@ struct Wire: @unchecked Sendable {
     }
   }
 
+  /// Sends the answer on a socket that the caller keeps open, past TLS and the library. [any]
+  static func answer(_ exchange: Exchange, on descriptor: Int32) -> Bool {
+    let head = exchange.answerHead
+    let body = exchange.answerBody
+    return unsafe exchange.answerHeaders.withUnsafeBufferPointer { fields in
+      unsafe fields.withMemoryRebound(to: chttpedge_field.self) { fields in
+        // Safe: as above; the call copies everything.
+        unsafe chttpedge_answer_socket(
+          descriptor, UInt32(exchange.status), head.pointer(head.all), fields.baseAddress, fields.count,
+          body.pointer(body.all), body.count) == 1
+      }
+    }
+  }
+
   /// What ``readHead(_:into:target:maxHeaders:)`` learned.
   struct Head {
     var isHTTP10: Bool
@@ -112,28 +126,11 @@ struct Wire: @unchecked Sendable {
   func readHead(
     _ line: Line, into exchange: Exchange, target: Target, maxHeaders: Int
   ) -> Result<Head, HeadFaultError> {
-    guard let targetStart = unsafe target.start else { return .failure(HeadFaultError(fault: .malformed)) }
-    let arena = exchange.head
-    let base = arena.count
     var out = chttpedge_head()
-    var status = Int32(CHTTPEDGE_HEAD_MALFORMED)
-    // Safe: the pieces are those of this request; the arena offers the room that the call asks for; the
-    // fields are read only up to the count that the call wrote.
-    unsafe withUnsafeTemporaryAllocation(of: chttpedge_field.self, capacity: maxHeaders) { fields in
-      unsafe arena.append(upTo: chttpedge_head_bytes(connection)) { bytes in
-        unsafe status = chttpedge_read_head(
-          connection, line.method, line.version, targetStart, target.count, bytes, base, fields.baseAddress,
-          maxHeaders, &out)
-        return status == CHTTPEDGE_HEAD_OK ? out.byte_count : 0
-      }
-      guard status == CHTTPEDGE_HEAD_OK else { return }
-      for index in 0..<out.field_count {
-        let field = unsafe fields[index]
-        exchange.addRequestHeader(
-          Field(
-            name: ByteRange(offset: Int(field.name.offset), count: Int(field.name.count)),
-            value: ByteRange(offset: Int(field.value.offset), count: Int(field.value.count))))
-      }
+    // Nearly every request: the table of fields fits where it costs no allocation.
+    var status = readFields(line, into: exchange, target, min(maxHeaders, Wire.fieldsOnStack), &out)
+    if status == CHTTPEDGE_HEAD_TOO_MANY, maxHeaders > Wire.fieldsOnStack {
+      status = readFields(line, into: exchange, target, maxHeaders, &out)
     }
     guard status == CHTTPEDGE_HEAD_OK else {
       return .failure(HeadFaultError(fault: status == CHTTPEDGE_HEAD_TOO_MANY ? .tooMany : .malformed))
@@ -148,6 +145,38 @@ struct Wire: @unchecked Sendable {
     return .success(
       Head(
         isHTTP10: out.version_1_0 != 0, expectsContinue: out.expect == 1, expectsOther: out.expect == 2))
+  }
+
+  /// What `withUnsafeTemporaryAllocation` takes from the stack: 1,024 bytes.
+  private static let fieldsOnStack = 1024 / MemoryLayout<chttpedge_field>.stride
+
+  /// Reads the head with room for `capacity` headers; on any status but OK the exchange is as it was.
+  private func readFields(
+    _ line: Line, into exchange: Exchange, _ target: Target, _ capacity: Int, _ out: inout chttpedge_head
+  ) -> Int32 {
+    guard let targetStart = unsafe target.start else { return Int32(CHTTPEDGE_HEAD_MALFORMED) }
+    let arena = exchange.head
+    let base = arena.count
+    var status = Int32(CHTTPEDGE_HEAD_MALFORMED)
+    // Safe: the pieces are those of this request; the arena offers the room that the call asks for; the
+    // fields are read only up to the count that the call wrote.
+    unsafe withUnsafeTemporaryAllocation(of: chttpedge_field.self, capacity: capacity) { fields in
+      unsafe arena.append(upTo: chttpedge_head_bytes(connection)) { bytes in
+        unsafe status = chttpedge_read_head(
+          connection, line.method, line.version, targetStart, target.count, bytes, base, fields.baseAddress,
+          capacity, &out)
+        return status == CHTTPEDGE_HEAD_OK ? out.byte_count : 0
+      }
+      guard status == CHTTPEDGE_HEAD_OK else { return }
+      for index in 0..<out.field_count {
+        let field = unsafe fields[index]
+        exchange.addRequestHeader(
+          Field(
+            name: ByteRange(offset: Int(field.name.offset), count: Int(field.name.count)),
+            value: ByteRange(offset: Int(field.value.offset), count: Int(field.value.count))))
+      }
+    }
+    return status
   }
 
   /// Bytes of the request line and the headers, once they are complete.

@@ -61,22 +61,30 @@ enum CurrentRequest {
     return unsafe frame.pointee.is_inline != 0
   }
 
-  /// Runs a handler as the one of `request`. Returns its result, and whether it answered on this thread.
+  /// The handler of `request`, if the calling thread is in it, tried an answer that breaks a rule of council.h.
+  static func noteRefusal(_ request: UInt64) {
+    let frame = unsafe cplugins_current_frame()!
+    if unsafe frame.pointee.request == request { unsafe frame.pointee.refused = 1 }
+  }
+
+  /// Runs a handler as the one of `request`. Returns its result, whether it answered on this thread, and whether it tried an
+  /// answer that breaks a rule.
   @inline(__always)
   static func run(
     _ request: UInt64, _ exchange: Exchange, isInline: Bool, _ body: () -> Int32
-  ) -> (status: Int32, answered: Bool) {
+  ) -> (status: Int32, answered: Bool, refused: Bool) {
     let frame = unsafe cplugins_current_frame()!
     // A handler that is called from within a handler of the same thread finds its own frame again.
     let outer = unsafe frame.pointee
     unsafe frame.pointee = cplugins_frame(
       request: request, exchange: Unmanaged.passUnretained(exchange).toOpaque(), scratch: nil,
-      scratch_bytes: 0, is_inline: isInline ? 1 : 0, answered: 0)
+      scratch_bytes: 0, is_inline: isInline ? 1 : 0, answered: 0, refused: 0)
     let status = body()
     let answered = unsafe frame.pointee.answered != 0
+    let refused = unsafe frame.pointee.refused != 0
     if let scratch = unsafe frame.pointee.scratch { unsafe free(scratch) }
     unsafe frame.pointee = outer
-    return (status, answered)
+    return (status, answered, refused)
   }
 
   /// Bytes that live until the handler of the calling thread returns.

@@ -23,13 +23,14 @@ final class Doorbell: @unchecked Sendable {
     unsafe epoch.deallocate()
   }
 
-  /// A job was added.
-  func ring() {
+  /// A job was added. `looked` is where a test stops this thread between its looks at the workers and what it does.
+  @inline(__always)
+  func ring(_ looked: () -> Void = {}) {
     // Orders the job before the looks at the workers; `sleep` orders its steps the other way round.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    guard searching.load(ordering: .relaxed) == 0, idle.load(ordering: .relaxed) > 0,
-      !isRinging.exchange(true, ordering: .sequentiallyConsistent)
-    else { return }
+    guard searching.load(ordering: .relaxed) == 0, idle.load(ordering: .relaxed) > 0 else { return }
+    looked()
+    guard !isRinging.exchange(true, ordering: .sequentiallyConsistent) else { return }
     // A worker that is about to sleep may have seen the job itself, and will not come back from a sleep to say so:
     // a ring that reached nobody is over. Who waits after this has seen the new epoch and looks again.
     if wake(1) == 0 { isRinging.store(false, ordering: .sequentiallyConsistent) }

@@ -84,7 +84,10 @@ nonisolated func httpRespond(
   guard let response = unsafe response?.pointee else { return Status.invalid }
   // Whatever happens, the plugin gets its body back, once. The answer holds a copy.
   defer { if let release = unsafe response.body.release { unsafe release(response.body.ctx) } }
-  guard unsafe isSound(response) else { return Status.invalid }
+  guard unsafe isSound(response) else {
+    CurrentRequest.noteRefusal(request)
+    return Status.invalid
+  }
   guard let exchange = CurrentRequest.find(request), exchange.claim(request) else { return Status.stale }
   exchange.status = unsafe Int(response.status)
   // Safe: `isSound` found every view whole, and they are lent for this call.

@@ -1,7 +1,6 @@
 import Application
 import CCouncil
 import Kernel
-import Synchronization
 
 /// One generation's host: what stands behind the `council_host_v1` that its plugin holds.
 ///
@@ -20,7 +19,7 @@ final class HostContext: @unchecked Sendable {
   let gate = CallGate()
   /// Written before the gate lets the first call in; cleared when it is closed and empty.
   private(set) var records: (any RecordStore)?
-  private let failure = Mutex<(listens: Bool, text: String?)>((false, nil))
+  private let failure = Monitor<(listens: Bool, text: String?)>((false, nil))
   private let cell: UnsafeMutableRawPointer
 
   init(_ services: PluginServices, isProbe: Bool = false) {

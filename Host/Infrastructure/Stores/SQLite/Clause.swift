@@ -5,15 +5,40 @@ struct Clause {
   private(set) var sql: [UInt8] = []
   private(set) var values: [RecordValue] = []
   private let collection: CompiledCollection
+  /// What ended before this is not there; nil where records do not end.
+  private let now: String?
 
-  init(_ collection: CompiledCollection) {
+  init(_ collection: CompiledCollection, words: [[UInt8]] = [], now: String? = nil) {
     self.collection = collection
+    self.now = now
     sql.reserveCapacity(160)
+    if !words.isEmpty { add(words: words) }
+  }
+
+  /// The source of a search: rank and id of what fits, each joined with its record. The table itself, which stands
+  /// at the start otherwise, is its end.
+  private mutating func add(words: [[UInt8]]) {
+    let search = SearchIndex(collection.schema.name)
+    text(
+      """
+      (SELECT "search:id",+w.rank AS "search:rank" FROM \(search.words) w CROSS JOIN \(search.ids) \
+      ON "search:doc"=w.rowid WHERE \(search.words) MATCH ?) CROSS JOIN \(collection.table) ON "id"="search:id"
+      """)
+    // Every word in quotes, which none of them can hold: nothing of it is syntax. A space means AND.
+    var match: [UInt8] = []
+    for word in words {
+      match += [UInt8(ascii: "\"")] + word + [UInt8(ascii: "\""), UInt8(ascii: " ")]
+    }
+    values.append(.text(match))
   }
 
   private mutating func text(_ text: String) { sql.append(contentsOf: text.utf8) }
 
-  private mutating func column(_ member: Int) { sql.append(contentsOf: collection.columns[member]) }
+  private mutating func column(_ member: Int) {
+    sql.append(contentsOf: member < 0 ? Clause.rank : collection.columns[member])
+  }
+
+  private static let rank = Array("\"search:rank\"".utf8)
 
   private mutating func parameter(_ value: RecordValue) {
     sql.append(UInt8(ascii: "?"))
@@ -24,17 +49,27 @@ struct Clause {
 
   /// Everything that the filter and the segment take, without order.
   mutating func add(filter: RecordFilter?, segment: Segment? = nil) {
-    guard filter != nil || segment != nil else { return }
+    guard filter != nil || segment != nil || now != nil else { return }
     text(" WHERE ")
     if let segment {
       add(segment)
-      if filter != nil { text(" AND ") }
+      if filter != nil || now != nil { text(" AND ") }
     }
-    if let filter { add(filter) }
+    if let filter {
+      add(filter)
+      if now != nil { text(" AND ") }
+    }
+    if let now {
+      text(collection.isLive)
+      values.append(.text(Array(now.utf8)))
+    }
   }
 
   private mutating func add(_ filter: RecordFilter) {
     switch filter {
+    case .compare(let member, let comparison, let operand)
+    where collection.schema.members[member].isEncrypted:
+      add(encrypted: member, among: [operand], negated: comparison == .notEqual)
     case .compare(let member, let comparison, let operand):
       column(member)
       switch comparison {
@@ -50,6 +85,9 @@ struct Clause {
     case .isNull(let member, let flag):
       column(member)
       text(flag ? " IS NULL" : " IS NOT NULL")
+    case .oneOf(let member, let operands, let negated)
+    where collection.schema.members[member].isEncrypted:
+      add(encrypted: member, among: operands, negated: negated)
     case .oneOf(let member, let operands, let negated):
       add(member, among: operands, negated: negated)
     case .prefix(let member, let operand):
@@ -91,15 +129,31 @@ struct Clause {
     text(")")
   }
 
+  /// A value is looked for by its fingerprints, one for each key that may have written it.
+  private mutating func add(
+    encrypted member: Int, among operands: [RecordFilter.Operand], negated: Bool
+  ) {
+    let fingerprints = operands.flatMap { collection.fingerprints(of: $0.value, member) }
+    add(
+      column: collection.fingerprintColumn(member), among: fingerprints.map { .value(.text($0)) },
+      negated: negated)
+  }
+
   private mutating func add(
     _ member: Int, among operands: [RecordFilter.Operand], negated: Bool
   ) {
+    add(column: collection.columns[member], among: operands, negated: negated)
+  }
+
+  private mutating func add(
+    column: [UInt8], among operands: [RecordFilter.Operand], negated: Bool
+  ) {
     if negated {
       text("(")
-      column(member)
+      sql.append(contentsOf: column)
       text(" IS NULL OR ")
     }
-    column(member)
+    sql.append(contentsOf: column)
     text(negated ? " NOT IN (" : " IN (")
     // Filled up to a power of two by repeating the last, so that few statements serve every length.
     var count = 1
@@ -126,7 +180,9 @@ struct Clause {
 
   /// The columns whose values make a cursor, after the JSON in the list of results.
   static func cursorColumns(_ order: [RecordQuery.Order], of collection: CompiledCollection) -> String {
-    order.map { "," + String(decoding: collection.columns[$0.member], as: UTF8.self) }.joined()
+    order.map { part in
+      "," + String(decoding: part.isRank ? rank : collection.columns[part.member], as: UTF8.self)
+    }.joined()
   }
 
   /// Part of what comes after a position in an order: the first members equal to the position's, the next

@@ -1,3 +1,4 @@
+import Application
 import Domain
 import Kernel
 import Synchronization
@@ -11,11 +12,14 @@ final class DatabaseFile: Sendable {
     /// Moves when a generation closes: readers then drop its statements.
     let generations = Atomic<UInt64>(0)
     /// The collections of generations that are open.
-    let collections = Mutex<Set<UInt32>>([])
+    let collections = Monitor<Set<UInt32>>([])
+    let cipher: (any FieldCipher)?
+    let declared = OpenDeclarations()
 
-    init(path: String, configuration: SQLiteConfiguration) {
+    init(path: String, configuration: SQLiteConfiguration, cipher: (any FieldCipher)?) {
       self.path = path
       self.configuration = configuration
+      self.cipher = cipher
     }
   }
 
@@ -32,9 +36,9 @@ final class DatabaseFile: Sendable {
   private let overflow = Monitor<Reader?>(nil)
 
   /// Opens the file, and makes it where there is none.
-  init(path: String, configuration: SQLiteConfiguration) throws(SQLiteError) {
+  init(path: String, configuration: SQLiteConfiguration, cipher: (any FieldCipher)?) throws(SQLiteError) {
     try Files.makeFile(path)
-    shared = Shared(path: path, configuration: configuration)
+    shared = Shared(path: path, configuration: configuration, cipher: cipher)
     writer = try RecordWriter(shared)
     check = StoreCheck(path: path, configuration: configuration)
   }

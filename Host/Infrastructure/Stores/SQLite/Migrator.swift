@@ -4,11 +4,11 @@ import Kernel
 /// What a file remembers of its collections, and the steps from one declaration to the next.
 ///
 /// Beside one table per collection the file has `_council_schemas` (every distinct declaration that was applied),
-/// `_council_fields` and `_council_indexes` (what the tables have, shown or hidden). Collection names start with a
+/// `_council_fields`, `_council_indexes` and `_council_search` (what the tables have, shown or hidden). Collection names start with a
 /// letter, so these never meet them.
 struct Migrator {
   /// PRAGMA user_version of a file in this layout.
-  static let layout: Int64 = 1
+  static let layout: Int64 = 2
 
   let connection: Connection
   let configuration: SQLiteConfiguration
@@ -18,6 +18,7 @@ struct Migrator {
   /// What the file knows. Throws `records.newer_layout` for a file of a later host.
   func stored() throws(Problem) -> StoredSchema {
     do {
+      try refuseForeign()
       let layout = try integer("PRAGMA user_version")
       if layout > Migrator.layout {
         throw Problem(
@@ -26,8 +27,8 @@ struct Migrator {
             + "\(Migrator.layout))",
           members: ["found": .integer(layout), "known": .integer(Migrator.layout)])
       }
-      guard layout == Migrator.layout else { return StoredSchema() }
-      return try readStored()
+      guard layout > 0 else { return StoredSchema() }
+      return try readStored(layout)
     } catch let error as SQLiteError {
       throw error.problem(configuration)
     } catch let problem as Problem {
@@ -37,7 +38,26 @@ struct Migrator {
     }
   }
 
-  private func readStored() throws -> StoredSchema {
+  /// Throws `records.foreign_file` for a database that others made: what it holds must not be taken for nothing.
+  func refuseForeign() throws(Problem) {
+    let isOurs: Bool
+    do throws(SQLiteError) {
+      let tables = try integer("SELECT count(*) FROM sqlite_schema")
+      let ours = try integer("SELECT count(*) FROM sqlite_schema WHERE name='_council_schemas'")
+      let layout = try integer("PRAGMA user_version")
+      isOurs = ours == 1 ? layout > 0 : tables == 0 && layout == 0
+    } catch {
+      throw error.problem(configuration)
+    }
+    guard isOurs else {
+      throw Problem(
+        409, "records.foreign_file",
+        "the file where the records belong is a database of something else: move it away, or restore the right one"
+      )
+    }
+  }
+
+  private func readStored(_ layout: Int64) throws -> StoredSchema {
     var stored = StoredSchema()
     try rows("SELECT text,is_current FROM _council_schemas ORDER BY id") { row in
       guard let declarations = CollectionDeclaration.read(storedText: row.text(0)) else { return }
@@ -45,16 +65,43 @@ struct Migrator {
       if row.integer(1) == 1 { stored.current = declarations }
     }
     try rows("SELECT collection,name,type,has_default FROM _council_fields") { row in
-      guard let type = FieldDeclaration.FieldType(rawValue: row.text(2)) else { return }
-      stored.collections[row.text(0), default: .init(fields: [:], indexes: [])].fields[row.text(1)] =
-        StoredSchema.Field(type: type, hasDefault: row.integer(3) == 1)
+      let encryption = StoredSchema.Field.Encryption(rawValue: row.text(2)) ?? .none
+      guard let type = encryption == .none ? FieldDeclaration.FieldType(rawValue: row.text(2)) : .string
+      else { return }
+      stored.collections[row.text(0), default: .init()].fields[row.text(1)] = StoredSchema.Field(
+        type: type, hasDefault: row.integer(3) == 1, encryption: encryption)
     }
     try rows("SELECT collection,fields,is_unique FROM _council_indexes") { row in
       let fields = row.text(1).split(separator: ",").map { String($0) }
-      stored.collections[row.text(0), default: .init(fields: [:], indexes: [])].indexes.insert(
+      stored.collections[row.text(0), default: .init()].indexes.insert(
         StoredSchema.Index(fields: fields, unique: row.integer(2) == 1))
     }
+    if layout > 1 {
+      for (collection, fields) in try searches() {
+        stored.collections[collection, default: .init()].searchable = fields
+      }
+    }
     return stored
+  }
+
+  private func searches() throws(SQLiteError) -> [(collection: String, fields: [String])] {
+    var found: [(String, [String])] = []
+    try rows("SELECT collection,fields FROM _council_search") { row in
+      found.append((row.text(0), row.text(1).split(separator: ",").map { String($0) }))
+    }
+    return found
+  }
+
+  /// Makes what notes the changes for the full-text indexes of the file. Once for each connection that writes.
+  func watchSearches() throws(SQLiteError) {
+    for (collection, fields) in try knownSearches() {
+      try SearchIndex(collection).watch(fields, on: connection)
+    }
+  }
+
+  /// The full-text indexes of the file, also of one that is new or of an earlier layout.
+  func knownSearches() throws(SQLiteError) -> [(collection: String, fields: [String])] {
+    try integer("PRAGMA user_version") == Migrator.layout ? try searches() : []
   }
 
   // MARK: Planning
@@ -66,7 +113,7 @@ struct Migrator {
     var refusals = migration.refusals
     do throws(SQLiteError) {
       for check in migration.checks {
-        if let refusal = try refusal(check) { refusals.append(refusal) }
+        if let refusal = try refusal(check, schemas) { refusals.append(refusal) }
       }
     } catch {
       throw error.problem(configuration)
@@ -75,10 +122,15 @@ struct Migrator {
     return migration
   }
 
-  private func refusal(_ check: SchemaMigration.Check) throws(SQLiteError) -> SchemaMigration.Refusal? {
+  private func refusal(
+    _ check: SchemaMigration.Check, _ schemas: [RecordSchema]
+  ) throws(SQLiteError) -> SchemaMigration.Refusal? {
     switch check {
     case .noDuplicates(let collection, let field):
-      let name = SQL.quoted(field)
+      let schema = schemas.first { $0.name == collection }
+      let isEncrypted = schema?.declaration.fields.contains { $0.name == field && $0.encrypted } ?? false
+      // Fingerprints of different keys differ.
+      let name = isEncrypted ? SQL.opened(field, of: collection) : SQL.quoted(field)
       let count = try integer(
         """
         SELECT count(*) FROM (SELECT 1 FROM \(SQL.quoted(collection)) WHERE \(name) IS NOT NULL \
@@ -105,7 +157,7 @@ struct Migrator {
   }
 
   private func misfits(of field: FieldDeclaration, in collection: String) throws(SQLiteError) -> Int64 {
-    let name = SQL.quoted(field.name)
+    let name = field.encrypted ? SQL.opened(field.name, of: collection) : SQL.quoted(field.name)
     var conditions: [String] = []
     var values: [RecordValue] = []
     if let allowed = field.allowed {
@@ -132,21 +184,47 @@ struct Migrator {
 
   // MARK: Applying
 
-  /// Plans again, inside the writer's transaction, and takes the steps.
-  func migrate(to schemas: [RecordSchema]) throws(Problem) -> SchemaMigration {
+  /// Plans again, inside the writer's transaction, and takes the steps. What other generations need is not taken away
+  /// from them: the step is left for when they are closed.
+  func migrate(
+    to schemas: [RecordSchema], keeping needs: [String: OpenDeclarations.Needs] = [:]
+  ) throws(Problem) {
     let migration = try plan(schemas)
     do throws(SQLiteError) {
-      if try integer("PRAGMA user_version") == 0 { try makeLayout() }
-      for step in migration.steps { try take(step, schemas) }
+      try makeLayout()
+      for step in migration.steps {
+        if let step = self.step(step, keeping: needs) { try take(step, schemas) }
+      }
+      // A step may have filled a field that is searched.
+      for (collection, fields) in try searches() {
+        for sql in SearchIndex(collection).statements(fieldCount: fields.count) {
+          try connection.execute(sql)
+        }
+      }
       try remember(schemas)
     } catch {
       throw error.problem(configuration)
     }
-    return migration
   }
 
-  private func makeLayout() throws(SQLiteError) {
-    for sql in [
+  private func step(
+    _ step: SchemaMigration.Step, keeping needs: [String: OpenDeclarations.Needs]
+  ) -> SchemaMigration.Step? {
+    switch step {
+    case .dropIndex(let collection, let index):
+      return needs[collection]?.unique.contains(index) == true ? nil : step
+    case .dropSearch(let collection):
+      return needs[collection]?.searchable.isEmpty == false ? nil : step
+    case .addSearch(let collection, let fields):
+      let others = (needs[collection]?.searchable ?? []).subtracting(fields).sorted()
+      return .addSearch(collection: collection, fields: fields + others)
+    case .createCollection, .addField, .fill, .addIndex: return step
+    }
+  }
+
+  /// Statements that take the file from layout n to n + 1. Entries are only ever added.
+  private static let layouts: [[String]] = [
+    [
       """
       CREATE TABLE _council_schemas(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, \
       is_current INTEGER NOT NULL) STRICT
@@ -159,8 +237,22 @@ struct Migrator {
       CREATE TABLE _council_indexes(collection TEXT NOT NULL, fields TEXT NOT NULL, \
       is_unique INTEGER NOT NULL, PRIMARY KEY(collection,fields,is_unique)) STRICT, WITHOUT ROWID
       """,
-      "PRAGMA user_version=\(Migrator.layout)",
-    ] { try connection.execute(sql) }
+    ],
+    [
+      """
+      CREATE TABLE _council_search(collection TEXT NOT NULL PRIMARY KEY, fields TEXT NOT NULL) \
+      STRICT, WITHOUT ROWID
+      """
+    ],
+  ]
+
+  private func makeLayout() throws(SQLiteError) {
+    let found = try integer("PRAGMA user_version")
+    guard found < Migrator.layout else { return }
+    for layout in Migrator.layouts[Int(found)...] {
+      for sql in layout { try connection.execute(sql) }
+    }
+    try connection.execute("PRAGMA user_version=\(Migrator.layout)")
   }
 
   private func take(_ step: SchemaMigration.Step, _ schemas: [RecordSchema]) throws(SQLiteError) {
@@ -171,6 +263,10 @@ struct Migrator {
       let value = fallback(field, collection, schemas)
       try connection.execute(
         "ALTER TABLE \(SQL.quoted(collection)) ADD COLUMN \(SQL.column(field, default: value))")
+      if field.encryption == .findable {
+        try connection.execute(
+          "ALTER TABLE \(SQL.quoted(collection)) ADD COLUMN \(SQL.fingerprint(field.name)) TEXT")
+      }
       try remember(field, of: collection, hasDefault: value != .null)
     case .fill(let collection, let field):
       let statement = try connection.prepare(
@@ -182,7 +278,7 @@ struct Migrator {
       try connection.execute(
         """
         CREATE \(index.unique ? "UNIQUE " : "")INDEX \(name(index, collection)) \
-        ON \(SQL.quoted(collection))(\(index.fields.map { SQL.quoted($0) }.joined(separator: ",")))
+        ON \(SQL.quoted(collection))(\(columns(index, collection, schemas).joined(separator: ",")))
         """)
       try run("INSERT INTO _council_indexes VALUES(?,?,?)", row(index, collection))
     case .dropIndex(let collection, let index):
@@ -190,6 +286,29 @@ struct Migrator {
       try run(
         "DELETE FROM _council_indexes WHERE collection=? AND fields=? AND is_unique=?", row(index, collection)
       )
+    case .addSearch(let collection, let fields):
+      try dropSearch(collection)
+      try SearchIndex(collection).make(fields, on: connection)
+      try run(
+        "INSERT INTO _council_search VALUES(?,?)", [text(collection), text(fields.joined(separator: ","))])
+    case .dropSearch(let collection): try dropSearch(collection)
+    }
+  }
+
+  private func dropSearch(_ collection: String) throws(SQLiteError) {
+    let count = try integer("SELECT count(*) FROM _council_search WHERE collection=?", [text(collection)])
+    guard count > 0 else { return }
+    try SearchIndex(collection).drop(on: connection)
+    try run("DELETE FROM _council_search WHERE collection=?", [text(collection)])
+  }
+
+  /// An encrypted field is indexed by its fingerprints.
+  private func columns(
+    _ index: StoredSchema.Index, _ collection: String, _ schemas: [RecordSchema]
+  ) -> [String] {
+    let fields = schemas.first { $0.name == collection }?.declaration.fields ?? []
+    return index.fields.map { name in
+      fields.contains { $0.name == name && $0.encrypted } ? SQL.fingerprint(name) : SQL.quoted(name)
     }
   }
 
@@ -199,6 +318,7 @@ struct Migrator {
     var columns = ["\"id\" TEXT NOT NULL PRIMARY KEY"]
     for field in declaration.fields {
       columns.append(SQL.column(field, default: fallback(field, declaration.name, schemas)))
+      if field.encryption == .findable { columns.append("\(SQL.fingerprint(field.name)) TEXT") }
     }
     columns += [
       "\"version\" INTEGER NOT NULL", "\"created_at\" TEXT NOT NULL", "\"updated_at\" TEXT NOT NULL",
@@ -226,7 +346,9 @@ struct Migrator {
     try run(
       "INSERT INTO _council_fields VALUES(?,?,?,?)",
       [
-        text(collection), text(field.name), text(field.type.rawValue), .integer(hasDefault ? 1 : 0),
+        text(collection), text(field.name),
+        text(field.encrypted ? field.encryption.rawValue : field.type.rawValue),
+        .integer(hasDefault ? 1 : 0),
       ])
   }
 

@@ -14,7 +14,7 @@ final class Reader {
     self.file = file
     connection = try Connection(
       path: file.path, mode: .existing, busyTimeout: configuration.busyTimeout,
-      maxValueBytes: configuration.maxValueBytes)
+      maxValueBytes: configuration.maxValueBytes, cipher: file.cipher)
     try connection.execute("PRAGMA query_only=ON")
     try connection.execute("PRAGMA mmap_size=\(configuration.mmapBytes)")
     try connection.execute("PRAGMA cache_size=-\(configuration.cacheKiB)")

@@ -67,15 +67,29 @@ final class RecordWriter: Sendable {
     let queue = Monitor(Queue())
     let counters = Counters()
     // Opened here, so that a file that cannot be opened is an error of the caller; used by the thread only.
-    let opened = Mutex<WriteConnection?>(try WriteConnection(file))
+    let opened = Monitor<WriteConnection?>(try WriteConnection(file))
     self.configuration = configuration
     self.queue = queue
     self.counters = counters
     thread = OSThread("records-writer") {
       guard let connection = opened.withLock({ $0.take() }) else { return }
-      while let jobs = RecordWriter.next(queue, max: configuration.maxGroup) {
-        counters.taken.add(jobs.count, ordering: .relaxed)
-        connection.run(jobs, counters)
+      var sweep: Instant?
+      while true {
+        switch RecordWriter.next(queue, max: configuration.maxGroup, until: sweep) {
+        case .end: return
+        case .jobs(let jobs):
+          counters.taken.add(jobs.count, ordering: .relaxed)
+          connection.run(jobs, counters)
+        case .nothing: break
+        }
+        // Between two groups at most one batch of a sweep, however much is left of it.
+        if !file.declared.hasEnding.load(ordering: .relaxed) {
+          sweep = nil
+        } else if let due = sweep, Instant.now < due {
+          continue
+        } else {
+          sweep = connection.sweep() ? .now : .now + configuration.sweepInterval
+        }
       }
     }
   }
@@ -110,10 +124,17 @@ final class RecordWriter: Sendable {
     return answer.wait { $0.take() } ?? .failure(.recordsInternal("a write ended without an answer"))
   }
 
-  /// What waits: one group, or one job that runs alone. nil: the end.
-  private static func next(_ queue: Monitor<Queue>, max: Int) -> [WriteJob]? {
-    queue.wait { state -> [WriteJob]?? in
-      guard !state.jobs.isEmpty else { return state.isClosing ? .some(nil) : nil }
+  private enum Turn {
+    /// One group, or one job that runs alone.
+    case jobs([WriteJob])
+    case nothing
+    case end
+  }
+
+  /// What waits, or comes until then.
+  private static func next(_ queue: Monitor<Queue>, max: Int, until deadline: Instant?) -> Turn {
+    queue.wait(until: deadline) { state -> Turn? in
+      guard !state.jobs.isEmpty else { return state.isClosing ? .end : nil }
       var count = 0
       while count < min(max, state.jobs.count) {
         if case .alone = state.jobs[count].work {
@@ -124,8 +145,8 @@ final class RecordWriter: Sendable {
       }
       let taken = Array(state.jobs[..<count])
       state.jobs.removeFirst(count)
-      return taken
-    } ?? nil
+      return .jobs(taken)
+    } ?? .nothing
   }
 
   /// Writes what waits, then ends the thread. Once.

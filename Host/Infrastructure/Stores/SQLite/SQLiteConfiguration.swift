@@ -20,6 +20,9 @@ package struct SQLiteConfiguration: Sendable {
   package var maxQueueWait = Duration.seconds(5)
   /// Writes that share one commit.
   package var maxGroup = 256
+  /// How often records that have ended are looked for, and how many are removed in one transaction.
+  package var sweepInterval = Duration.seconds(5)
+  package var sweepBatch = 500
   package var mmapBytes: Int64 = 256 << 20
   /// Page cache of one connection. Small: what is read comes from the memory map.
   package var cacheKiB = 1024

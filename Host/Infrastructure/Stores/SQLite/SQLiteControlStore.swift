@@ -49,7 +49,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
   private let check: StoreCheck
 
   /// Opens `path`, and makes it and its folder where there are none. Throws `control.newer_layout` for a file of a
-  /// later host, `control.unavailable` when it cannot be used.
+  /// later host, `control.foreign_file` for another's database, `control.unavailable` when it cannot be used.
   package init(path: String, configuration: SQLiteConfiguration = SQLiteConfiguration()) throws(Problem) {
     self.path = path
     self.configuration = configuration
@@ -57,14 +57,40 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       if let slash = path.lastIndex(of: "/") { try Files.makeFolder(String(path[..<slash])) }
       try Files.makeFile(path)
       let session = Session(try SQLiteControlStore.connect(path, configuration))
+      // Before anything is changed in it.
+      if try SQLiteControlStore.isForeign(session) { throw SQLiteControlStore.foreign }
       try session.connection.execute("PRAGMA journal_mode=WAL")
       try session.connection.execute("PRAGMA synchronous=FULL")
       self.session = Monitor(session)
       check = StoreCheck(path: path, configuration: configuration)
     } catch {
+      guard error != SQLiteControlStore.foreign else {
+        throw Problem(
+          409, "control.foreign_file",
+          "\(path) is a database of something else: move it away, or restore the right one")
+      }
       throw SQLiteControlStore.problem(error)
     }
     try prepareLayout()
+  }
+
+  /// Of our own making: SQLite has nothing against such a file.
+  private static let foreign = SQLiteError(code: SQLiteError.Code.notADatabase, message: "another's tables")
+
+  /// A file without anything in it is new; every other one has the tables of the first layout.
+  private static func isForeign(_ session: Session) throws(SQLiteError) -> Bool {
+    func number(_ sql: String) throws(SQLiteError) -> Int64 {
+      try session.with(sql) { statement throws(SQLiteError) in try statement.step() ? statement.integer(0) : 0
+      }
+    }
+    let ours = try number(
+      """
+      SELECT count(*) FROM sqlite_schema WHERE type='table' AND name IN \
+      ('keys','numbers','generations','active','quarantine')
+      """)
+    let layout = try number("PRAGMA user_version")
+    let all = try number("SELECT count(*) FROM sqlite_schema")
+    return ours == 5 ? layout == 0 : layout != 0 || all != 0
   }
 
   /// nil, or why it cannot be used now. One thread at a time. [not event]

@@ -34,6 +34,9 @@ package struct SQLiteError: Error, Sendable, Equatable {
     package static let constraint: Int32 = 19
     package static let noLargeFiles: Int32 = 22
     package static let notADatabase: Int32 = 26
+    /// Our own, of an encrypted value: SQLite gives the extensions of its generic error by counting up.
+    package static let keyMissing: Int32 = 1 | 201 << 8
+    package static let valueDamaged: Int32 = 1 | 202 << 8
     package static let constraintPrimaryKey: Int32 = 19 | 6 << 8
     package static let constraintUnique: Int32 = 19 | 8 << 8
   }
@@ -44,7 +47,9 @@ package struct SQLiteError: Error, Sendable, Equatable {
 
   /// The answer to a caller whose operation met this. A unique violation is told apart before.
   package func problem(_ configuration: SQLiteConfiguration) -> Problem {
-    switch primary {
+    if code == Code.keyMissing { return .recordsKeyMissing(message) }
+    if code == Code.valueDamaged { return .recordsValueDamaged(message) }
+    return switch primary {
     case Code.busy, Code.locked, Code.lockProtocol:
       .recordsUnavailable(cause: "busy", "the records are locked by another process")
     case Code.full:

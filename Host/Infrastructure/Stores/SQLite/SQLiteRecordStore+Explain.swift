@@ -19,7 +19,7 @@ extension SQLiteRecordStore {
     return try read { reader throws(SQLiteError) in
       try reader.snapshot { () throws(SQLiteError) in
         var explanation = PageExplanation(plan: [], steps: 0, records: 0)
-        var page = Page(query, target)
+        var page = Page(query, target, now: now(for: target))
         for segment in segments(of: query, target) {
           let (clause, statement) = try statement(for: page, segment: segment, reader)
           let plan = try reader.connection.prepare("EXPLAIN QUERY PLAN " + text(page, clause))

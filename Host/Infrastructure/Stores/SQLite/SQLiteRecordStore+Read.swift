@@ -24,11 +24,15 @@ extension SQLiteRecordStore {
         fields == nil
         ? target.getKey : StatementKey(collection: target.number, text: prefix(Question.get, fields))
       let statement = try reader.statement(key) {
-        "SELECT \(target.json(of: fields)),\"version\" FROM \(target.table) WHERE \"id\"=?"
+        """
+        SELECT \(target.json(of: fields)),"version" FROM \(target.table) WHERE "id"=?\
+        \(target.isLive.isEmpty ? "" : " AND " + target.isLive)
+        """
       }
       defer { statement.reset() }
       reader.connection.restartTime()
       try statement.bind(1, text: id)
+      if target.schema.expiry != nil { try statement.bind(2, configuration.clock().text) }
       guard try statement.step() else { return nil }
       return RecordResult(json: statement.bytes(0), version: statement.integer(1))
     }
@@ -36,13 +40,18 @@ extension SQLiteRecordStore {
     return result
   }
 
-  func count(_ filter: RecordFilter?, of target: CompiledCollection) throws(Problem) -> RecordResult {
-    var clause = Clause(target)
-    clause.add(filter: filter)
+  /// The present instant, where records of the collection end by themselves.
+  func now(for target: CompiledCollection) -> String? {
+    target.schema.expiry == nil ? nil : configuration.clock().text
+  }
+
+  func count(_ query: RecordQuery, of target: CompiledCollection) throws(Problem) -> RecordResult {
+    var clause = Clause(target, words: query.words, now: now(for: target))
+    clause.add(filter: query.filter)
     let count = try read { reader throws(SQLiteError) -> Int64 in
       let key = StatementKey(collection: target.number, text: [Question.count] + clause.sql)
       let statement = try reader.statement(key) {
-        "SELECT count(*) FROM \(target.table)\(String(decoding: clause.sql, as: UTF8.self))"
+        "SELECT count(*) FROM \(source(query, target))\(String(decoding: clause.sql, as: UTF8.self))"
       }
       defer { statement.reset() }
       reader.connection.restartTime()
@@ -69,7 +78,7 @@ extension SQLiteRecordStore {
   func page(_ query: RecordQuery, of target: CompiledCollection) throws(Problem) -> RecordResult {
     try read { reader throws(SQLiteError) -> RecordResult in
       reader.connection.restartTime()
-      var page = Page(query, target)
+      var page = Page(query, target, now: now(for: target))
       if query.after == nil {
         _ = try add(to: &page, segment: nil, reader)
       } else {
@@ -111,13 +120,13 @@ extension SQLiteRecordStore {
     for page: Page, segment: Clause.Segment?, _ reader: Reader
   ) throws(SQLiteError) -> (Clause, Statement) {
     let (query, target) = (page.query, page.target)
-    var clause = Clause(target)
+    var clause = Clause(target, words: query.words, now: page.now)
     clause.add(filter: query.filter, segment: segment)
     // One more than fits shows whether there is a next page.
     clause.add(order: segment?.rest ?? query.order, limit: query.limit + 1 - page.count)
     var key = prefix(Question.page, query.fields)
     // The cursor's columns are part of the statement and not of its clause.
-    for part in query.order { key += [UInt8(part.member >> 8), UInt8(part.member & 0xFF)] }
+    for part in query.order { key += [UInt8(part.member >> 8 & 0xFF), UInt8(part.member & 0xFF)] }
     key.append(0xFF)
     key += clause.sql
     let statement = try reader.statement(StatementKey(collection: target.number, text: key)) {
@@ -130,22 +139,30 @@ extension SQLiteRecordStore {
     let (query, target) = (page.query, page.target)
     return """
       SELECT \(target.json(of: query.fields))\(Clause.cursorColumns(query.order, of: target)) \
-      FROM \(target.table)\(String(decoding: clause.sql, as: UTF8.self))
+      FROM \(source(query, target))\(String(decoding: clause.sql, as: UTF8.self))
       """
+  }
+
+  /// A search brings its own source, in which the table is.
+  private func source(_ query: RecordQuery, _ target: CompiledCollection) -> String {
+    query.words.isEmpty ? target.table : ""
   }
 
   /// A page while it is read.
   struct Page {
     let query: RecordQuery
     let target: CompiledCollection
+    /// One instant for all segments.
+    let now: String?
     private(set) var count = 0
     var hasMore = false
     private var json: [UInt8] = []
     /// The order values of the last record.
     private var last: [RecordValue] = []
 
-    init(_ query: RecordQuery, _ target: CompiledCollection) {
+    init(_ query: RecordQuery, _ target: CompiledCollection, now: String?) {
       self.query = query
+      self.now = now
       self.target = target
       json.reserveCapacity(64 + query.limit * 256)
       json.append(contentsOf: "{\"items\":[".utf8)
@@ -159,7 +176,7 @@ extension SQLiteRecordStore {
       count += 1
       guard isFull else { return }
       last = query.order.enumerated().map { index, part in
-        statement.value(index + 1, target.schema.members[part.member].type)
+        statement.value(index + 1, part.isRank ? .number : target.schema.members[part.member].type)
       }
     }
 

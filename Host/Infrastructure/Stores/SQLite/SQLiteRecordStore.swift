@@ -56,11 +56,11 @@ package final class SQLiteRecordStore: RecordStore {
       return try page(query, of: target)
     case .count:
       let query = try query(input, of: target)
-      return try count(query.filter, of: target)
+      return try count(query, of: target)
     case .query:
       let query = try namedQuery(key, input, of: target)
       return try page(query, of: target)
-    case .insert, .replace, .patch, .increment, .delete:
+    case .insert, .put, .replace, .patch, .increment, .delete:
       let write = try write(operation, target, key: key, input: input, version: expectedVersion)
       return try run([WriteJob.Write(collection: target, write: write)], batch: false)
     case .batch:
@@ -124,12 +124,17 @@ package final class SQLiteRecordStore: RecordStore {
   ) throws(Problem) -> RecordWrite {
     let limits = configuration.limits
     let id: [UInt8]
-    if operation == .insert {
+    if operation == .insert || operation == .put {
+      guard operation == .insert || !key.isEmpty else {
+        throw .recordInvalid([RecordIssue("", "a record is put under an id")])
+      }
       do { id = try key.isEmpty ? SQLiteRecordStore.newID(configuration) : limits.id(key) } catch {
         throw .recordInvalid([error])
       }
       guard version == 0 else {
-        throw .recordInvalid([RecordIssue("", "a record that is inserted has no version to expect")])
+        throw .recordInvalid([
+          RecordIssue("", "a record that is inserted or put has no version to expect: replace takes one")
+        ])
       }
     } else {
       // An id that no record can have is an id of none.
@@ -137,15 +142,18 @@ package final class SQLiteRecordStore: RecordStore {
     }
     if operation == .delete { return .delete(id: id, version: version) }
     let schema = target.schema
+    let now = configuration.clock
     return try parse(
       input, maxBytes: limits.maxDocumentBytes, what: "the document",
       wrong: { .recordInvalid([RecordIssue("", $0)]) }
     ) { root throws(Problem) -> RecordWrite in
       switch operation {
-      case .insert: .insert(id: id, values: try schema.values(of: root, limits: limits))
+      case .insert: .insert(id: id, values: try schema.values(of: root, limits: limits, now: now))
+      case .put: .put(id: id, values: try schema.values(of: root, limits: limits, now: now))
       case .replace:
-        .replace(id: id, values: try schema.values(of: root, limits: limits), version: version)
-      case .patch: .change(id: id, changes: try schema.patch(root, limits: limits), version: version)
+        .replace(id: id, values: try schema.values(of: root, limits: limits, now: now), version: version)
+      case .patch:
+        .change(id: id, changes: try schema.patch(root, limits: limits, now: now), version: version)
       default: .change(id: id, changes: try schema.increments(root, limits: limits), version: version)
       }
     }
@@ -161,7 +169,7 @@ package final class SQLiteRecordStore: RecordStore {
     ) { root throws(Problem) in
       try RecordBatch(
         root, schemas: schemas, collection: collection, limits: limits,
-        newID: { SQLiteRecordStore.newID(configuration) })
+        now: configuration.clock)
     }
     let writes = batch.items.map {
       WriteJob.Write(collection: collections[$0.collection], write: $0.write)

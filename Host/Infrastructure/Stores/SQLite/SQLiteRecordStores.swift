@@ -1,7 +1,6 @@
 package import Application
 package import Domain
 package import Kernel
-import Synchronization
 
 /// The embedded engine: one SQLite file per automation, `<folder>/<automation>.sqlite`.
 package final class SQLiteRecordStores: RecordStores {
@@ -12,15 +11,21 @@ package final class SQLiteRecordStores: RecordStores {
 
   private let folder: String
   private let configuration: SQLiteConfiguration
+  private let cipher: (any FieldCipher)?
   private let parsers: RecordParsers
   /// Files that generations use, by automation. Held while a file is opened or closed, so that no file ever has two
   /// writers.
-  private let files = Mutex<[String: Open]>([:])
+  private let files = Monitor<[String: Open]>([:])
 
-  /// `folder` is made when the first automation with records is opened.
-  package init(folder: String, configuration: SQLiteConfiguration = SQLiteConfiguration()) {
+  /// `folder` is made when the first automation with records is opened. Without a cipher, declarations with an
+  /// encrypted field are refused.
+  package init(
+    folder: String, configuration: SQLiteConfiguration = SQLiteConfiguration(),
+    cipher: (any FieldCipher)? = nil
+  ) {
     self.folder = folder
     self.configuration = configuration
+    self.cipher = cipher
     parsers = RecordParsers(maxDepth: configuration.jsonDepth)
   }
 
@@ -38,7 +43,7 @@ package final class SQLiteRecordStores: RecordStores {
     do throws(SQLiteError) {
       connection = try Connection(
         path: path, mode: .existing, busyTimeout: configuration.busyTimeout,
-        maxValueBytes: configuration.maxValueBytes)
+        maxValueBytes: configuration.maxValueBytes, cipher: cipher)
       try connection.execute("PRAGMA query_only=ON")
     } catch {
       throw error.problem(configuration)
@@ -61,21 +66,28 @@ package final class SQLiteRecordStores: RecordStores {
     let compiled = try compile(collections)
     let path = try path(of: automation)
     let file = try acquire(automation, path)
+    let token = Monitor<UInt64>(0)
     do throws(Problem) {
       let schemas = compiled.map(\.schema)
       let configuration = configuration
+      let declared = file.shared.declared
       let work = WriteJob.Work.alone { connection throws(Problem) in
-        _ = try Migrator(connection: connection, configuration: configuration).migrate(to: schemas)
+        try Migrator(connection: connection, configuration: configuration)
+          .migrate(to: schemas, keeping: declared.needs)
+        // Here and not after the commit: no other migration comes in between.
+        let number = declared.add(compiled)
+        token.withLock { $0 = number }
         return RecordResult(json: [])
       }
       _ = try file.writer.run(work, maxWait: nil).get()
     } catch {
-      release(automation)
+      release(automation, file, token.withLock { $0 })
       throw error
     }
+    let number = token.withLock { $0 }
     return SQLiteRecordStore(
       file: file, collections: compiled, parsers: parsers, configuration: configuration
-    ) { self.release(automation) }
+    ) { self.release(automation, file, number) }
   }
 
   private func compile(_ declarations: [CollectionDeclaration]) throws(Problem) -> [CompiledCollection] {
@@ -92,7 +104,13 @@ package final class SQLiteRecordStores: RecordStores {
             RecordIssue("/\(index)/queries/\(place)/query" + error.pointer, error.reason))
         }
       }
-      compiled.append(CompiledCollection(schema: schema, queries: queries))
+      compiled.append(CompiledCollection(schema: schema, queries: queries, cipher: cipher))
+    }
+    if cipher == nil {
+      let fields = schemas.flatMap { schema in
+        schema.members.filter(\.isEncrypted).map { "\(schema.name).\($0.name)" }
+      }
+      if !fields.isEmpty { throw .recordsEncryptionUnconfigured(fields) }
     }
     guard issues.isEmpty else {
       var problem = Problem.recordQueryInvalid(issues[0])
@@ -114,6 +132,7 @@ package final class SQLiteRecordStores: RecordStores {
   // MARK: Files
 
   private func acquire(_ automation: String, _ path: String) throws(Problem) -> DatabaseFile {
+    try refuseForeign(path)
     do {
       return try files.withLock { files throws(SQLiteError) in
         if let open = files[automation] {
@@ -121,7 +140,7 @@ package final class SQLiteRecordStores: RecordStores {
           return open.file
         }
         try Files.makeFolder(folder)
-        let file = try DatabaseFile(path: path, configuration: configuration)
+        let file = try DatabaseFile(path: path, configuration: configuration, cipher: cipher)
         files[automation] = Open(file: file, generations: 1)
         return file
       }
@@ -130,9 +149,26 @@ package final class SQLiteRecordStores: RecordStores {
     }
   }
 
-  private func release(_ automation: String) {
-    files.withLock { files in
-      guard var open = files[automation] else { return }
+  /// Before the writer opens the file, which changes it.
+  private func refuseForeign(_ path: String) throws(Problem) {
+    guard Files.exists(path), !files.withLock({ $0.values.contains { $0.file.shared.path == path } }) else {
+      return
+    }
+    let connection: Connection
+    do throws(SQLiteError) {
+      connection = try Connection(
+        path: path, mode: .existing, busyTimeout: configuration.busyTimeout,
+        maxValueBytes: configuration.maxValueBytes)
+    } catch {
+      throw error.problem(configuration)
+    }
+    try Migrator(connection: connection, configuration: configuration).refuseForeign()
+  }
+
+  private func release(_ automation: String, _ file: DatabaseFile, _ token: UInt64) {
+    file.shared.declared.remove(token)
+    let remains = files.withLock { files in
+      guard var open = files[automation] else { return false }
       open.generations -= 1
       if open.generations > 0 {
         files[automation] = open
@@ -140,7 +176,25 @@ package final class SQLiteRecordStores: RecordStores {
         files[automation] = nil
         open.file.writer.close()
       }
+      return open.generations > 0
     }
+    if remains { settle(file) }
+  }
+
+  /// Brings the indexes to what the newest generation that is left declares: after a swap what only the old one
+  /// needed goes, after a start that failed what only the new one wanted. A settling that fails changes nothing, and
+  /// the next one does its work.
+  private func settle(_ file: DatabaseFile) {
+    let configuration = configuration
+    let declared = file.shared.declared
+    let work = WriteJob.Work.alone { connection throws(Problem) in
+      if let newest = declared.newest {
+        try Migrator(connection: connection, configuration: configuration)
+          .migrate(to: newest, keeping: declared.needs)
+      }
+      return RecordResult(json: [])
+    }
+    _ = file.writer.run(work, maxWait: nil)
   }
 
   /// Writes and commits of an open file.

@@ -6,12 +6,14 @@ import Synchronization
 /// The write connection of one file. The writer's thread only, once it runs.
 final class WriteConnection: @unchecked Sendable {
   // Sendable because it is handed to the writer's thread once and used by no other.
-  private let connection: Connection
-  private let configuration: SQLiteConfiguration
+  let connection: Connection
+  let configuration: SQLiteConfiguration
   private var statements: StatementCache
-  private var keeper: ReadLockKeeper
-  private let file: DatabaseFile.Shared
+  var keeper: ReadLockKeeper
+  let file: DatabaseFile.Shared
   private var seenGenerations: UInt64
+  /// What brings noted changes into the full-text index, by collection.
+  private var searches: [String: [String]] = [:]
 
   init(_ file: DatabaseFile.Shared) throws(SQLiteError) {
     let configuration = file.configuration
@@ -19,7 +21,7 @@ final class WriteConnection: @unchecked Sendable {
     self.configuration = configuration
     connection = try Connection(
       path: file.path, mode: .existing, busyTimeout: configuration.busyTimeout,
-      maxValueBytes: configuration.maxValueBytes)
+      maxValueBytes: configuration.maxValueBytes, cipher: file.cipher)
     statements = StatementCache(capacity: configuration.maxStatements)
     seenGenerations = file.generations.load(ordering: .relaxed)
     try connection.execute("PRAGMA journal_mode=WAL")
@@ -28,10 +30,31 @@ final class WriteConnection: @unchecked Sendable {
     try connection.execute("PRAGMA journal_size_limit=\(configuration.restartPages * 4096)")
     try connection.execute("PRAGMA max_page_count=\(max(1, configuration.maxFileBytes / 4096))")
     try connection.execute("PRAGMA cell_size_check=ON")
+    // What is noted for a search has no business on the disk.
+    try connection.execute("PRAGMA temp_store=MEMORY")
+    try Migrator(connection: connection, configuration: configuration).watchSearches()
     keeper = try ReadLockKeeper(file)
     connection.countLogPages()
     connection.limitTime(configuration.timeLimit)
     keeper.hold()
+    try readSearches()
+  }
+
+  private func readSearches() throws(SQLiteError) {
+    searches = [:]
+    for (collection, fields) in try Migrator(connection: connection, configuration: configuration)
+      .knownSearches()
+    {
+      searches[collection] = SearchIndex(collection).statements(fieldCount: fields.count)
+    }
+  }
+
+  /// Before what these collections changed is kept.
+  func index(_ collections: some Sequence<String>) throws(Problem) {
+    if searches.isEmpty { return }
+    for collection in Set(collections) {
+      for sql in searches[collection] ?? [] { try control(sql) }
+    }
   }
 
   private func problem(_ error: SQLiteError) -> Problem { error.problem(configuration) }
@@ -62,6 +85,7 @@ final class WriteConnection: @unchecked Sendable {
       try begin()
       let result = try body(connection)
       try commit()
+      do { try readSearches() } catch { throw problem(error) }
       counters.commits.add(1, ordering: .relaxed)
       job.complete(.success(result))
     } catch {
@@ -116,6 +140,7 @@ final class WriteConnection: @unchecked Sendable {
     do throws(Problem) {
       try control("SAVEPOINT w")
       let result = try isBatch ? runBatch(writes) : run(writes[0])
+      if !searches.isEmpty { try index(writes.map(\.collection.schema.name)) }
       try control("RELEASE w")
       return .success(result)
     } catch {
@@ -145,17 +170,17 @@ final class WriteConnection: @unchecked Sendable {
 
   // MARK: Transactions
 
-  private func begin() throws(Problem) {
+  func begin() throws(Problem) {
     connection.restartTime()
     try control("BEGIN IMMEDIATE")
   }
 
-  private func commit() throws(Problem) {
+  func commit() throws(Problem) {
     connection.restartTime()
     try control("COMMIT")
   }
 
-  private func rollBack() {
+  func rollBack() {
     guard connection.isInTransaction else { return }
     connection.restartTime()
     // What fails here has ended the transaction by itself.
@@ -168,7 +193,7 @@ final class WriteConnection: @unchecked Sendable {
     }
   }
 
-  private func dropUnusedStatements() {
+  func dropUnusedStatements() {
     let generations = file.generations.load(ordering: .relaxed)
     guard generations != seenGenerations else { return }
     seenGenerations = generations
@@ -177,7 +202,7 @@ final class WriteConnection: @unchecked Sendable {
   }
 
   /// Runs `body` with a cached statement, which is reset afterwards.
-  private func statement<Value>(
+  func statement<Value>(
     _ key: StatementKey, _ sql: @autoclosure () -> String,
     _ body: (Statement) throws(SQLiteError) -> Value
   ) throws(Problem) -> Value {
@@ -207,88 +232,126 @@ extension WriteConnection {
   private func run(_ write: WriteJob.Write) throws(Problem) -> RecordResult {
     let collection = write.collection
     switch write.write {
-    case .insert(let id, let values): return try insert(id, values, into: collection)
+    case .insert(let id, let values): return try insert(id, given(values, collection), into: collection)
+    case .put(let id, let values):
+      let values = given(values, collection)
+      if let result = try update(id, values, version: 0, in: collection) { return result }
+      return try insert(id, values, into: collection)
     case .replace(let id, let values, let version):
-      return try update(
-        id, Array(zip(collection.schema.declared, values)), version: version, in: collection)
+      return try change(id, given(values, collection), version: version, in: collection)
     case .change(let id, let changes, let version):
       let values = try newValues(of: changes, id, version: version, in: collection)
-      return try update(id, values, version: version, in: collection)
+      return try change(id, values, version: version, in: collection)
     case .delete(let id, let version): return try delete(id, version: version, in: collection)
     }
   }
 
-  private func key(_ collection: CompiledCollection, _ text: String) -> StatementKey {
+  /// The values of a whole document with their members.
+  private func given(_ values: [RecordValue], _ collection: CompiledCollection) -> [(Int, RecordValue)] {
+    Array(zip(collection.schema.declared, values))
+  }
+
+  func key(_ collection: CompiledCollection, _ text: String) -> StatementKey {
     StatementKey(collection: collection.number, text: Array(text.utf8))
   }
 
+  /// Runs `attempt`; where a value that must be unique is in its way, once more without the records that have ended.
+  private func unlessTaken(
+    _ id: [UInt8], _ values: [(Int, RecordValue)], isNew: Bool, in collection: CompiledCollection,
+    _ attempt: () throws(SQLiteError) -> RecordResult?
+  ) throws(Problem) -> RecordResult? {
+    try refuseOlderFingerprints(id, values, in: collection)
+    do { return try attempt() } catch {
+      guard error.isUniqueViolation else { throw problem(error) }
+    }
+    if try removeEnded(id, values, in: collection) {
+      do { return try attempt() } catch {
+        guard error.isUniqueViolation else { throw problem(error) }
+      }
+    }
+    throw try conflict(id, values, isNew: isNew, in: collection)
+  }
+
   private func insert(
-    _ id: [UInt8], _ values: [RecordValue], into collection: CompiledCollection
+    _ id: [UInt8], _ values: [(Int, RecordValue)], into collection: CompiledCollection
   ) throws(Problem) -> RecordResult {
     let now = configuration.clock().text
-    do {
-      return try raw(key(collection, "I"), insertText(collection)) { statement throws(SQLiteError) in
+    let result = try unlessTaken(id, values, isNew: true, in: collection) { () throws(SQLiteError) in
+      try raw(key(collection, "I"), insertText(collection)) { statement throws(SQLiteError) in
         try statement.bind(1, text: id.span)
-        for (index, value) in values.enumerated() { try statement.bind(index + 2, value) }
-        try statement.bind(values.count + 2, 1)
-        try statement.bind(values.count + 3, now)
-        try statement.bind(values.count + 4, now)
+        var next = 2
+        for (member, value) in values {
+          next = try collection.bind(value, member, id: id, to: statement, at: next)
+        }
+        try statement.bind(next, 1)
+        try statement.bind(next + 1, now)
+        try statement.bind(next + 2, now)
         guard try statement.step() else { return RecordResult(json: [], version: 1) }
         let json = statement.bytes(0)
         _ = try statement.step()
         return RecordResult(json: json, version: 1)
       }
-    } catch {
-      guard error.isUniqueViolation else { throw problem(error) }
-      let schema = collection.schema
-      throw try conflict(id, Array(zip(schema.declared, values)), isNew: true, in: collection)
     }
+    return result ?? RecordResult(json: [], version: 1)
   }
 
   private func insertText(_ collection: CompiledCollection) -> String {
-    let names = collection.schema.members.map { SQL.quoted($0.name) }.joined(separator: ",")
-    let places = collection.schema.members.map { _ in "?" }.joined(separator: ",")
-    return "INSERT INTO \(collection.table)(\(names)) VALUES(\(places)) RETURNING \(collection.record)"
+    let names = collection.schema.members.indices.flatMap { collection.columnNames($0) }
+    let places = names.map { _ in "?" }.joined(separator: ",")
+    return """
+      INSERT INTO \(collection.table)(\(names.joined(separator: ","))) VALUES(\(places)) \
+      RETURNING \(collection.record)
+      """
   }
 
-  /// Sets members of one record; the host's own go with them.
-  private func update(
+  /// Sets members of one record, which must be there.
+  private func change(
     _ id: [UInt8], _ values: [(Int, RecordValue)], version: Int64, in collection: CompiledCollection
   ) throws(Problem) -> RecordResult {
+    if let result = try update(id, values, version: version, in: collection) { return result }
+    throw try missing(id, version, in: collection)
+  }
+
+  /// Sets members of one record; the host's own go with them. nil when there is none, or at another version.
+  private func update(
+    _ id: [UInt8], _ values: [(Int, RecordValue)], version: Int64, in collection: CompiledCollection
+  ) throws(Problem) -> RecordResult? {
     let now = configuration.clock().text
     var text = "U"
     for (member, _) in values { text += " \(member)" }
     if version != 0 { text += " v" }
-    let result: RecordResult?
-    do {
-      result = try raw(key(collection, text), updateText(values.map(\.0), version != 0, collection)) {
+    return try unlessTaken(id, values, isNew: false, in: collection) { () throws(SQLiteError) in
+      try raw(key(collection, text), updateText(values.map(\.0), version != 0, collection)) {
         statement throws(SQLiteError) in
-        for (index, value) in values.enumerated() { try statement.bind(index + 1, value.1) }
-        try statement.bind(values.count + 1, now)
-        try statement.bind(values.count + 2, text: id.span)
-        if version != 0 { try statement.bind(values.count + 3, version) }
+        var next = 1
+        for (member, value) in values {
+          next = try collection.bind(value, member, id: id, to: statement, at: next)
+        }
+        try statement.bind(next, now)
+        try statement.bind(next + 1, text: id.span)
+        next += 2
+        if version != 0 {
+          try statement.bind(next, version)
+          next += 1
+        }
+        if collection.schema.expiry != nil { try statement.bind(next, now) }
         guard try statement.step() else { return nil }
         let result = RecordResult(json: statement.bytes(0), version: statement.integer(1))
         _ = try statement.step()
         return result
       }
-    } catch {
-      guard error.isUniqueViolation else { throw problem(error) }
-      throw try conflict(id, values, isNew: false, in: collection)
     }
-    guard let result else { throw try missing(id, version, in: collection) }
-    return result
   }
 
   private func updateText(
     _ members: [Int], _ isConditional: Bool, _ collection: CompiledCollection
   ) -> String {
-    var sets = members.map { SQL.quoted(collection.schema.members[$0].name) + "=?" }
+    var sets = members.flatMap { collection.columnNames($0) }.map { $0 + "=?" }
     sets.append("\"updated_at\"=?")
     sets.append("\"version\"=\"version\"+1")
     return """
       UPDATE \(collection.table) SET \(sets.joined(separator: ",")) WHERE "id"=?\
-      \(isConditional ? " AND \"version\"=?" : "") RETURNING \(collection.record),"version"
+      \(isConditional ? " AND \"version\"=?" : "")\(andLive(collection)) RETURNING \(collection.record),"version"
       """
   }
 
@@ -298,10 +361,14 @@ extension WriteConnection {
     let connection = connection
     let deleted = try statement(
       key(collection, version == 0 ? "D" : "D v"),
-      "DELETE FROM \(collection.table) WHERE \"id\"=?\(version == 0 ? "" : " AND \"version\"=?")"
+      """
+      DELETE FROM \(collection.table) WHERE "id"=?\(version == 0 ? "" : " AND \"version\"=?")\
+      \(andLive(collection))
+      """
     ) { statement throws(SQLiteError) in
       try statement.bind(1, text: id.span)
       if version != 0 { try statement.bind(2, version) }
+      try bindNow(to: statement, at: version == 0 ? 2 : 3, collection)
       _ = try statement.step()
       return connection.changes
     }
@@ -320,9 +387,11 @@ extension WriteConnection {
       let names = reading.map { "," + SQL.quoted(schema.members[$0].name) }.joined()
       let text = "R" + reading.map { " \($0)" }.joined()
       let found = try statement(
-        key(collection, text), "SELECT \"version\"\(names) FROM \(collection.table) WHERE \"id\"=?"
+        key(collection, text),
+        "SELECT \"version\"\(names) FROM \(collection.table) WHERE \"id\"=?\(andLive(collection))"
       ) { statement throws(SQLiteError) -> (version: Int64, values: [RecordValue])? in
         try statement.bind(1, text: id.span)
+        try bindNow(to: statement, at: 2, collection)
         guard try statement.step() else { return nil }
         return (
           statement.integer(0),
@@ -353,14 +422,21 @@ extension WriteConnection {
   private func missing(
     _ id: [UInt8], _ version: Int64, in collection: CompiledCollection
   ) throws(Problem) -> Problem {
-    let actual = try statement(
-      key(collection, "V"), "SELECT \"version\" FROM \(collection.table) WHERE \"id\"=?"
+    guard let actual = try self.version(of: id, in: collection) else {
+      return .recordNotFound(collection.schema.name)
+    }
+    return .recordPreconditionFailed(expected: version, actual: actual)
+  }
+
+  private func version(of id: [UInt8], in collection: CompiledCollection) throws(Problem) -> Int64? {
+    try statement(
+      key(collection, "V"),
+      "SELECT \"version\" FROM \(collection.table) WHERE \"id\"=?\(andLive(collection))"
     ) { statement throws(SQLiteError) -> Int64? in
       try statement.bind(1, text: id.span)
+      try bindNow(to: statement, at: 2, collection)
       return try statement.step() ? statement.integer(0) : nil
     }
-    guard let actual else { return .recordNotFound(collection.schema.name) }
-    return .recordPreconditionFailed(expected: version, actual: actual)
   }
 
   /// Finds the field whose value another record has; SQLite says it only in a text for people.
@@ -368,29 +444,46 @@ extension WriteConnection {
     _ id: [UInt8], _ values: [(Int, RecordValue)], isNew: Bool, in collection: CompiledCollection
   ) throws(Problem) -> Problem {
     let schema = collection.schema
-    if isNew {
-      let exists = try statement(
-        key(collection, "V"), "SELECT \"version\" FROM \(collection.table) WHERE \"id\"=?"
-      ) { statement throws(SQLiteError) -> Bool in
-        try statement.bind(1, text: id.span)
-        return try statement.step()
-      }
-      if exists { return .recordConflict(schema.name, field: "id") }
-    }
+    if isNew, try version(of: id, in: collection) != nil { return .recordConflict(schema.name, field: "id") }
     for (member, value) in values where value != .null && schema.members[member].declaration?.unique == true {
-      let name = schema.members[member].name
-      let exists = try statement(
-        key(collection, "C \(member)"),
-        "SELECT 1 FROM \(collection.table) WHERE \(SQL.quoted(name))=? AND \"id\"<>?"
-      ) { statement throws(SQLiteError) -> Bool in
-        try statement.bind(1, value)
-        try statement.bind(2, text: id.span)
-        return try statement.step()
+      let wanted = collection.lookedFor(value, member)
+      if try isTaken(wanted, member, except: id, in: collection) {
+        return .recordConflict(schema.name, field: schema.members[member].name)
       }
-      if exists { return .recordConflict(schema.name, field: name) }
     }
     return Problem(
       409, "records.conflict", "another record of \(schema.name) has a value that must be unique")
+  }
+
+  private func isTaken(
+    _ values: [RecordValue], _ member: Int, except id: [UInt8], in collection: CompiledCollection
+  ) throws(Problem) -> Bool {
+    let places = values.map { _ in "?" }.joined(separator: ",")
+    let column = collection.columnNames(member).last ?? ""
+    return try statement(
+      key(collection, "C \(member) \(values.count)"),
+      "SELECT 1 FROM \(collection.table) WHERE \(column) IN (\(places)) AND \"id\"<>?\(andLive(collection))"
+    ) { statement throws(SQLiteError) -> Bool in
+      for (index, value) in values.enumerated() { try statement.bind(index + 1, value) }
+      try statement.bind(values.count + 1, text: id.span)
+      try bindNow(to: statement, at: values.count + 2, collection)
+      return try statement.step()
+    }
+  }
+
+  /// The unique index knows the fingerprints of one key from each other: what an older key wrote is looked for.
+  private func refuseOlderFingerprints(
+    _ id: [UInt8], _ values: [(Int, RecordValue)], in collection: CompiledCollection
+  ) throws(Problem) {
+    let schema = collection.schema
+    guard schema.hasEncryptedUnique else { return }
+    for (member, value) in values where schema.members[member].declaration?.unique == true {
+      guard schema.members[member].isEncrypted else { continue }
+      let older = Array(collection.lookedFor(value, member).dropFirst())
+      if !older.isEmpty, try isTaken(older, member, except: id, in: collection) {
+        throw .recordConflict(schema.name, field: schema.members[member].name)
+      }
+    }
   }
 }
 

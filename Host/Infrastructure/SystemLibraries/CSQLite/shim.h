@@ -26,6 +26,11 @@ static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const un
   return sqlite3_bind_blob64(statement, index, bytes ? (const void *)bytes : "", count, SQLITE_TRANSIENT);
 }
 
+/* Answers a function call with text, which SQLite copies. `text` may be NULL for 0 bytes. */
+static inline void csqlite_result_text(sqlite3_context *context, const unsigned char *text, int count) {
+  sqlite3_result_text(context, text ? (const char *)text : "", count, SQLITE_TRANSIENT);
+}
+
 /* Answers a function call with text that json_object takes for JSON (its subtype is 'J'). */
 static inline void csqlite_result_json(sqlite3_context *context, const unsigned char *text, int count) {
   sqlite3_result_text(context, (const char *)text, count, SQLITE_TRANSIENT);

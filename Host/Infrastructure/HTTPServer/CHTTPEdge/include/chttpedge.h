@@ -77,6 +77,10 @@ int chttpedge_answer_directly(struct MHD_Connection *connection, unsigned int st
                               const chttpedge_field *fields, size_t field_count, const uint8_t *body,
                               size_t body_count);
 
+/* The same on a bare socket without TLS, by whoever keeps it open. [any] */
+int chttpedge_answer_socket(int fd, unsigned int status, const uint8_t *head, const chttpedge_field *fields,
+                            size_t field_count, const uint8_t *body, size_t body_count);
+
 /* ---- The head of a request ---------------------------------------------------------------------- */
 
 enum {
@@ -114,6 +118,11 @@ int chttpedge_bell(void);
 /* Bytes that arrived on a TCP socket since it was opened, and whether the peer has closed its side; -1 when
  * the kernel does not say. [any] */
 int64_t chttpedge_bytes_received(int fd, int *peer_closed);
+
+/* Looks at `count` sockets, at most CHTTPEDGE_LOOKS, without waiting, and sets `gone` to 1 for each whose peer has
+ * closed its side or reset the connection, else to 0. Returns how many. [any] */
+enum { CHTTPEDGE_LOOKS = 1024 };
+int chttpedge_deserted(const int *fds, size_t count, uint8_t *gone);
 
 /* Whether the library's refusals reach `faulted`: see interposed.c. [any] after chttpedge_start */
 int chttpedge_interposed(void);

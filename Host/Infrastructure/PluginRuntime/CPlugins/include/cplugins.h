@@ -15,6 +15,7 @@ typedef struct cplugins_frame {
   size_t scratch_bytes;
   uint8_t is_inline;
   uint8_t answered;
+  uint8_t refused; /* an answer from this thread broke a rule */
 } cplugins_frame;
 
 /* The calling thread's own frame; lives as long as the thread. */

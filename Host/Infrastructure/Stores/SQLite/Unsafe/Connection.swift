@@ -1,3 +1,4 @@
+package import Application
 import CSQLite
 import Kernel
 
@@ -17,7 +18,7 @@ package final class Connection {
   private let busyMilliseconds: Int32
 
   package init(
-    path: String, mode: Mode, busyTimeout: Duration, maxValueBytes: Int
+    path: String, mode: Mode, busyTimeout: Duration, maxValueBytes: Int, cipher: (any FieldCipher)? = nil
   ) throws(SQLiteError) {
     _ = Connection.configured
     var opened: OpaquePointer?
@@ -44,6 +45,7 @@ package final class Connection {
     unsafe sqlite3_busy_timeout(handle, busyMilliseconds)
     unsafe sqlite3_progress_handler(handle, 5000, stopRunaway, watch)
     unsafe registerFunctions(on: handle)
+    if let cipher { unsafe registerOpening(cipher, on: handle) }
   }
 
   deinit {

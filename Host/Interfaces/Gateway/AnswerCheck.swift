@@ -1,0 +1,86 @@
+import Application
+import Domain
+import Kernel
+
+// What a plugin answers, against what its manifest says that it answers.
+
+extension Gateway {
+  /// Puts a problem in the place of an answer that is not what its route declares. [event]
+  ///
+  /// The schema is that of success: errors (4xx, 5xx) and 304 have bodies of their own, or none. A success without
+  /// content, and a redirect, are declared by nobody; they are counted and logged, and still leave: nothing in them can
+  /// be misread, and what was done must not look as if it had failed.
+  @inline(__always)
+  func check(_ exchange: Exchange, _ call: Call) {
+    guard exchange.status < 400, let route = call.route, let schema = route.schemas.response else { return }
+    checkDeclared(exchange, route, schema)
+  }
+
+  private func checkDeclared(_ exchange: Exchange, _ route: LiveRoute, _ schema: any CompiledSchema) {
+    guard (200...299).contains(exchange.status), exchange.status != 204, exchange.status != 205 else {
+      if exchange.status != 304 { noteUndeclared(exchange, route) }
+      return
+    }
+    let (body, json) = (exchange.answerBody, threads.current.json)
+    // An answer to HEAD may leave its content out (RFC 9110, section 9.3.2).
+    if body.count == 0, exchange.method == .head { return }
+    guard hasJSONType(exchange) else {
+      return refuseAnswer(exchange, route, "", "type", "the Content-Type is not application/json")
+    }
+    do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
+      return refuseAnswer(exchange, route, "", "json", "is not valid JSON: \(error.explanation)")
+    }
+    let violations = schema.validate(json.root, limit: 1)
+    guard let first = violations.first else { return }
+    refuseAnswer(exchange, route, first.pointer, first.keyword, first.message)
+  }
+
+  private func hasJSONType(_ exchange: Exchange) -> Bool {
+    let head = exchange.answerHead
+    for field in exchange.answerHeaders
+    where field.name.count == 12 && head.span(field.name).hasPrefix(ignoringCase: "content-type") {
+      return MediaType.isJSON(head.span(field.value))
+    }
+    return false
+  }
+
+  @inline(never)
+  private func refuseAnswer(
+    _ exchange: Exchange, _ route: LiveRoute, _ pointer: String, _ keyword: String, _ message: String
+  ) {
+    route.generation.countAnswer(.refused)
+    var fields = answerFields(exchange, route)
+    fields["pointer"] = .string(pointer)
+    fields["keyword"] = .string(keyword)
+    fields["reason"] = .string(message)
+    fields["code"] = .string(Gateway.answerInvalid.code)
+    ports.log.log(.error, "gateway", "an answer is not what its manifest says: it was not sent", fields)
+    refuse(exchange, Gateway.answerInvalid)
+  }
+
+  @inline(never)
+  private func noteUndeclared(_ exchange: Exchange, _ route: LiveRoute) {
+    // Once for each generation: it is the plugin's way, not an accident.
+    guard route.generation.countAnswer(.undeclared) == 1 else { return }
+    ports.log.log(
+      .warning, "gateway",
+      "an answer has a status that its manifest does not declare; further ones are counted",
+      answerFields(exchange, route))
+  }
+
+  private func answerFields(_ exchange: Exchange, _ route: LiveRoute) -> [String: JSONValue] {
+    let head = exchange.head
+    return [
+      "request_id": .string(String(head.span(exchange.requestID))),
+      "status_code": .integer(Int64(exchange.status)),
+      "operation": .string(route.declaration.operation),
+      "route": .string(route.template),
+      "automation": .string(route.generation.manifest.id),
+      "generation": .integer(Int64(route.generation.record.number)),
+    ]
+  }
+
+  static let answerInvalid = Problem(
+    500, "plugin.answer_invalid",
+    "The automation's answer is not what it declares, and was withheld. The host's log says where.")
+}
