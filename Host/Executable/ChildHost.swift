@@ -22,10 +22,13 @@ final class ChildHost: PrivateHost {
         _ = try SQLiteRecordStores.copy(
           automation: order.automation, from: "\(home)/records", to: "\(folder)/home/records")
       }
-      // No limit of a caller's rate, and a listing of everything.
-      try HomeFolder.writeSecret(
-        "limits:\n  requests: 1000000000\n  anonymous_requests: 1000000000\nlog:\n  level: info",
-        to: folder + "/council.yaml")
+      // No limit of a caller's rate: what is compared is the plugins' answers.
+      var settings =
+        "limits:\n  requests: 1000000000\n  anonymous_requests: 1000000000\nlog:\n  level: info\n"
+      if let keys = order.encryptionKeys {
+        settings += "records:\n  encryption_key_file: \(JSON.text(keys))\n"
+      }
+      try HomeFolder.writeSecret(settings, to: folder + "/council.yaml")
       process = try ChildProcess(
         [
           "serve", "--home", folder + "/home", "--port", "0", "--admin-port", "0", "--config",

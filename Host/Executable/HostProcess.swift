@@ -66,7 +66,9 @@ struct HostProcess {
           validate: ValidateFile(digests: digests, limits: settings.validation),
           probe: ProbePlugin(settings.probe)),
         catalog: control, meter: meter, log: log,
-        replay: ReplayByChild(home: home.path, recordings: recordings, limit: settings.replayTime)),
+        replay: ReplayByChild(
+          home: home.path, recordings: recordings, limit: settings.replayTime,
+          encryptionKeys: settings.values.recordsKeyFile)),
       automations: automations,
       plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(

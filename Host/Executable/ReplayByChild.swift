@@ -7,6 +7,8 @@ struct ReplayByChild: ReplayGate {
   let home: String
   let recordings: any RecordingFiles
   let limit: Duration
+  /// Empty where no field is encrypted.
+  let encryptionKeys: String
 
   func replay(_ recording: String, new: String, old: String, config: [UInt8]) throws(Problem) {
     let path = try recordings.path(of: recording)
@@ -17,7 +19,8 @@ struct ReplayByChild: ReplayGate {
       [
         "plugin", "replay", new, "--recording", path, "--against", old, "--home", home, "--config",
         folder + "/config.json", "--json",
-      ], output: folder + "/report", leads: true)
+      ] + (encryptionKeys.isEmpty ? [] : ["--encryption-keys", encryptionKeys]), output: folder + "/report",
+      leads: true)
     let isDone = process.wait(until: .now + limit)
     process.end(group: true)
     let text = (try? SystemFiles().read(folder + "/report", maxBytes: 64 << 20)) ?? []
@@ -31,6 +34,11 @@ struct ReplayByChild: ReplayGate {
         422, report?["code"]?.string ?? "replay.failed",
         "The replay did not run: \(report?["detail"]?.string ?? String(decoding: text.suffix(500), as: UTF8.self))"
       )
+    }
+    if report["compared"]?.integer == 0 {
+      throw Problem(
+        409, "replay.nothing_compared",
+        "The recording '\(recording)' has no read-only call that could be compared.")
     }
     throw Problem(
       409, "replay.differs",

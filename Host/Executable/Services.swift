@@ -54,6 +54,9 @@ enum Services {
           values: .object(Dictionary(uniqueKeysWithValues: values)),
           findings: tries ? ConfigurationTrial(settings: settings).run() : [])
       },
-      privateHost: { order throws(Problem) in try ChildHost(order) })
+      privateHost: { order throws(Problem) in
+        ChildProcess.endWithSignal
+        return try ChildHost(order)
+      })
   }
 }

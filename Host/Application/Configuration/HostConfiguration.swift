@@ -78,7 +78,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var recordingPartBytes = 256 << 10
   package var keptRecordings = 16
   package var recordingRedact = "password secret token"
-  package var replayMilliseconds = 300_000
+  package var replayMilliseconds = 100_000
   package var manifestBytes = 1 << 20
   package var imageBytes = 1 << 30
   package var probe = Probe()

@@ -105,6 +105,10 @@ package final class Automations: Sendable {
           409, "canary.too_many", "\(limit) canaries run already; wait until one has ended.",
           retryAfterSeconds: 30)
       }
+      // The host may have begun to end.
+      guard state.live[canary.automation]?.generation === canary.baseline else {
+        throw Problem(409, "automation.changed", "'\(canary.automation)' was changed meanwhile.")
+      }
       canary.candidate.generation.state = .active
       state.canaries[canary.automation] = canary
       publish(&state)

@@ -33,7 +33,7 @@ extension ChangeAutomation {
       canary.candidate.generation.logFields.merging([
         "percent": .integer(Int64(rule.percent)), "seconds": .integer(Int64(rule.seconds)),
       ]) { first, _ in first })
-    OSThread("canary") { self.watch(canary) }.leave()
+    OSThread("canary", stackBytes: 2 << 20) { self.watch(canary) }.leave()
     return CanaryReport(canary, .running)
   }
 

@@ -200,6 +200,7 @@ package final class ChangeAutomation: Sendable {
       try refuseDuringCanary(id)
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
+      endedCanaries.withLock { $0[id] = nil }
       drain.drain(retired)
       let quiet = try settle(retired, &clock)
       ports.log.log(.info, "generations", "unloaded", generation.logFields)

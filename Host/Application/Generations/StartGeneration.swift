@@ -86,13 +86,14 @@ package struct StartGeneration: Sendable {
       try generation.plugin.quiesce()
       try generation.plugin.stop()
       try generation.plugin.destroy()
+      generation.records?.close()
       generation.state = .stopped
     } catch {
+      // It may still be inside a call on its records.
       generation.state = .stuck
       log.log(
         .error, "generations", "a discarded generation does not stop: \(error.detail)", generation.logFields)
     }
-    generation.records?.close()
   }
 
   private func create(_ generation: Generation) throws(Problem) {

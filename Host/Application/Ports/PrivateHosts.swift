@@ -8,12 +8,17 @@ package struct PrivateHostOrder: Sendable {
   package var config: [UInt8]
   /// The home folder whose records are copied; nil for none.
   package var home: String?
+  /// The file with the keys of encrypted fields; nil where there are none.
+  package var encryptionKeys: String?
 
-  package init(automation: String, plugin: String, config: [UInt8], home: String?) {
+  package init(
+    automation: String, plugin: String, config: [UInt8], home: String?, encryptionKeys: String? = nil
+  ) {
     self.automation = automation
     self.plugin = plugin
     self.config = config
     self.home = home
+    self.encryptionKeys = encryptionKeys
   }
 }
 

@@ -61,15 +61,23 @@ package final class Recording: Sendable {
     guard exchange.body.count <= limits.partBytes, exchange.answerBody.count <= limits.partBytes else {
       return skip()
     }
-    let isQueued: Bool? = queue.withLockIfAvailable { queue in
-      guard queue.bytes + bytes <= limits.queueBytes, taken < options.max else { return false }
-      queue.bytes += bytes
-      queue.waiting.append(copy(exchange, route))
-      takenCount.add(1, ordering: .relaxed)
-      return true
+    // Copied before the lock, which is then held for an instant only.
+    let copy = copy(exchange, route)
+    for _ in 0..<Recording.attempts {
+      let isQueued: Bool? = queue.withLockIfAvailable { queue in
+        guard queue.bytes + bytes <= limits.queueBytes, taken < options.max else { return false }
+        queue.bytes += bytes
+        queue.waiting.append(copy)
+        takenCount.add(1, ordering: .relaxed)
+        return true
+      }
+      if isQueued == true { return }
+      if isQueued == false { break }
     }
-    if isQueued != true { droppedCount.add(1, ordering: .relaxed) }
+    droppedCount.add(1, ordering: .relaxed)
   }
+
+  private static let attempts = 100
 
   /// Everything that waits. Copying was the event thread's part; reading and redacting are the writer's.
   func drain() -> [Taken] {

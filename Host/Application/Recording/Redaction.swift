@@ -9,9 +9,13 @@ package struct Redaction: Sendable {
 
   private let names: Set<String>
 
-  /// `names` beside those that the manifest's schemas mark `writeOnly`, `encrypted` or `format: password`.
+  /// `names` beside encrypted fields of records and what the manifest's schemas mark `writeOnly`, `encrypted` or
+  /// `format: password`.
   package init(_ manifest: Manifest, _ names: [String]) {
     var all = Set(names.map { $0.lowercased() })
+    for collection in manifest.collections {
+      for field in collection.fields where field.encrypted { all.insert(field.name.lowercased()) }
+    }
     for route in manifest.routes {
       for schema in [route.pathSchema, route.querySchema, route.bodySchema, route.responseSchema] {
         if let schema { Redaction.collect(schema, root: schema, depth: 0, into: &all) }

@@ -43,7 +43,8 @@ package struct Replay: Sendable {
     /// Calls that were answered differently.
     package var different = 0
     package var differences: [Difference] = []
-    package var isClean: Bool { different == 0 }
+    /// A replay that compared nothing shows nothing.
+    package var isClean: Bool { different == 0 && compared > 0 }
 
     package var json: JSONValue {
       [

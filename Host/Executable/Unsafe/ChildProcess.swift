@@ -1,6 +1,7 @@
 import CommandLineInterface
 import Glibc
 import Kernel
+import Synchronization
 
 /// This program again, as a process of this one, with its output in a file. One thread.
 final class ChildProcess {
@@ -45,7 +46,29 @@ final class ChildProcess {
       throw Problem(500, "replay.unavailable", "A process cannot be started (errno \(status)).")
     }
     pid = child
+    ChildProcess.running.withLock { _ = $0.insert(child) }
   }
+
+  /// Those that this process started and that have not ended.
+  private static let running = Mutex<Set<pid_t>>([])
+
+  /// From now on, a signal that ends this process ends its children and deletes its folders first: there are copies of
+  /// records in them. Only for a process with one thread so far, which is no host.
+  static let endWithSignal: Void = {
+    Signals.block()
+    OSThread("signals") {
+      let number = Signals.wait()
+      let children = running.withLock { $0 }
+      for child in children { kill(child, SIGTERM) }
+      let deadline = Instant.now + .seconds(2)
+      while Instant.now < deadline, children.contains(where: { waitpid($0, nil, WNOHANG) == 0 }) {
+        usleep(5000)
+      }
+      for child in children { kill(child, SIGKILL) }
+      PrivateFolder.removeAll()
+      Signals.exitNow(128 + number)
+    }.leave()
+  }()
 
   deinit { end(group: false) }
 
@@ -57,6 +80,7 @@ final class ChildProcess {
     let reaped = unsafe waitpid(pid, &raw, WNOHANG)
     guard reaped != 0 else { return true }
     hasEnded = true
+    ChildProcess.running.withLock { _ = $0.remove(pid) }
     if reaped == pid, raw & 0x7F == 0 { exitCode = (raw >> 8) & 0xFF }
     return false
   }
@@ -91,8 +115,14 @@ enum PrivateFolder {
     guard unsafe mkdtemp(&template) != nil else {
       throw Problem(500, "replay.unavailable", "No folder can be made below TMPDIR (errno \(errno)).")
     }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    made.withLock { _ = $0.insert(path) }
+    return path
   }
+
+  private static let made = Mutex<Set<String>>([])
+
+  static func removeAll() { for path in made.withLock({ $0 }) { remove(path) } }
 
   /// Deletes the folder and what is in it; follows no link.
   static func remove(_ path: String) {
@@ -103,5 +133,6 @@ enum PrivateFolder {
       for name in (try? SystemFiles().names(in: path)) ?? [] { remove("\(path)/\(name)") }
     }
     _ = unsafe Glibc.remove(path)
+    made.withLock { _ = $0.remove(path) }
   }
 }

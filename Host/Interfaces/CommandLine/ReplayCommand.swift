@@ -8,7 +8,8 @@ enum ReplayCommand {
     summary: "Runs recorded traffic against a new plugin and an old one, and prints where they differ.",
     notes: [
       "Both run in hosts of their own, each on a copy of the automation's records: nothing that serves is touched. Calls "
-        + "that change something are left out unless --writes is given. Exits 0 when no answer differs, 1 when one does."
+        + "that change something are left out unless --writes is given. Exits 0 when no answer differs, 1 when one does or "
+        + "when there was nothing to compare."
     ],
     arguments: [.init(name: "NEW", help: "The new plugin, a shared library (.so).")],
     options: [
@@ -22,6 +23,9 @@ enum ReplayCommand {
         name: "--home", value: "DIR",
         help: "Whose records are copied. Default: the home that the recording lies in."),
       .init(name: "--config", value: "FILE", help: "The configuration of both, JSON. Default: {}."),
+      .init(
+        name: "--encryption-keys", value: "FILE",
+        help: "The host's records.encryption_key_file, where records have encrypted fields."),
       .init(name: "--writes", help: "Run calls that change something, too."),
       .init(
         name: "--ignore", value: "POINTER",
@@ -57,7 +61,8 @@ enum ReplayCommand {
     func start(_ plugin: String) throws(Problem) -> any PrivateHost {
       try services.privateHost(
         PrivateHostOrder(
-          automation: recording.automation, plugin: plugin, config: config ?? Array("{}".utf8), home: home))
+          automation: recording.automation, plugin: plugin, config: config ?? Array("{}".utf8), home: home,
+          encryptionKeys: invocation.value("--encryption-keys").map(files.absolute)))
     }
     let before = try start(old)
     defer { before.stop() }
@@ -104,8 +109,10 @@ enum ReplayCommand {
       (report.skippedWrites > 0 ? "; \(report.skippedWrites) that change something left out (--writes)" : "")
       + (report.skippedRedacted > 0 ? "; \(report.skippedRedacted) with a redacted path left out" : "")
     lines.append(
-      "\(style.paint(report.isClean ? "clean" : "different", report.isClean ? .good : .bad)): "
-        + "\(report.different) of \(report.compared) call(s) answered differently\(skipped)")
+      "\(style.paint(report.isClean ? "clean" : "not clean", report.isClean ? .good : .bad)): "
+        + (report.compared == 0
+          ? "nothing was compared" : "\(report.different) of \(report.compared) call(s) answered differently")
+        + skipped)
     return lines.joined(separator: "\n")
   }
 
