@@ -107,7 +107,8 @@ struct HostSettings {
       seconds: values.recordingSeconds, exchanges: values.recordingExchanges,
       fileBytes: values.recordingFileBytes, queueBytes: values.recordingQueueBytes,
       partBytes: values.recordingPartBytes,
-      redact: values.recordingRedact.split(separator: " ").map(String.init))
+      redact: values.recordingRedact.split(separator: " ").map(String.init),
+      look: .milliseconds(values.recordingFlushMilliseconds))
   }
 
   var replayTime: Duration { .milliseconds(values.replayMilliseconds) }

@@ -19,6 +19,8 @@ import Testing
       ("healthCheckInterval", settings.healthCheckInterval),
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
+      ("recording", settings.recording), ("replayTime", settings.replayTime),
+      ("keptRecordings", settings.values.keptRecordings),
       ("recordsKeyFile", settings.values.recordsKeyFile),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]

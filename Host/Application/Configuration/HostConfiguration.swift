@@ -76,6 +76,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var recordingFileBytes = 64 << 20
   package var recordingQueueBytes = 4 << 20
   package var recordingPartBytes = 256 << 10
+  package var recordingFlushMilliseconds = 20
   package var keptRecordings = 16
   package var recordingRedact = "password secret token"
   package var replayMilliseconds = 100_000

@@ -76,6 +76,9 @@ extension Setting {
     .init(
       "recordings.max_body_bytes", .number(1024...(64 << 20), \.recordingPartBytes),
       "Of a body or an answer; an exchange with a longer one is not recorded."),
+    .init(
+      "recordings.flush_ms", .number(1...10_000, \.recordingFlushMilliseconds),
+      "Between two writes of what was recorded."),
     .init("recordings.kept", .number(1...10_000, \.keptRecordings), "Files; the oldest are deleted."),
     .init(
       "recordings.redact", .text(maxLength: 4096, \.recordingRedact),

@@ -160,6 +160,7 @@ package final class ChangeAutomation: Sendable {
   /// Goes back to the generation before the active one, or to `number`: its file is loaded again, as a new generation.
   package func rollBack(_ id: String, to number: Int? = nil) throws(Problem) -> ChangeReport {
     let current = try active(id).record
+    try refuseDuringCanary(id)
     let earlier = try earlier(of: current, number)
     var report = try change(rollBackRequest(earlier))
     report.previous = current.number

@@ -7,7 +7,7 @@ import Testing
 /// What gets into a recording, and what does not.
 @Suite struct RecordTrafficTests {
   private static let manifest = """
-    {"id":"a","version":"1","routes":[{"method":"POST","path":"/{code}","operation":"o",
+    {"id":"a","version":"1","requires":["council.records/1"],"routes":[{"method":"POST","path":"/{code}","operation":"o",
      "path_parameters":{"type":"object","properties":{"code":{"type":"string","writeOnly":true}}},
      "query":{"type":"object","properties":{"token":{"type":"string","format":"password"}}},
      "body":{"type":"object","properties":{"pin":{"$ref":"#/$defs/pin"},"name":{"type":"string"}},
