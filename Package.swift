@@ -37,12 +37,15 @@ let package = Package(
 
     // MARK: Host/Kernel: bytes, JSON, time, threads, problems
     .target(name: "CThreads", path: "Host/Kernel/CThreads"),
+    .target(name: "CCrashPage", dependencies: ["CThreads"], path: "Host/Kernel/CCrashPage"),
+    .target(name: "CProcesses", path: "Host/Kernel/CProcesses"),
     .target(
       name: "CSimdJSON", path: "Host/Kernel/CSimdJSON",
       linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
     .target(
-      name: "Kernel", dependencies: ["CThreads", "CSimdJSON"], path: "Host/Kernel",
-      exclude: ["CThreads", "CSimdJSON"]),
+      name: "Kernel", dependencies: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"],
+      path: "Host/Kernel",
+      exclude: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"]),
 
     // MARK: Host/Domain: values and rules, no I/O, no clock
     .target(name: "Domain", dependencies: ["Kernel"], path: "Host/Domain"),
@@ -59,6 +62,7 @@ let package = Package(
     system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
     system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    system("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     adapter("Cryptography", on: "COpenSSL"),
     adapter("JSONSchema", on: "CPCRE2"),
@@ -69,8 +73,12 @@ let package = Package(
     adapter("HTTPClient", on: "CCurl"),
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
-    .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
-    adapter("PluginRuntime", on: "CElf", "CCouncil", "CPlugins", exclude: ["CPlugins", "README.md"]),
+    .target(
+      name: "CPlugins", dependencies: ["CSeccomp"], path: "\(infrastructure)/PluginRuntime/CPlugins"),
+    adapter(
+      "PluginRuntime", on: "CElf", "CCouncil", "CCrashPage", "CPlugins", exclude: ["CPlugins", "README.md"]),
+    .target(name: "CSupervision", path: "\(infrastructure)/Supervision/CSupervision"),
+    adapter("Supervision", on: "CCrashPage", "CSupervision", exclude: ["CSupervision", "README.md"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
     adapter("Audit"),
     adapter("Telemetry"),
@@ -85,7 +93,8 @@ let package = Package(
       name: "council",
       dependencies: [
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
-        "Configuration", "PluginFiles", "PluginRuntime", "SQLiteStore", "Audit", "Telemetry", "Gateway",
+        "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
+        "Gateway",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -134,7 +143,7 @@ let package = Package(
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Kernel", "Application", "CommandLineInterface", "Scratch", "council"],
+      dependencies: ["Kernel", "Application", "Domain", "CommandLineInterface", "Scratch", "council"],
       path: "Tests/EndToEnd"),
     .testTarget(
       name: "PluginAPITests",

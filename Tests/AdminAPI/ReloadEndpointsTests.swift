@@ -46,6 +46,15 @@ struct ReloadEndpointsTests {
     #expect(answer.status == 422 && answer.json["errors"]?.array?.first?["pointer"]?.string == pointer)
   }
 
+  @Test func aKeyThatMayReloadLoadsNothingNew() throws {
+    fixture.files.put("/three.so", fixture.manifest("three"))
+    let body = #"{"automations":[{"id":"one"},{"id":"three","path":"/three.so"}]}"#
+    let reload = try fixture.key("admin:reload")
+    #expect(fixture.send(.post, "/admin/v1/reload", key: reload, body: body).code == "access.scope_missing")
+    #expect(fixture.send(.post, "/admin/v1/reload", key: key, body: body).status == 200)
+    #expect(fixture.send(.post, "/admin/v1/reload", key: reload, body: body).status == 200)
+  }
+
   @Test func anEmptyOrUnknownSetIsRefused() {
     let empty = fixture.send(.post, "/admin/v1/reload", key: key, body: #"{"automations":[]}"#)
     #expect(empty.code == "automation.set_invalid")

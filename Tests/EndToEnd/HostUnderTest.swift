@@ -10,7 +10,13 @@ final class HostUnderTest: Sendable {
   let process: Child
 
   /// Starts a host and waits until it is ready. `settings` is the text of a configuration file.
+  ///
+  /// COUNCIL_ISOLATION=process in the environment runs every plugin in a process of its own, so that what holds in one
+  /// mode is shown in the other: tests that say where they run name `isolation` in their settings.
   init(home: String? = nil, load: [String] = [], settings: String = "") throws {
+    let settings =
+      HostUnderTest.isIsolated && !settings.contains("isolation:")
+      ? settings + "isolation:\n  default: process\n  overrun_ms: 60000\n" : settings
     let home = home ?? Fixtures.home()
     self.home = home
     System.shell("mkdir -p '\(home)'")
@@ -49,6 +55,8 @@ final class HostUnderTest: Sendable {
     init(_ text: String) { description = text }
   }
 
+  static let isIsolated = System.environment("COUNCIL_ISOLATION") == "process"
+
   /// The build's own, or the release build's where a script says where that is.
   static let binary = products + "/council"
   static let products = System.environment("COUNCIL_PRODUCTS") ?? System.products
@@ -56,13 +64,34 @@ final class HostUnderTest: Sendable {
   static let hello = products + "/libHello.so"
 
   private static func ports(in log: String) -> (Int, Int)? {
-    for line in log.split(separator: "\n") {
-      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready",
-        let port = value["public_port"]?.integer, let admin = value["admin_port"]?.integer
-      else { continue }
-      return (Int(port), Int(admin))
+    guard let port = number("public_port", in: log), let admin = number("admin_port", in: log) else {
+      return nil
+    }
+    return (port, admin)
+  }
+
+  /// What the newest host said when it got ready.
+  private static func number(_ name: String, in log: String) -> Int? {
+    for line in log.split(separator: "\n").reversed() {
+      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready" else {
+        continue
+      }
+      return value[name]?.integer.map { Int($0) }
     }
     return nil
+  }
+
+  /// The process that serves; ``process`` is its supervisor.
+  var servingPID: Int32 { Int32(HostUnderTest.number("pid", in: log) ?? -1) }
+
+  /// Waits until another host than `old` serves; its process id.
+  func successor(of old: Int32) -> Int32? {
+    var next: Int32 = -1
+    let isThere = System.eventually {
+      next = servingPID
+      return next != old
+    }
+    return isThere ? next : nil
   }
 
   // MARK: Asking
@@ -112,10 +141,10 @@ final class HostUnderTest: Sendable {
   // MARK: Looking from outside
 
   var log: String { System.text(home + "/log") }
-  var descriptors: Int { System.names(in: "/proc/\(process.pid)/fd").count }
+  var descriptors: Int { System.names(in: "/proc/\(servingPID)/fd").count }
 
   var residentBytes: Int {
-    let fields = System.text("/proc/\(process.pid)/statm").split(separator: " ")
+    let fields = System.text("/proc/\(servingPID)/statm").split(separator: " ")
     return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * 4096
   }
 }

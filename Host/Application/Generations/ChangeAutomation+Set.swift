@@ -117,7 +117,7 @@ extension ChangeAutomation {
   package func rollBack(all members: [(id: String, number: Int?)]) throws(Problem) -> ChangeSetReport {
     var set: [Member] = []
     for (id, number) in members {
-      let earlier = try earlier(of: try active(id).record, number)
+      let earlier = try earlier(of: try stored(id), number)
       let request = rollBackRequest(earlier)
       set.append(
         Member(

@@ -7,9 +7,11 @@ import Kernel
 extension AdminApplication {
   func listAutomations() -> AdminAnswer {
     let draining = ports.automations.retiring + ports.automations.stuck
-    return AdminAnswer(
-      ["items": .array(ports.automations.live.map { .object(summary($0.generation, draining)) })] as JSONValue
-    )
+    let serving = ports.automations.live.map { JSONValue.object(summary($0.generation, draining)) }
+    let missing = ports.automations.unavailable.sorted { $0.key < $1.key }.map { id, why -> JSONValue in
+      ["id": .string(id), "state": .string(why.rawValue)]
+    }
+    return AdminAnswer(["items": .array(serving + missing)] as JSONValue)
   }
 
   func showAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
@@ -18,7 +20,8 @@ extension AdminApplication {
     let known = try ports.catalog.generations(of: id)
     let draining = ports.automations.retiring + ports.automations.stuck
     guard live != nil || !known.isEmpty else { throw AdminApplication.notFound(id) }
-    var document: [String: JSONValue] = ["id": .string(id), "state": "unloaded"]
+    let missing = ports.automations.unavailable[id]?.rawValue
+    var document: [String: JSONValue] = ["id": .string(id), "state": .string(missing ?? "unloaded")]
     if let live {
       document = summary(live, draining)
       let manifest = live.manifest
@@ -31,6 +34,9 @@ extension AdminApplication {
     }
     document["canary"] = ports.change.canary(of: id)?.json ?? .null
     document["recording"] = ports.recordings.report(of: id)?.json ?? .null
+    document["crash_count"] = .integer(Int64(try ports.crashes?.crashCounts()[id] ?? 0))
+    let crashes = try ports.crashes?.crashes(of: id, limit: 20) ?? []
+    document["crashes"] = .array(crashes.map { .object($0.json) })
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
     return AdminAnswer(document)
   }
@@ -43,22 +49,34 @@ extension AdminApplication {
       request.abandonUpload()
       throw Problem(400, "request.query_parameter_invalid", "'replace' is true or false.")
     }
+    let isolation = try isolation(request)
     let source = try source(request, stored: nil, options: [])
     return answer(
       try ports.change.change(
         ChangeAutomation.Request(
           replace == "true" ? .either : .load, from: source.file, expectedSHA256: source.sha256,
-          config: source.config)), status: 201)
+          config: source.config, isolation: isolation)), status: 201)
   }
 
   func reloadAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     let id = request.parameter("id")
-    guard let live = ports.automations.live(id) else {
+    let stored: GenerationRecord
+    do throws(Problem) { stored = try ports.change.stored(id) } catch {
       request.abandonUpload()
-      throw AdminApplication.notFound(id)
+      throw error
+    }
+    let isolation = try isolation(request)
+    if let isolation, isolation != stored.isolation,
+      !request.caller.scopes.contains(where: { Scope.grants($0, AdminScope.write) })
+    {
+      // Who may replace the code may not decide that it runs in the host.
+      request.abandonUpload()
+      throw Problem(
+        403, "access.scope_missing", "A change of 'isolation' needs the scope '\(AdminScope.write)'.",
+        members: ["scope": .string(AdminScope.write)])
     }
     var canary = try canaryOption(request)
-    let source = try source(request, stored: live.generation.record, options: ["canary", "require_replay"])
+    let source = try source(request, stored: stored, options: ["canary", "require_replay"])
     if let option = source.canary {
       guard canary == nil else {
         throw Problem(422, "request.body_invalid", "/canary is in the query, too.")
@@ -67,9 +85,20 @@ extension AdminApplication {
     }
     let change = ChangeAutomation.Request(
       .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config,
+      isolation: isolation,
       replay: source.replay ?? request.query["require_replay"])
     guard let canary else { return answer(try ports.change.change(change)) }
     return answer(try ports.change.startCanary(change, canary), status: 202)
+  }
+
+  /// Where the admin wants the code to run; nil where nothing is said.
+  private func isolation(_ request: AdminRequest) throws(Problem) -> Isolation? {
+    guard let text = request.query["isolation"] else { return nil }
+    guard let isolation = Isolation(text) else {
+      request.abandonUpload()
+      throw Problem(400, "request.query_parameter_invalid", "'isolation' is \(Isolation.forms).")
+    }
+    return isolation
   }
 
   func rollBackAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
@@ -177,6 +206,8 @@ extension AdminApplication {
       "sha256": .string(generation.record.sha256),
       "requests_inside": .integer(Int64(generation.requestsInside)),
       "route_count": .integer(Int64(manifest.routes.count)),
+      "isolation": .string(generation.record.isolation.text),
+      "runners": .array(generation.plugin.runners.map(\.json)),
       "draining": .array(
         draining.filter { $0.record.automation == manifest.id }.map { leaving in
           [
@@ -200,6 +231,7 @@ extension AdminApplication {
         "generation": .integer(Int64(record.number)), "version": .string(record.version),
         "sha256": .string(record.sha256), "loaded": .string(record.loaded.text),
         "source": record.source.map(JSONValue.string) ?? .null,
+        "isolation": .string(record.isolation.text),
         "state": .string(
           generation == nil ? "kept" : generation === canary ? "canary" : generation?.state.name ?? ""),
         "requests_inside": .integer(Int64(generation?.requestsInside ?? 0)),
@@ -209,6 +241,17 @@ extension AdminApplication {
 
   static func notFound(_ id: String) -> Problem {
     Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
+  }
+}
+
+extension RunnerFigures {
+  fileprivate var json: JSONValue {
+    [
+      "state": .string(state.rawValue), "pid": processID.map { .integer(Int64($0)) } ?? .null,
+      "crashes": .integer(Int64(crashes)), "restarts": .integer(Int64(restarts)),
+      "cpu_s": .number(cpuSeconds), "resident_bytes": .integer(Int64(residentBytes)),
+      "calls_inside": .integer(Int64(callsInside)), "last_end": lastEnd.map(JSONValue.string) ?? .null,
+    ]
   }
 }
 

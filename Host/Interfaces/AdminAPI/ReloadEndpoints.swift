@@ -13,7 +13,14 @@ extension AdminApplication {
     try members.each("automations", known: ["id", "path", "config", "sha256", "require_replay"]) {
       (item) throws(Problem) in
       guard let id = item.text("id", max: 63, required: true) else { return }
-      let stored = ports.automations.live(id)?.generation.record
+      let stored = try? ports.change.stored(id)
+      if stored == nil, !request.caller.scopes.contains(where: { Scope.grants($0, AdminScope.write) }) {
+        // Who may replace code may not bring an automation in.
+        throw Problem(
+          403, "access.scope_missing",
+          "'\(id)' is not loaded: loading it needs the scope '\(AdminScope.write)'.",
+          members: ["scope": .string(AdminScope.write)])
+      }
       let path = item.text("path", max: 4096)
       if let path, !path.hasPrefix("/") {
         item.fault("path", "must be an absolute path on the host's machine")

@@ -58,8 +58,9 @@ enum ReloadCommands {
   // MARK: Several automations
 
   static func reloadTogether(_ invocation: Invocation) throws {
-    for name in ["--canary", "--canary-for", "--canary-header", "--canary-rule"] where invocation.has(name) {
-      throw invocation.usage("\(name) is for one automation: it does not go with --with")
+    for name in ["--canary", "--canary-for", "--canary-header", "--canary-rule", "--isolation"]
+    where invocation.has(name) {
+      throw invocation.usage("\(name) does not go with --with: it is for one automation")
     }
     let files = invocation.services.files
     func item(_ id: String, _ file: String?) -> [String: JSONValue] {

@@ -1,5 +1,4 @@
-/* What Swift cannot say about the processes and threads of plugins: a child made without copying the
- * host, signal dispositions, a variable of one thread, a futex. */
+/* What Swift cannot say about the processes and threads of plugins: signal dispositions, a variable of one thread, a futex. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,22 +30,6 @@ int cplugins_futex_wake(const uint32_t *word, int threads);
 void cplugins_pause(void);
 
 /* ---- Processes ---------------------------------------------------------------------------------- */
-
-typedef struct cplugins_spawn_request {
-  const char *path;
-  char *const *argv;
-  char *const *envp;
-  /* Become 3, 4 and 2 of the child; 0 and 1 are /dev/null, and nothing else is inherited. */
-  int input_fd;
-  int output_fd;
-  int error_fd;
-  /* Ask for a process-id namespace, in which everything dies with the child. */
-  bool isolate;
-} cplugins_spawn_request;
-
-/* Starts a program as the leader of a new session that dies with the calling thread. The caller's memory
- * is not copied, and the caller waits until the program was executed. Returns 0, or an errno. */
-int cplugins_spawn(const cplugins_spawn_request *request, pid_t *pid, int *pidfd);
 
 /* A pipe and a file in memory, which no other program that is started inherits; the pipe's reader does not
  * block. 0 or an errno; the file's descriptor or -1. */
@@ -119,3 +102,47 @@ const char *cplugins_path_of(void *image);
 int cplugins_thread_count(void);
 /* Kills every child of this process, and what becomes its child by that, until none is left or `rounds` passed. */
 void cplugins_kill_descendants(int rounds);
+
+/* ---- Runners: processes that share memory with the host, and are not trusted ---------------------- */
+
+/* Sleeps while the word, which processes share, is `expected`; at most so long. Returns early at times. */
+void cplugins_shared_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
+/* Wakes one sleeper, in any process. */
+void cplugins_shared_wake(const uint32_t *word);
+/* A file in memory of a size that nobody can change, or -1 and errno. Its pages come as they are touched. */
+int cplugins_shared_file(size_t bytes);
+
+typedef struct cplugins_end {
+  int signal;
+  int exit_code;
+  int64_t cpu_ns;
+  int64_t most_resident_bytes;
+} cplugins_end;
+
+/* Waits for a child that ends, and says what it used. False: there is no such child. */
+bool cplugins_reap_measured(pid_t pid, cplugins_end *out);
+
+/* Sends a signal to the process that a descriptor of cplugins_pidfd names, and to no other. */
+void cplugins_kill(int pidfd, int signal);
+
+typedef struct cplugins_facts {
+  int64_t cpu_ns;
+  int64_t threads;
+  int64_t resident_bytes;
+  int64_t data_bytes; /* what RLIMIT_DATA counts, and stacks that grow */
+} cplugins_facts;
+
+/* What /proc says of a process. */
+bool cplugins_read_facts(pid_t pid, cplugins_facts *out);
+
+/* The next three are for a process of one thread, for good, in this order. 0 or an errno. */
+
+/* No rights of root, and none by executing anything. */
+int cplugins_drop_privileges(void);
+/* The version of Landlock that the kernel has; 0 for none. */
+int cplugins_landlock_abi(void);
+/* Files can be opened, for reading, below `paths` (the list ends with NULL) and in the folders of the libraries that
+ * this process has. No TCP, and no signals to others, where the kernel can. ENOSYS without Landlock. */
+int cplugins_hide_files(const char *const *paths);
+/* Which system calls this process may make: sandbox.c lists them. */
+int cplugins_limit_calls(void);
