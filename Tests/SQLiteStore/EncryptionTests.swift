@@ -84,6 +84,17 @@ import Testing
     #expect(try call(records, .get, key: "a", #"{"fields":["passport"]}"#)["passport"] == "1")
   }
 
+  /// What SQLite sorts goes to the disk else, as soon as it is much.
+  @Test func whatIsDecryptedIsSortedInMemory() throws {
+    _ = try records(1)
+    let cipher = OpenSSLFieldCipher(keys: [Self.key(1)])
+    let connection = try Connection(
+      path: folder.path + "/bank.sqlite", mode: .existing, busyTimeout: .zero, maxValueBytes: 1 << 20,
+      cipher: cipher)
+    let statement = try connection.prepare("PRAGMA temp_store")
+    #expect(try statement.step() && statement.integer(0) == 2)
+  }
+
   @Test func keysRotate() throws {
     var records = try records(1)
     _ = try call(records, .insert, key: "a", #"{"passport":"1","note":"old"}"#)

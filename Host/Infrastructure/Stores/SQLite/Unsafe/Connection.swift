@@ -45,7 +45,11 @@ package final class Connection {
     unsafe sqlite3_busy_timeout(handle, busyMilliseconds)
     unsafe sqlite3_progress_handler(handle, 5000, stopRunaway, watch)
     unsafe registerFunctions(on: handle)
-    if let cipher { unsafe registerOpening(cipher, on: handle) }
+    if let cipher {
+      unsafe registerOpening(cipher, on: handle)
+      // What is sorted or grouped after it was decrypted would reach the disk in plain text when it is much.
+      try execute("PRAGMA temp_store=MEMORY")
+    }
   }
 
   deinit {
