@@ -84,6 +84,32 @@ import Testing
     #expect(try call(records, .get, key: "a", #"{"fields":["passport"]}"#)["passport"] == "1")
   }
 
+  @Test func aValueDoesNotOpenInAnotherAutomationNorLookLikeItsOwn() throws {
+    let stores = stores(1)
+    var records: [RecordsUnderTest] = []
+    for automation in ["bank", "shop"] {
+      records.append(
+        RecordsUnderTest(try stores.openStore(automation: automation, collections: [Self.people])))
+      _ = try call(records[records.count - 1], .insert, key: "a", #"{"passport":"1","note":"mine"}"#)
+    }
+    func connection(_ automation: String) throws -> Connection {
+      try Connection(
+        path: "\(folder.path)/\(automation).sqlite", mode: .existing, busyTimeout: .seconds(60),
+        maxValueBytes: 1 << 20)
+    }
+    let kept = try ["bank", "shop"].map { automation in
+      let statement = try connection(automation).prepare(
+        "SELECT note,\"passport:fingerprint\" FROM people")
+      #expect(try statement.step())
+      return (note: statement.bytes(0), fingerprint: statement.text(1))
+    }
+    #expect(kept[0].fingerprint != kept[1].fingerprint)
+    let move = try connection("shop").prepare("UPDATE people SET note=?")
+    try move.bind(1, blob: kept[0].note)
+    try move.run()
+    #expect(records[1].problem(.get, in: "people", key: "a").code == "records.value_damaged")
+  }
+
   /// What SQLite sorts goes to the disk else, as soon as it is much.
   @Test func whatIsDecryptedIsSortedInMemory() throws {
     _ = try records(1)
