@@ -121,6 +121,27 @@ import Testing
     #expect(try statement.step() && statement.integer(0) == 2)
   }
 
+  /// Each value is looked for under every key, and SQLite takes 16,384 in one statement.
+  @Test func moreValuesThanOneStatementTakesAreTheCallersMistake() throws {
+    let values = (0..<128).map { "\"\($0)\"" }.joined(separator: ",")
+    func query(_ clauses: Int) -> String {
+      let all = (0..<clauses).map { _ in "{\"passport\":{\"in\":[\(values)]}}" }
+      return "{\"where\":{\"or\":[\(all.joined(separator: ","))]}}"
+    }
+    var records = try records(1)
+    _ = try call(records, .insert, key: "a", #"{"passport":"7"}"#)
+    #expect(try call(records, .count, query(64))["count"] == 1)
+    records.store.close()
+    records = try self.records(2, 1)
+    #expect(try call(records, .count, query(60))["count"] == 1)
+    records.store.close()
+    records = try self.records(3, 2, 1)
+    for operation in [RecordOperation.count, .find] {
+      let problem = records.problem(operation, in: "people", query(64))
+      #expect(problem.status == 400 && problem.code == "records.invalid_query", "\(problem)")
+    }
+  }
+
   @Test func keysRotate() throws {
     var records = try records(1)
     _ = try call(records, .insert, key: "a", #"{"passport":"1","note":"old"}"#)
