@@ -70,6 +70,11 @@ final class WriteConnection: @unchecked Sendable {
     } else {
       runGroup(jobs, counters)
     }
+    moveLog()
+  }
+
+  /// Keeps the log short, whoever made it grow.
+  func moveLog() {
     if connection.unmovedPages >= configuration.checkpointPages {
       connection.checkpoint(waiting: connection.logPages >= configuration.restartPages)
     }
