@@ -37,16 +37,15 @@ final class WriteConnection: @unchecked Sendable {
     connection.countLogPages()
     connection.limitTime(configuration.timeLimit)
     keeper.hold()
-    try readSearches()
+    searches = try readSearches()
   }
 
-  private func readSearches() throws(SQLiteError) {
-    searches = [:]
-    for (collection, fields) in try Migrator(connection: connection, configuration: configuration)
-      .knownSearches()
-    {
-      searches[collection] = SearchIndex(collection).statements(fieldCount: fields.count)
-    }
+  private func readSearches() throws(SQLiteError) -> [String: [String]] {
+    let known = try Migrator(connection: connection, configuration: configuration).knownSearches()
+    return Dictionary(
+      uniqueKeysWithValues: known.map { collection, fields in
+        (collection, SearchIndex(collection).statements(fieldCount: fields.count))
+      })
   }
 
   /// Before what these collections changed is kept.
@@ -89,8 +88,11 @@ final class WriteConnection: @unchecked Sendable {
     do throws(Problem) {
       try begin()
       let result = try body(connection)
+      // Before the commit: what is done must neither be called failed, nor leave the searches unknown.
+      let found: [String: [String]]
+      do { found = try readSearches() } catch { throw problem(error) }
       try commit()
-      do { try readSearches() } catch { throw problem(error) }
+      searches = found
       counters.commits.add(1, ordering: .relaxed)
       job.complete(.success(result))
     } catch {
