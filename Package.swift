@@ -37,12 +37,15 @@ let package = Package(
 
     // MARK: Host/Kernel: bytes, JSON, time, threads, problems
     .target(name: "CThreads", path: "Host/Kernel/CThreads"),
+    .target(name: "CCrashPage", dependencies: ["CThreads"], path: "Host/Kernel/CCrashPage"),
+    .target(name: "CProcesses", path: "Host/Kernel/CProcesses"),
     .target(
       name: "CSimdJSON", path: "Host/Kernel/CSimdJSON",
       linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
     .target(
-      name: "Kernel", dependencies: ["CThreads", "CSimdJSON"], path: "Host/Kernel",
-      exclude: ["CThreads", "CSimdJSON"]),
+      name: "Kernel", dependencies: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"],
+      path: "Host/Kernel",
+      exclude: ["CThreads", "CCrashPage", "CProcesses", "CSimdJSON"]),
 
     // MARK: Host/Domain: values and rules, no I/O, no clock
     .target(name: "Domain", dependencies: ["Kernel"], path: "Host/Domain"),
@@ -70,7 +73,10 @@ let package = Package(
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
     .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
-    adapter("PluginRuntime", on: "CElf", "CCouncil", "CPlugins", exclude: ["CPlugins", "README.md"]),
+    adapter(
+      "PluginRuntime", on: "CElf", "CCouncil", "CCrashPage", "CPlugins", exclude: ["CPlugins", "README.md"]),
+    .target(name: "CSupervision", path: "\(infrastructure)/Supervision/CSupervision"),
+    adapter("Supervision", on: "CCrashPage", "CSupervision", exclude: ["CSupervision"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
     adapter("Audit"),
     adapter("Telemetry"),
@@ -85,7 +91,8 @@ let package = Package(
       name: "council",
       dependencies: [
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
-        "Configuration", "PluginFiles", "PluginRuntime", "SQLiteStore", "Audit", "Telemetry", "Gateway",
+        "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
+        "Gateway",
         "AdminAPI",
         "CommandLineInterface",
       ],

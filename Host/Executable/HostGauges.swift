@@ -2,9 +2,26 @@ import Application
 import Domain
 import HTTPServer
 import PluginRuntime
+import Supervision
 
 /// What /metrics says beside the counts of requests: read when somebody asks.
 enum HostGauges {
+  static func register(with meter: any RequestMeter, begin: Begin, crashes: CrashRecord) {
+    meter.counter(
+      "council_host_restarts_total", help: "Hosts that ended unasked and were followed by another."
+    ) {
+      [GaugeSample([], Double(begin.restarts))]
+    }
+    meter.counter("council_host_handovers_total", help: "Hosts that handed over to a fresh one.") {
+      [GaugeSample([], Double(begin.handOvers + (begin.isStandby ? 1 : 0)))]
+    }
+    meter.counter(
+      "council_automation_crashes_total", help: "Crashes of the host by whose code it was, of this home."
+    ) {
+      crashes.byAutomation.map { GaugeSample([("council_automation", $0.automation)], Double($0.count)) }
+    }
+  }
+
   static func register(
     with meter: any RequestMeter, automations: Automations, servers: [(name: String, server: HTTPServer)],
     workers: Workers, keys: KeyTable

@@ -10,10 +10,12 @@ import Kernel
 import PluginFiles
 import PluginRuntime
 import SQLiteStore
+import Supervision
 import Telemetry
 
-/// `council serve`: puts the pieces together, serves until a signal, takes them apart again.
+/// A host: puts the pieces together, serves until it is told to end, takes them apart again.
 ///
+/// Its supervisor holds the home and the sockets, and may have started it to take over from another host.
 /// Reads from top to bottom: what stands later uses what stands earlier.
 struct HostProcess {
   let settings: HostSettings
@@ -22,20 +24,23 @@ struct HostProcess {
   func run() throws(Problem) {
     Signals.block()
     let began = Instant.now
-    let home = try HomeFolder.open(settings.home)
+    let link = try SupervisorLink { Signals.exitNow(1) }
+    let isWatched = CrashPage.attach(HostDescriptors.crashPage)
+    let home = try HomeFolder.inherited(settings.home)
     let log = JSONLines(level: settings.logLevel, limits: settings.log)
     defer { log.close() }
+    if !isWatched {
+      log.log(.error, "host", "there is no crash page: nobody will know who crashes this host")
+    }
 
     try checkTLS(log)
 
     // What is kept.
     let digests = OpenSSLDigests()
     let control = try SQLiteControlStore(path: home.path + "/council.sqlite")
-    let audit = try JournalAuditTrail(
-      folder: home.path + "/audit", digests: digests, log: log, limits: settings.audit)
-    defer { audit.close() }
     let stores = SQLiteRecordStores(
       folder: home.path + "/records", configuration: settings.sqlite, cipher: try settings.fieldCipher())
+    let crashes = try CrashRecord(control, log: log, link: link, policy: settings.crashPolicy)
 
     // Who may call.
     var random = SystemRandomNumberGenerator()
@@ -44,6 +49,7 @@ struct HostProcess {
     let keys = Keys(table: table, store: control, digests: digests)
     let keyCount = try keys.restore()
     if keyCount == 0, let folder = settings.firstKeys { try FirstKeys.issue(keys, into: folder) }
+    keys.onChange { link.changed(key: $0) }
 
     // What runs plugins.
     let meter = PrometheusMeter(limits: settings.metrics)
@@ -73,20 +79,38 @@ struct HostProcess {
         stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
       drain: drain, limits: settings.changes)
 
+    // The automations first, so that nobody meets a host without them.
+    drain.start()
+    watch.start()
+    if !link.begin.isStandby { change.removeIncoming() }
+    // A host of this supervisor has served, with these files: they need no probe.
+    try change.restore(isProbed: !link.begin.loadsPlugins, crashes.judge)
+    if link.begin.loadsPlugins { load(change, automations, files, crashes, log) }
+
+    // From here on, this host is the only one that may change anything.
+    let events = HostEvents(link)
+    guard waitForTurn(link, events) else { return log.log(.info, "host", "stopped before it served") }
+    let audit = try JournalAuditTrail(
+      folder: home.path + "/audit", digests: digests, log: log, limits: settings.audit)
+    defer { audit.close() }
+    absorbAsides(audit, log)
+
     // How requests come in.
+    let handOver = HandOver(link, patience: settings.handOverPatience)
     let gateway = try Gateway(
       .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
         automations: automations, change: change, catalog: control, files: files, keys: keys, audit: audit,
-        meter: meter, log: log, health: health),
+        meter: meter, log: log, health: health, host: handOver, crashes: control),
       limits: settings.admin)
     let publicServer = HTTPServer(
-      settings.publicListener, application: gateway, log: log, exchanges: exchanges)
-    let adminServer = HTTPServer(settings.adminListener, application: admin, log: log)
+      settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
+    let adminServer = HTTPServer(settings.inherited.adminListener, application: admin, log: log)
 
     health.add("audit") { audit.isWriting ? nil : "the audit trail cannot be written" }
+    health.addNote { automations.unavailable.mapValues(\.rawValue) }
     // Each by its kind: who asks need not know what the host keeps where.
     let records = RecordStoresCheck(automations, perRound: settings.healthStoresPerRound)
     let healthWatch = HealthWatch(
@@ -97,39 +121,46 @@ struct HostProcess {
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
+    HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
 
-    // Serve: the automations first, so that nobody meets a host without them.
-    drain.start()
-    watch.start()
-    try change.restore()
-    load(change, automations, files, log)
+    // Serve.
     healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
     health.isServing = true
     let keeper = KeyUseKeeper(keys: keys, log: log, interval: settings.keyUseInterval)
     keeper.start()
+    let housekeeping = Housekeeping(
+      handOver, automations: automations, log: log, settings.retainedGenerations)
+    housekeeping.start()
+    link.say(.serving)
     log.log(
       .info, "host", "ready",
       [
         "public_port": .integer(Int64(publicServer.port)), "admin_port": .integer(Int64(adminServer.port)),
         "automations": .integer(Int64(automations.live.count)), "keys": .integer(Int64(keyCount)),
+        "pid": .integer(Int64(Signals.processID)),
         "duration_ms": .number(Double((Instant.now - began) / 1000) / 1000),
       ])
 
-    // Until a signal ends it.
-    var signal = Signals.wait()
-    while Signals.isReload(signal) {
-      log.log(.warning, "host", "the configuration is read at the start only: HUP changes nothing")
-      signal = Signals.wait()
+    // Until it is told to end.
+    let duties = Duties(
+      link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log)
+    switch duties.serve() {
+    case .leave:
+      log.log(.info, "host", "leaving: another host serves")
+      publicServer.leave(idle: settings.handOverIdle)
+      adminServer.leave(idle: settings.handOverIdle)
+      duties.leave(until: .now + settings.handOverIdle + settings.drain.timeout) {
+        publicServer.connectionCount == 0 && adminServer.connectionCount == 0
+      }
+    case .drain(let why):
+      log.log(.info, "host", "draining", ["signal": .string(why)])
+      duties.ignoreTheRest()
     }
-    log.log(.info, "host", "draining", ["signal": .string(Signals.name(signal))])
-    OSThread("second-signal") {
-      _ = Signals.wait()
-      Signals.exitNow(1)
-    }.leave()
     health.isServing = false
     keeper.end()
+    housekeeping.end()
     healthWatch.end()
     publicServer.stop(within: settings.drain.timeout)
     adminServer.stop(within: settings.adminStopTimeout)
@@ -141,6 +172,27 @@ struct HostProcess {
     drain.end()
     watch.end()
     log.log(.info, "host", "stopped")
+  }
+
+  /// A standby waits until the host before it has let go. False: it is told to end instead.
+  private func waitForTurn(_ link: SupervisorLink, _ events: HostEvents) -> Bool {
+    guard link.begin.isStandby else { return true }
+    link.say(.standby)
+    while let event = events.next() {
+      switch event {
+      case .end: return false
+      case .notice(let notice):
+        if notice.kind == .takeOver { return true }
+        if notice.kind == .drain { return false }
+      }
+    }
+    return false
+  }
+
+  private func absorbAsides(_ audit: JournalAuditTrail, _ log: any LogSink) {
+    do throws(Problem) { _ = try audit.absorbAsides() } catch {
+      log.log(.error, "audit", "rows of a host before are not taken in yet: \(error.detail)")
+    }
   }
 
   /// Refuses files that no listener could use. One that has expired is used: some clients may take it, and none
@@ -160,13 +212,17 @@ struct HostProcess {
 
   /// Loads what the command line names, unless it is active with that very file.
   private func load(
-    _ change: ChangeAutomation, _ automations: Automations, _ files: PluginFolder, _ log: any LogSink
+    _ change: ChangeAutomation, _ automations: Automations, _ files: PluginFolder, _ crashes: CrashRecord,
+    _ log: any LogSink
   ) {
     let digests = OpenSSLDigests()
     for path in settings.load {
       do throws(Problem) {
         let facts = try ValidateFile(digests: digests, limits: settings.validation)(path)
         if automations.live.contains(where: { $0.generation.record.sha256 == facts.sha256 }) { continue }
+        if crashes.isBarred(sha256: facts.sha256) {
+          throw Problem(409, "automation.crashed", "It crashed the host too often; an admin can load it.")
+        }
         _ = try change.change(.init(.either, from: .path(path)))
       } catch {
         log.log(

@@ -10,6 +10,7 @@ import HTTPServer
 import Kernel
 import PluginRuntime
 import SQLiteStore
+import Supervision
 
 /// What one run of the host is set to: the command line goes before the file, and that before the defaults.
 struct HostSettings {
@@ -20,8 +21,15 @@ struct HostSettings {
   let values: HostConfiguration
 
   init(_ options: ServeOptions) throws(Problem) {
+    try self.init(
+      options,
+      text: try options.configFile.map { path throws(Problem) in try ConfigurationFile.text(path) } ?? [])
+  }
+
+  /// `text` is what the configuration file says, empty when there is none.
+  init(_ options: ServeOptions, text: [UInt8]) throws(Problem) {
     var values =
-      try options.configFile.map { path throws(Problem) in try ConfigurationFile.read(path) }
+      try options.configFile.map { path throws(Problem) in try ConfigurationFile.parse(text, name: path) }
       ?? HostConfiguration()
     if let port = options.port { values.publicListener.port = port }
     if let port = options.adminPort { values.adminListener.port = port }
@@ -36,6 +44,11 @@ struct HostSettings {
     firstKeys = options.firstKeys
   }
 
+  /// What it takes to go from other settings to these.
+  func change(from old: HostSettings) -> ConfigurationChange {
+    ConfigurationChange(from: old.values, to: values)
+  }
+
   /// nil when no key file is set.
   func fieldCipher() throws(Problem) -> OpenSSLFieldCipher? {
     if values.recordsKeyFile.isEmpty { return nil }
@@ -43,6 +56,34 @@ struct HostSettings {
   }
 
   var logLevel: LogLevel { values.logLevel }
+
+  var succession: Succession.Limits {
+    var limits = Succession.Limits()
+    limits.backoff.most = .milliseconds(values.restartMaxMilliseconds)
+    limits.boot = .milliseconds(values.bootTimeoutMilliseconds)
+    limits.drain = drain.timeout + drain.grace + .seconds(15)
+    return limits
+  }
+
+  /// How long whoever asks for a hand-over waits: longer than it may take.
+  var handOverPatience: Duration {
+    succession.freeze + succession.boot + succession.takeOver + succession.takeOver + .seconds(5)
+  }
+
+  var crashPolicy: CrashPolicy {
+    CrashPolicy(crashes: values.crashes, window: .milliseconds(values.crashWindowMilliseconds))
+  }
+
+  var retainedGenerations: Int { values.retainedGenerations }
+  var handOverIdle: Duration { .milliseconds(values.handOverIdleMilliseconds) }
+
+  /// The listeners on the sockets that the supervisor opened.
+  var inherited: (publicListener: HTTPServerConfiguration, adminListener: HTTPServerConfiguration) {
+    var both = (publicListener: publicListener, adminListener: adminListener)
+    both.publicListener.listener = .descriptor(HostDescriptors.publicListener)
+    both.adminListener.listener = .descriptor(HostDescriptors.adminListener)
+    return both
+  }
   var maxKeys: Int { values.maxKeys }
   var publicListener: HTTPServerConfiguration { http(values.publicListener) }
   var adminListener: HTTPServerConfiguration { http(values.adminListener) }

@@ -9,13 +9,15 @@ import JSONSchema
 import Kernel
 import PluginRuntime
 import SQLiteStore
+import Supervision
 import Telemetry
 
 /// What the command line reaches: each piece is made when a command needs it.
 enum Services {
   static let version = "0.1.0"
 
-  static func make(environment: [String: String]) -> CommandLineServices {
+  /// `isHost`: the words of `serve` come from a supervisor.
+  static func make(environment: [String: String], isHost: Bool = false) -> CommandLineServices {
     let digests = OpenSSLDigests()
     let inspector = InspectPlugin(validate: ValidateFile(digests: digests), probe: ProbePlugin())
     return CommandLineServices(
@@ -43,7 +45,8 @@ enum Services {
           folder: home.path + "/audit", digests: digests, log: JSONLines(level: .error))
       },
       serve: { options throws(Problem) in
-        try HostProcess(settings: try HostSettings(options)).run()
+        guard isHost else { return try SupervisorProcess.run(options, environment: environment) }
+        try HostProcess(settings: try HostSettings(options, text: InheritedConfiguration.read())).run()
         return 0
       },
       defaultConfiguration: { Setting.defaultFile },

@@ -4,5 +4,7 @@ import PluginRuntime
 // A probe is this binary again. Nothing may run before it: what it tries is not trusted yet.
 if CommandLine.arguments.dropFirst().first == ProbeMain.argument { ProbeMain.run() }
 
-let app = CommandLineApp(services: Services.make(environment: Environment.all))
-Signals.exitNow(app.run(Array(CommandLine.arguments.dropFirst())))
+let isHost = CommandLine.arguments.dropFirst().first == HostCommandLine.word
+let words = isHost ? ["serve"] + CommandLine.arguments.dropFirst(2) : Array(CommandLine.arguments.dropFirst())
+let app = CommandLineApp(services: Services.make(environment: Environment.all, isHost: isHost))
+Signals.exitNow(app.run(words))

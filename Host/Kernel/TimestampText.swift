@@ -23,6 +23,28 @@ extension Timestamp {
   }
 }
 
+extension Timestamp {
+  /// Reads what ``text`` writes, and nothing else; nil for any other text.
+  package init?(text: String) {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 24 else { return nil }
+    func number(_ range: Range<Int>) -> Int64 {
+      bytes[range].reduce(0) { $0 * 10 + Int64($1) - 48 }
+    }
+    let (month, year) = (number(5..<7), number(0..<4))
+    // The same authors' days_from_civil.
+    let shifted = month <= 2 ? year - 1 : year
+    let era = shifted.floorDivided(by: 400).0
+    let ofYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + number(8..<10) - 1
+    let yearOfEra = shifted - era * 400
+    let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + ofYear - 719_468
+    let seconds = days * 86_400 + number(11..<13) * 3600 + number(14..<16) * 60 + number(17..<19)
+    self.init(microseconds: (seconds * 1000 + number(20..<23)) * 1000)
+    // Digits and separators at their places, and a day that exists: nothing else comes back as it was.
+    guard self.text == text else { return nil }
+  }
+}
+
 /// Days since 1970-01-01 to a proleptic Gregorian date (Howard Hinnant, "chrono-compatible low-level date
 /// algorithms").
 private func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 
 from plugins import ROOT
 from servers import Failed, Server, free_port, request
@@ -17,11 +18,13 @@ UNLIMITED = "1000000000/60s"
 class Council:
     """One host on a home of its own. Every key is issued before it starts, as an operator would in bulk."""
 
-    def __init__(self, name, folder, plugins, keys=10, scopes=(), binary=BINARY):
+    def __init__(self, name, folder, plugins, keys=10, scopes=(), binary=BINARY, settings=""):
         self.name, self.folder, self.plugins, self.binary = name, folder, plugins, binary
         self.home = folder / f"{name}-home"
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
+        self.settings = folder / f"{name}.yaml"
+        self.settings.write_text(settings)
         self.keys = folder / f"{name}.keys"
         self.issue(keys, scopes, self.keys)
         admin = folder / f"{name}.admin-key"
@@ -46,7 +49,7 @@ class Council:
     def start(self, ready_s=60):
         """Starts, or starts again on the same home; returns the server, whose ready_ms is the start time."""
         port, admin_port = free_port(), free_port()
-        command = [self.binary, "serve", "--home", self.home, "--port", port, "--admin-port", admin_port]
+        command = [self.binary, "serve", "--home", self.home, "--port", port, "--admin-port", admin_port, "--config", self.settings]
         for plugin in self.plugins:
             command += ["--load", plugin]
         self.server = Server(
@@ -94,6 +97,15 @@ class Council:
         if status != 200:
             raise Failed(f"reload answers {status}: {body[:500]}")
         return json.loads(body)
+
+    def hand_over(self):
+        """A fresh host takes over; returns the milliseconds that the call took."""
+        started = time.monotonic()
+        status, body = request(
+            f"{self.admin}/admin/v1/host/upgrade", "POST", b"", self.admin_bearer, timeout_s=90)
+        if status != 200:
+            raise Failed(f"the hand-over answers {status}: {body[:500]}")
+        return (time.monotonic() - started) * 1000
 
     def logged_errors(self):
         """Lines of level error and above in the host's log: a fast run that logs errors proves nothing."""

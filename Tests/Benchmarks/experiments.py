@@ -9,6 +9,7 @@ from pathlib import Path
 import council
 import peers
 import plugins
+import succession
 from council import Council
 from load import Run, Series, Target, alternate, measure
 from servers import Failed
@@ -267,6 +268,8 @@ ALL = {
     "hello": hello_chain,
     "get": accounts_get,
     "reload": reload_under_load,
+    "handover": succession.hand_over_under_load,
+    "crash": succession.crash_to_serving,
     "post": accounts_post,
     "routes": routes,
     "keys": keys,

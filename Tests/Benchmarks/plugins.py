@@ -9,11 +9,11 @@ ROOT = HERE.parent.parent
 COMPILE_TIMEOUT_S = 120
 
 
-def compile_plugin(output, sources, include=()):
+def compile_plugin(output, sources, include=(), *flags):
     """One `cc` line, the recipe that the README gives to authors."""
     command = ["cc", "-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,-z,now"]
     command += [f"-Wl,--version-script={ROOT / 'PluginAPI/Recipes/plugin.map'}"]
-    command += [f"-I{ROOT / 'PluginAPI/C/include'}", *(f"-I{path}" for path in include)]
+    command += [f"-I{ROOT / 'PluginAPI/C/include'}", *(f"-I{path}" for path in include), *flags]
     command += ["-o", str(output), *map(str, sources)]
     subprocess.run(command, check=True, timeout=COMPILE_TIMEOUT_S)
     return output

@@ -12,7 +12,8 @@ struct ParityTests {
     "automations config": [["hello"], ["hello", "--set", "c.json"]], "quarantine list": [[]],
     "quarantine release": [["ab"]], "keys issue": [["--principal", "p", "--scope", "a:b"]], "keys list": [[]],
     "keys revoke": [["k"]], "keys rotate": [["k"]], "audit read": [[]], "audit verify": [[]],
-    "log-level get": [[]], "log-level set": [["debug"]], "health": [[]], "metrics": [[]],
+    "log-level get": [[]], "log-level set": [["debug"]], "upgrade": [[]], "crashes": [[]], "health": [[]],
+    "metrics": [[]],
   ]
 
   @Test func everyEndpointOfTheAdminListenerHasOneCommand() {

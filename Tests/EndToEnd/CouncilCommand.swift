@@ -49,7 +49,7 @@ extension HostUnderTest {
   /// How many sockets the host has open. Other descriptors come with the first use of a store, and stay.
   var sockets: Int {
     Int(
-      CouncilCommand(shell: #"ls -l "/proc/$0/fd" | grep -c 'socket:'"#, ["\(process.pid)"]).output.dropLast()
+      CouncilCommand(shell: #"ls -l "/proc/$0/fd" | grep -c 'socket:'"#, ["\(servingPID)"]).output.dropLast()
     ) ?? -1
   }
 

@@ -56,13 +56,34 @@ final class HostUnderTest: Sendable {
   static let hello = products + "/libHello.so"
 
   private static func ports(in log: String) -> (Int, Int)? {
-    for line in log.split(separator: "\n") {
-      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready",
-        let port = value["public_port"]?.integer, let admin = value["admin_port"]?.integer
-      else { continue }
-      return (Int(port), Int(admin))
+    guard let port = number("public_port", in: log), let admin = number("admin_port", in: log) else {
+      return nil
+    }
+    return (port, admin)
+  }
+
+  /// What the newest host said when it got ready.
+  private static func number(_ name: String, in log: String) -> Int? {
+    for line in log.split(separator: "\n").reversed() {
+      guard let value = try? JSONValue.parse(line.utf8.span), value["message"]?.string == "ready" else {
+        continue
+      }
+      return value[name]?.integer.map { Int($0) }
     }
     return nil
+  }
+
+  /// The process that serves; ``process`` is its supervisor.
+  var servingPID: Int32 { Int32(HostUnderTest.number("pid", in: log) ?? -1) }
+
+  /// Waits until another host than `old` serves; its process id.
+  func successor(of old: Int32) -> Int32? {
+    var next: Int32 = -1
+    let isThere = System.eventually {
+      next = servingPID
+      return next != old
+    }
+    return isThere ? next : nil
   }
 
   // MARK: Asking
@@ -112,10 +133,10 @@ final class HostUnderTest: Sendable {
   // MARK: Looking from outside
 
   var log: String { System.text(home + "/log") }
-  var descriptors: Int { System.names(in: "/proc/\(process.pid)/fd").count }
+  var descriptors: Int { System.names(in: "/proc/\(servingPID)/fd").count }
 
   var residentBytes: Int {
-    let fields = System.text("/proc/\(process.pid)/statm").split(separator: " ")
+    let fields = System.text("/proc/\(servingPID)/statm").split(separator: " ")
     return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * 4096
   }
 }

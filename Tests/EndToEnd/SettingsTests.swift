@@ -20,6 +20,9 @@ import Testing
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
       ("recordsKeyFile", settings.values.recordsKeyFile),
+      ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
+      ("handOverIdle", settings.handOverIdle), ("boot", settings.values.bootTimeoutMilliseconds),
+      ("longestPause", settings.values.restartMaxMilliseconds),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }

@@ -6,6 +6,7 @@ package final class Keys: Sendable {
   package let table: KeyTable
   private let store: any KeyStore
   private let digests: any Digests
+  private let listener = Monitor<(@Sendable (String) -> Void)?>(nil)
   /// Held while a key is read, changed and written back: two changes of one key never mix.
   private let changes = Monitor(())
 
@@ -13,6 +14,11 @@ package final class Keys: Sendable {
     self.table = table
     self.store = store
     self.digests = digests
+  }
+
+  /// Calls `listener` with the id of each key that is revoked, rotated or otherwise changed, after it is stored.
+  package func onChange(_ listener: @escaping @Sendable (String) -> Void) {
+    self.listener.withLock { $0 = listener }
   }
 
   /// Reads every stored key into memory; returns how many there are.
@@ -136,6 +142,7 @@ package final class Keys: Sendable {
       if record.revoked == nil { record.revoked = .now }
       try store.update([record])
       try table.update(record)
+      listener.withLock { $0 }?(record.id)
       return record
     }
   }
@@ -183,7 +190,14 @@ package final class Keys: Sendable {
     old.expires = min(end, old.expires ?? end)
     try store.update([old])
     try table.update(old)
+    listener.withLock { $0 }?(old.id)
     return Rotation(key: issued.key, record: issued.record, old: old, oldExpiry: oldExpiry)
+  }
+
+  /// Another host changed a key: takes over what is stored of it.
+  package func refresh(_ id: String) throws(Problem) {
+    guard let record = try store.find(id) else { return }
+    try table.update(record)
   }
 
   /// Throws `key.not_found` (404).

@@ -26,6 +26,8 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
   case verifyAudit = "audit.verify"
   case readLogLevel = "log_level.get"
   case changeLogLevel = "log_level.set"
+  case upgradeHost = "host.upgrade"
+  case listCrashes = "crashes.list"
 
   package struct Row: Sendable {
     package var method: HTTPMethod
@@ -79,6 +81,8 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .readAudit: Row(.get, "/admin/v1/audit", [AdminScope.audit], query: ["after", "limit"])
     case .verifyAudit: Row(.post, "/admin/v1/audit/verify", [AdminScope.audit], act: "audit.verify")
     case .readLogLevel: Row(.get, "/admin/v1/log-level", [read])
+    case .upgradeHost: Row(.post, "/admin/v1/host/upgrade", [write], act: "host.upgrade")
+    case .listCrashes: Row(.get, "/admin/v1/crashes", [read])
     case .changeLogLevel: Row(.put, "/admin/v1/log-level", [write], act: "log_level.set")
     }
   }
@@ -102,9 +106,10 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
 
 /// What an admin's key may hold. `admin:*` is all of them.
 package enum AdminScope {
-  /// See automations, the quarantine, keys (never their secrets) and the log level.
+  /// See automations, crashes, the quarantine, keys (never their secrets) and the log level.
   package static let read = "admin:read"
-  /// Load, reload, roll back, unload and configure automations; release from quarantine; set the log level.
+  /// Load, reload, roll back, unload and configure automations; release from quarantine; set the log level;
+  /// hand over to a fresh host.
   package static let write = "admin:write"
   /// Reload and roll back: what an author's build needs.
   package static let reload = "admin:reload"

@@ -87,6 +87,13 @@ package struct HostConfiguration: Sendable, Equatable {
 
   package var recordsKeyFile = ""
 
+  package var crashes = 2
+  package var crashWindowMilliseconds = 60_000
+  package var retainedGenerations = 500
+  package var restartMaxMilliseconds = 30_000
+  package var bootTimeoutMilliseconds = 60_000
+  package var handOverIdleMilliseconds = 30_000
+
   package var logLevel = LogLevel.info
   package var logQueueBytes = 4 << 20
   package var logLineBytes = 16 << 10

@@ -12,7 +12,7 @@ package final class Automations: Sendable {
     var retiring: [Generation] = []
     var stuck: [Generation] = []
     /// Automations that are stored as active and did not come back.
-    var unavailable: Set<String> = []
+    var unavailable: [String: Unavailability] = [:]
   }
 
   private let state = Monitor(State())
@@ -27,10 +27,13 @@ package final class Automations: Sendable {
 
   package var stuck: [Generation] { state.withLock { $0.stuck } }
 
+  /// Automations that should serve and do not.
+  package var unavailable: [String: Unavailability] { state.withLock { $0.unavailable } }
+
   /// An automation that should serve and cannot: its paths answer 503, not 404.
-  func miss(_ id: String) {
+  func miss(_ id: String, _ why: Unavailability) {
     state.withLock { state in
-      state.unavailable.insert(id)
+      state.unavailable[id] = why
       snapshots.publish(Snapshot(Array(state.live.values), unavailable: state.unavailable))
     }
   }
@@ -48,7 +51,7 @@ package final class Automations: Sendable {
         let id = automation.generation.manifest.id
         if let old = state.live.updateValue(automation, forKey: id) { replaced.append(old.generation) }
       }
-      state.unavailable.subtract(leaving + arriving.map(\.generation.manifest.id))
+      for id in leaving + arriving.map(\.generation.manifest.id) { state.unavailable[id] = nil }
       snapshots.publish(Snapshot(Array(state.live.values), unavailable: state.unavailable))
       for generation in replaced { generation.retire() }
       state.retiring += replaced

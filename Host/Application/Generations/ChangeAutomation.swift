@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import Kernel
 
 /// Loads, reloads, rolls back and unloads automations: the life of a generation, DESIGN section 6.
@@ -119,7 +119,7 @@ package final class ChangeAutomation: Sendable {
     let known = if case .reload(let id) = request.intent { id } else { nil as String? }
     var config = request.config
     if let known {
-      let current = try active(known).configBytes
+      let current = Array(try stored(known).config.utf8)
       config = config ?? current
     }
     let candidate = try inspect(incoming, request.expectedSHA256, config, &clock)
@@ -131,7 +131,7 @@ package final class ChangeAutomation: Sendable {
 
   /// Goes back to the generation before the active one, or to `number`: its file is loaded again, as a new generation.
   package func rollBack(_ id: String, to number: Int? = nil) throws(Problem) -> ChangeReport {
-    let current = try active(id).record
+    let current = try stored(id)
     let earlier = try ports.catalog.generations(of: id).first { record in
       if let number {
         record.number == number
@@ -157,7 +157,7 @@ package final class ChangeAutomation: Sendable {
   package func unload(_ id: String) throws(Problem) -> ChangeReport {
     var clock = StepClock()
     return try inTurn(id) { () throws(Problem) in
-      let generation = try active(id)
+      guard let generation = automations.live(id)?.generation else { return try giveUp(id, &clock) }
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
       drain.drain(retired)
@@ -167,21 +167,66 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
+  /// An automation that is stored as active and does not serve is no longer active.
+  private func giveUp(_ id: String, _ clock: inout StepClock) throws(Problem) -> ChangeReport {
+    let record = try stored(id)
+    try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
+    _ = automations.swap(in: [], out: [id])
+    return ChangeReport(
+      automation: id, generation: record.number, previous: nil, version: record.version,
+      sha256: record.sha256,
+      routes: 0, migration: [], draining: false, stepsMilliseconds: clock.milliseconds,
+      totalMilliseconds: clock.total)
+  }
+
+  /// What becomes of an active generation at a start, given the earlier ones, newest first.
+  package typealias Judge = (GenerationRecord, [GenerationRecord]) -> CrashPolicy.Decision
+
   /// Brings the stored active set back. An automation whose active generation fails gets the newest earlier
-  /// one that works; one that has none is left out. Never throws for one automation's sake.
-  package func restore() throws(Problem) {
-    ports.files.removeIncoming()
+  /// one that works; one that has none is left out. One that crashed before gets what `judge` says. Never throws for one
+  /// automation's sake. `isProbed`: a host had these very files mapped a moment ago, so that no probe has to try them
+  /// again while clients wait.
+  package func restore(
+    isProbed: Bool = false, _ judge: Judge = { active, _ in .boot(active.number) }
+  ) throws(Problem) {
     for record in try ports.catalog.activeSet() {
       let id = record.automation
       let earlier = try ports.catalog.generations(of: id).filter { $0.number < record.number }
-      let candidates = [record] + earlier
-      if !candidates.contains(where: { comesBack($0, insteadOf: record) }) { automations.miss(id) }
+      switch judge(record, earlier) {
+      case .boot(record.number):
+        let candidates = [record] + earlier
+        if !candidates.contains(where: { comesBack($0, insteadOf: record, isProbed) }) {
+          automations.miss(id, .failed)
+        }
+      case .boot(let number):
+        ports.log.log(
+          .error, "generations",
+          "generation \(record.number) of '\(id)' crashed too often: generation \(number) stands in for it",
+          ["automation": .string(id), "generation": .integer(Int64(number))])
+        let substitute = earlier.first { $0.number == number }
+        if !(substitute.map { standsIn($0, isProbed) } ?? false) { automations.miss(id, .crashed) }
+      case .leaveOut:
+        ports.log.log(
+          .critical, "generations", "'\(id)' crashed too often and is left out until an admin changes it",
+          ["automation": .string(id), "generation": .integer(Int64(record.number))])
+        automations.miss(id, .crashed)
+      }
     }
   }
 
-  private func comesBack(_ candidate: GenerationRecord, insteadOf record: GenerationRecord) -> Bool {
+  /// Files of uploads that never became a generation. Not while another host may receive some.
+  package func removeIncoming() { ports.files.removeIncoming() }
+
+  /// What is stored as active stays: the next start decides anew.
+  private func standsIn(_ candidate: GenerationRecord, _ isProbed: Bool) -> Bool {
+    comesBack(candidate, insteadOf: candidate, isProbed)
+  }
+
+  private func comesBack(
+    _ candidate: GenerationRecord, insteadOf record: GenerationRecord, _ isProbed: Bool
+  ) -> Bool {
     do throws(Problem) {
-      let automation = try revive(candidate)
+      let automation = try revive(candidate, isProbed)
       _ = automations.swap(in: [automation])
       ports.log.log(.info, "generations", "restored", automation.generation.logFields)
       // What serves is what counts; a store that fails here is asked again at the next start.
@@ -209,22 +254,7 @@ package final class ChangeAutomation: Sendable {
     _ path: String, _ expectedSHA256: String?, _ config: [UInt8]?, quarantines: Bool = true,
     _ clock: inout StepClock
   ) throws(Problem) -> Candidate {
-    let facts = try clock.measure(.validate) { () throws(Problem) -> PluginFileFacts in
-      let facts = try ports.inspector.validate(path: path)
-      if let expectedSHA256, expectedSHA256.lowercased() != facts.sha256 {
-        throw Problem(
-          422, "plugin.file.hash_mismatch", "The file's SHA-256 is \(facts.sha256), not \(expectedSHA256).",
-          members: ["sha256": .string(facts.sha256)])
-      }
-      if let held = try ports.catalog.quarantined(facts.sha256) {
-        throw Problem(
-          409, "plugin.quarantined",
-          "This file is in quarantine since \(held.since.text) (\(held.code): \(held.detail)). "
-            + "An admin can release it: DELETE /admin/v1/quarantine/\(facts.sha256).",
-          members: ["sha256": .string(facts.sha256), "cause": .string(held.code)])
-      }
-      return facts
-    }
+    let facts = try validate(path, expectedSHA256, &clock)
     return try clock.measure(.probe) { () throws(Problem) -> Candidate in
       let manifestBytes: [UInt8]
       do throws(Problem) {
@@ -243,6 +273,27 @@ package final class ChangeAutomation: Sendable {
       }
       return Candidate(
         path: path, facts: facts, manifest: try Manifest.parse(manifestBytes), manifestBytes: manifestBytes)
+    }
+  }
+
+  private func validate(
+    _ path: String, _ expectedSHA256: String?, _ clock: inout StepClock
+  ) throws(Problem) -> PluginFileFacts {
+    try clock.measure(.validate) { () throws(Problem) -> PluginFileFacts in
+      let facts = try ports.inspector.validate(path: path)
+      if let expectedSHA256, expectedSHA256.lowercased() != facts.sha256 {
+        throw Problem(
+          422, "plugin.file.hash_mismatch", "The file's SHA-256 is \(facts.sha256), not \(expectedSHA256).",
+          members: ["sha256": .string(facts.sha256)])
+      }
+      if let held = try ports.catalog.quarantined(facts.sha256) {
+        throw Problem(
+          409, "plugin.quarantined",
+          "This file is in quarantine since \(held.since.text) (\(held.code): \(held.detail)). "
+            + "An admin can release it: DELETE /admin/v1/quarantine/\(facts.sha256).",
+          members: ["sha256": .string(facts.sha256), "cause": .string(held.code)])
+      }
+      return facts
     }
   }
 
@@ -276,12 +327,18 @@ package final class ChangeAutomation: Sendable {
         try starter.start(plugin, record, manifest, planned)
       }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [automation]) }
-      drain.drain(retired)
-      // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set.
-      try clock.measure(.store) { () throws(Problem) in
-        try ports.catalog.activate([record])
-        try forgetOldest(of: manifest.id)
+      // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set. The old
+      // generation is stopped later: should it crash in that, the next start brings the new one.
+      do throws(Problem) {
+        try clock.measure(.store) { () throws(Problem) in
+          try ports.catalog.activate([record])
+          try forgetOldest(of: manifest.id)
+        }
+      } catch {
+        drain.drain(retired)
+        throw error
       }
+      drain.drain(retired)
       let quiet = try settle(retired, &clock)
       let report = report(
         automation.generation, previous: previous?.record.number, migration: planned.migration,
@@ -324,19 +381,24 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
-  private func revive(_ record: GenerationRecord) throws(Problem) -> LiveAutomation {
+  private func revive(_ record: GenerationRecord, _ isProbed: Bool) throws(Problem) -> LiveAutomation {
     var clock = StepClock()
     let path = ports.files.absolute(record.file)
     let config = Array(record.config.utf8)
-    // It has served before: a slow disk at boot must not make it a danger.
-    let candidate = try inspect(path, record.sha256, config, quarantines: false, &clock)
-    guard candidate.manifest.id == record.automation else {
-      throw Problem(
-        422, "plugin.manifest.other_automation", "The file is a plugin of '\(candidate.manifest.id)'.")
+    var expected: [UInt8]?
+    if isProbed {
+      _ = try validate(path, record.sha256, &clock)
+    } else {
+      // It has served before: a slow disk at boot must not make it a danger.
+      expected = try inspect(path, record.sha256, config, quarantines: false, &clock).manifestBytes
     }
-    let planned = try plan(candidate.manifest, config: config)
-    let plugin = try starter.load(path, expecting: candidate.manifestBytes)
-    return try starter.start(plugin, record, candidate.manifest, planned)
+    let plugin = try starter.load(path, expecting: expected)
+    let manifest = try Manifest.parse(plugin.manifest)
+    guard manifest.id == record.automation else {
+      throw Problem(
+        422, "plugin.manifest.other_automation", "The file is a plugin of '\(manifest.id)'.")
+    }
+    return try starter.start(plugin, record, manifest, try plan(manifest, config: config))
   }
 
   /// DRAIN: waits a moment, so that a caller usually sees the end of it.
@@ -372,11 +434,15 @@ package final class ChangeAutomation: Sendable {
     return try body()
   }
 
-  private func active(_ id: String) throws(Problem) -> Generation {
-    guard let automation = automations.live(id) else {
-      throw Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
+  /// The generation that serves, or, for an automation that should serve and does not, the one that should.
+  package func stored(_ id: String) throws(Problem) -> GenerationRecord {
+    if let live = automations.live(id) { return live.generation.record }
+    if automations.unavailable[id] != nil,
+      let record = try ports.catalog.activeSet().first(where: { $0.automation == id })
+    {
+      return record
     }
-    return automation.generation
+    throw Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
   }
 
   private func report(

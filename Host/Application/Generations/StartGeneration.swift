@@ -38,9 +38,10 @@ package struct StartGeneration: Sendable {
     self.defaults = defaults
   }
 
-  package func load(_ path: String, expecting manifest: [UInt8]) throws(Problem) -> any LoadedPlugin {
+  /// `manifest` is what the probe found; nil where there was none.
+  package func load(_ path: String, expecting manifest: [UInt8]?) throws(Problem) -> any LoadedPlugin {
     let plugin = try loader.load(path: path)
-    guard plugin.manifest == manifest else {
+    guard manifest == nil || plugin.manifest == manifest else {
       throw Problem(
         422, "plugin.manifest.changed", "The plugin gave another manifest in the host than in the probe.")
     }
@@ -85,7 +86,10 @@ package struct StartGeneration: Sendable {
       config: generation.configBytes,
       services: PluginServices(
         automation: generation.manifest.id, generation: generation.record.number,
-        records: generation.records, log: log))
+        records: generation.records, log: log,
+        routes: generation.manifest.routes.map { route in
+          "\(route.method.rawValue) /\(generation.manifest.id)\(route.path)"
+        }))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {

@@ -104,8 +104,17 @@ package protocol RequestMeter: AnyObject, Sendable {
   /// A value read at each scrape; `name` and `help` after the Prometheus naming rules.
   func gauge(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample])
 
+  /// The same for what only grows; its name ends in `_total`.
+  func counter(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample])
+
   /// The text exposition format 0.0.4 of Prometheus.
   func exposition() -> [UInt8]
+}
+
+extension RequestMeter {
+  package func counter(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample]) {
+    gauge(name, help: help, read)
+  }
 }
 
 package struct GaugeSample: Sendable {

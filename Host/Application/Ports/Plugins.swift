@@ -53,10 +53,13 @@ package struct PluginServices: Sendable {
   /// nil when the manifest declares no collections.
   package var records: (any RecordStore)?
   package var log: any LogSink
+  /// What the routes are called in crash reports, in the manifest's order.
+  package var routes: [String]
 
   package init(
-    automation: String, generation: Int, records: (any RecordStore)?, log: any LogSink
+    automation: String, generation: Int, records: (any RecordStore)?, log: any LogSink, routes: [String] = []
   ) {
+    self.routes = routes
     self.automation = automation
     self.generation = generation
     self.records = records

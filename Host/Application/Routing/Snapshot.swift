@@ -6,9 +6,9 @@ package final class Snapshot: Sendable {
   package let automations: [LiveAutomation]
   private let byID: AutomationIndex
 
-  private let unavailable: Set<String>
+  private let unavailable: [String: Unavailability]
 
-  package init(_ automations: [LiveAutomation], unavailable: Set<String> = []) {
+  package init(_ automations: [LiveAutomation], unavailable: [String: Unavailability] = [:]) {
     self.unavailable = unavailable
     self.automations = automations.sorted { $0.generation.manifest.id < $1.generation.manifest.id }
     byID = AutomationIndex(self.automations.map(\.generation.manifest.id))
@@ -21,12 +21,20 @@ package final class Snapshot: Sendable {
     byID.find(segment).map { automations[$0] }
   }
 
-  /// Whether an automation of that name should serve and cannot. Only asked where ``automation(_:)`` found none.
-  package func isUnavailable(_ segment: Span<UInt8>) -> Bool {
-    !unavailable.isEmpty && unavailable.contains(String(segment))
+  /// Why an automation of that name does not serve that should. Only asked where ``automation(_:)`` found none.
+  package func unavailability(of segment: Span<UInt8>) -> Unavailability? {
+    unavailable.isEmpty ? nil : unavailable[String(segment)]
   }
 
   package func automation(named id: String) -> LiveAutomation? { automation(id.utf8.span) }
+}
+
+/// Why an automation that is stored as active does not serve.
+package enum Unavailability: String, Sendable {
+  /// No generation of it came back when the host started.
+  case failed
+  /// It crashed the host too often.
+  case crashed
 }
 
 /// One automation as it serves now.

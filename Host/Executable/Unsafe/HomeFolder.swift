@@ -4,7 +4,16 @@ import Kernel
 /// The folder that holds everything a host keeps. One host at a time has it.
 struct HomeFolder {
   let path: String
-  private let lock: Int32
+  /// Locked for as long as this descriptor, or a copy of it in another process, is open.
+  let lock: Int32
+
+  /// A folder that the supervisor has taken for its hosts.
+  static func inherited(_ path: String) throws(Problem) -> HomeFolder {
+    HomeFolder(path: try make(path), lock: -1)
+  }
+
+  /// How long to wait for hosts that die with a supervisor that was killed.
+  private static let patience = Duration.seconds(1)
 
   /// Makes the folder, readable by its owner alone, and takes it. Throws `home.in_use` (409) when another process has it,
   /// `home.not_writable` (403), `home.not_a_folder` (409), and `home.unavailable` (500) for any other cause.
@@ -12,8 +21,13 @@ struct HomeFolder {
     let absolute = try make(path)
     let lock = unsafe Glibc.open(absolute + "/host.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard lock >= 0 else { throw failure(absolute, errno) }
-    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+    let deadline = Instant.now + patience
+    while flock(lock, LOCK_EX | LOCK_NB) != 0 {
       let cause = errno
+      if cause == EWOULDBLOCK, Instant.now < deadline {
+        usleep(5000)
+        continue
+      }
       close(lock)
       guard cause == EWOULDBLOCK else { throw failure(absolute, cause) }
       throw Problem(

@@ -2,7 +2,7 @@ import Glibc
 
 /// The signals that end the host, received by a thread that waits for them.
 enum Signals {
-  /// Keeps TERM, INT and HUP from interrupting any thread. Call before the first thread is made: threads inherit it.
+  /// Keeps TERM, INT, HUP and USR2 from interrupting any thread. Call before the first thread is made: threads inherit it.
   static func block() {
     var set = sigset_t()
     // Safe: the set is filled before it is used; these calls cannot fail with these arguments.
@@ -21,7 +21,10 @@ enum Signals {
     return number
   }
 
-  static func isReload(_ number: Int32) -> Bool { number == SIGHUP }
+  static var processID: Int32 { getpid() }
+
+  /// HUP and USR2 are for the supervisor; a host that gets them, as one of all processes of a name, ignores them.
+  static func isSupervisors(_ number: Int32) -> Bool { number == SIGHUP || number == SIGUSR2 }
 
   static func name(_ number: Int32) -> String {
     switch number {
@@ -37,6 +40,6 @@ enum Signals {
 
   private static func fill(_ set: inout sigset_t) {
     unsafe sigemptyset(&set)
-    for number in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&set, number) }
+    for number in [SIGTERM, SIGINT, SIGHUP, SIGUSR2] { unsafe sigaddset(&set, number) }
   }
 }

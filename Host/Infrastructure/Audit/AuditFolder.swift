@@ -22,6 +22,25 @@ package protocol AuditFolder: AnyObject, Sendable {
   func remove(_ name: String) throws(AuditFileError)
   /// Makes the names themselves durable.
   func sync() throws(AuditFileError)
+
+  /// A folder in this one; made, and locked for as long as the process has it, when `creating` says so.
+  func aside(_ name: String, creating: Bool) throws(AuditFileError) -> any AuditFolder
+  /// Locks the folder for this process; false when another one has it.
+  func lock() throws(AuditFileError) -> Bool
+  /// Deletes such a folder with all its files.
+  func removeAside(_ name: String) throws(AuditFileError)
+  /// Gives such a folder a name under which nobody looks for it: `broken-…`.
+  func keepBrokenAside(_ name: String) throws(AuditFileError)
+}
+
+/// A folder without folders.
+extension AuditFolder {
+  package func aside(_ name: String, creating: Bool) throws(AuditFileError) -> any AuditFolder {
+    throw AuditFileError("aside", code: 95)
+  }
+  package func lock() throws(AuditFileError) -> Bool { true }
+  package func removeAside(_ name: String) throws(AuditFileError) {}
+  package func keepBrokenAside(_ name: String) throws(AuditFileError) {}
 }
 
 /// One file of an audit trail. Any thread; closed when the last reference goes.

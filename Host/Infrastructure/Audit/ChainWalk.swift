@@ -15,6 +15,8 @@ struct ChainWalk {
   private(set) var seq: Int64 = 0
   private(set) var rows: Int64 = 0
   private var isBegun = false
+  /// Folders that rows were set aside in, and that no row has taken in.
+  private(set) var openAsides: Set<String> = []
 
   init(_ folder: any AuditFolder, _ mac: any DigestStream) {
     self.folder = folder
@@ -90,6 +92,9 @@ struct ChainWalk {
     guard chain.accepts(line) else { return "the row, or one before it, was changed" }
     seq = number
     rows += 1
+    if let (action, name) = Aside.mention(in: line) {
+      if action == Aside.began { openAsides.insert(name) } else { openAsides.remove(name) }
+    }
     return nil
   }
 }

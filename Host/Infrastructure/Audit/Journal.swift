@@ -7,9 +7,9 @@ import Kernel
 /// place of the file, so it can be tried any number of times.
 final class Journal: @unchecked Sendable {
   // After `open`, the flusher's thread alone uses it: that is what makes this class Sendable.
-  private let folder: any AuditFolder
+  let folder: any AuditFolder
   private let head: HeadFile
-  private let limits: JournalAuditTrail.Limits
+  let limits: JournalAuditTrail.Limits
   private var chain: HashChain
   private var writer = RowWriter()
   private var segments: [Segment]

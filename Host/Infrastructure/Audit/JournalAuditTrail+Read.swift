@@ -6,6 +6,7 @@ extension JournalAuditTrail {
   package func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue] {
     let wanted = min(max(0, limit), limits.maxRead)
     guard wanted > 0 else { return [] }
+    try expectTheTrail()
     do {
       return try withDurable { durable throws(AuditFileError) in
         try rows(from: after < .max ? max(1, after + 1) : .max, wanted, durable)
@@ -34,9 +35,12 @@ extension JournalAuditTrail {
   }
 
   package func verify() throws(Problem) -> AuditVerification {
+    try expectTheTrail()
     let result: (rows: Int64, hash: Digest256, fault: ChainFault?)
     do {
-      result = try withDurable { durable throws(AuditFileError) in try walk(durable) }
+      // Listed first: an aside that is taken in from here on has its row in what is walked, or its folder in this list.
+      let asides = try folder.names()
+      result = try withDurable { durable throws(AuditFileError) in try walk(durable, asides) }
     } catch {
       throw JournalAuditTrail.unavailable(error)
     }
@@ -45,7 +49,7 @@ extension JournalAuditTrail {
   }
 
   private func walk(
-    _ durable: Journal.Durable
+    _ durable: Journal.Durable, _ asides: [String]
   ) throws(AuditFileError) -> (rows: Int64, hash: Digest256, fault: ChainFault?) {
     let key = key
     var walk = ChainWalk(folder, digests.hmacSHA256Stream(key: key.span))
@@ -63,6 +67,11 @@ extension JournalAuditTrail {
     }
     guard walk.seq == durable.seq, walk.chain.last == durable.hash else {
       let fault = ChainFault(seq: walk.seq + 1, reason: "rows up to \(durable.seq) are missing")
+      return (walk.rows, walk.chain.last, fault)
+    }
+    let there = try asides + folder.names()
+    if let lost = walk.openAsides.sorted().first(where: { !there.contains($0) }) {
+      let fault = ChainFault(seq: walk.seq, reason: "rows that were set aside in \(lost) are missing")
       return (walk.rows, walk.chain.last, fault)
     }
     return (walk.rows, walk.chain.last, nil)

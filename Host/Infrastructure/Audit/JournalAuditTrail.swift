@@ -54,10 +54,16 @@ package final class JournalAuditTrail: AuditTrail {
     var durableTicket = 0
     /// Frames that found their ring full.
     var overflow: [[UInt8]] = []
+    /// What the flusher is asked to do with the trail, and what came of it.
+    var move: Move?
+    var moved: Result<Int, Problem>?
+    var isAside = false
     /// Walks of the files that run now: nothing is deleted meanwhile.
     var walkers = 0
     var durable: Journal.Durable
   }
+
+  private enum Move { case aside(String), back, absorb }
 
   /// What was repaired when the trail was opened.
   package let recovery: AuditRecovery
@@ -71,7 +77,6 @@ package final class JournalAuditTrail: AuditTrail {
   private let inbox: Monitor<Inbox>
   private let isFailing = Atomic<Bool>(false)
   private let isAsked = Atomic<Bool>(false)
-  private let journal: Journal
   private let thread = Monitor<OSThread?>(nil)
 
   /// Opens the trail in a folder, which is made when it is missing. See ``Journal/open(_:_:limits:now:)`` for
@@ -88,6 +93,7 @@ package final class JournalAuditTrail: AuditTrail {
     in folder: any AuditFolder, digests: any Digests, log: any LogSink, limits: Limits = Limits()
   ) throws(Problem) {
     precondition(limits.ringBytes >= 64 << 10 && limits.segmentBytes > 0 && limits.keptSegments ?? 1 > 0)
+    let journal: Journal
     (journal, key, recovery) = try Journal.open(folder, digests, limits: limits, now: .now)
     self.folder = folder
     self.digests = digests
@@ -100,7 +106,7 @@ package final class JournalAuditTrail: AuditTrail {
         .warning, "audit", "an unconfirmed end of the audit trail was cut off",
         ["cut_bytes": .integer(Int64(recovery.cutBytes))])
     }
-    thread.withLock { $0 = OSThread("audit") { [self] in run() } }
+    thread.withLock { $0 = OSThread("audit") { [self] in run(journal) } }
   }
 
   /// Whether the last write reached the disk: while it does not, no request is admitted. [any]
@@ -184,7 +190,8 @@ extension JournalAuditTrail {
 // MARK: - The flusher
 
 extension JournalAuditTrail {
-  private func run() {
+  private func run(_ first: Journal) {
+    var journal = first
     let frames = Arena(capacity: 64 << 10)
     var isLast = false
     while !isLast {
@@ -197,15 +204,25 @@ extension JournalAuditTrail {
       // What came before the trail was closed is in the rings by now: one more round takes it all.
       isLast = isClosed ?? false
       isAsked.store(false, ordering: .relaxed)
-      if journal.hasPending { commit() }
-      if !journal.hasPending { collect(frames) }
-      if journal.hasPending { commit() }
+      if journal.hasPending { commit(journal) }
+      if !journal.hasPending { collect(frames, journal) }
+      if journal.hasPending { commit(journal) }
+      if let move = inbox.withLock({ $0.move }) {
+        let result: Result<Int, Problem>
+        do throws(Problem) { result = .success(try carryOut(move, &journal)) } catch {
+          result = .failure(error)
+        }
+        inbox.signal(all: true) { inbox in
+          inbox.move = nil
+          inbox.moved = result
+        }
+      }
     }
     try? journal.close()
   }
 
   /// Takes everything that waits, and renders it.
-  private func collect(_ frames: Arena) {
+  private func collect(_ frames: Arena, _ journal: Journal) {
     frames.removeAll(retaining: frames.count > 256 << 10 ? 4 << 20 : 64 << 10)
     func drain(_ lane: Lane) { lane.ring.drain(into: frames) }
     lanes.forEach(drain)
@@ -222,7 +239,7 @@ extension JournalAuditTrail {
     journal.render(frames)
   }
 
-  private func commit() {
+  private func commit(_ journal: Journal) {
     do {
       let durable = try journal.commit()
       if isFailing.exchange(false, ordering: .releasing) {
@@ -233,15 +250,15 @@ extension JournalAuditTrail {
         inbox.isFailing = false
         inbox.durableTicket = inbox.takenTicket
       }
-      forgetOldest()
+      forgetOldest(journal)
     } catch {
       fail(error)
     }
   }
 
   /// Readers stop seeing the oldest segments before these go; while one walks, nothing goes.
-  private func forgetOldest() {
-    guard let shorter = journal.withoutOldest else { return }
+  private func forgetOldest(_ journal: Journal) {
+    guard let shorter = journal.withoutOldest, !inbox.withLock({ $0.isAside }) else { return }
     let mayForget = inbox.withLock { inbox in
       guard inbox.walkers == 0 else { return false }
       inbox.durable = shorter
@@ -264,6 +281,101 @@ extension JournalAuditTrail {
         .critical, "audit", "the audit trail cannot be written: requests are refused until it can",
         ["operation": .string(error.operation), "errno": .integer(Int64(error.code))])
     }
+  }
+}
+
+// MARK: - Handing over
+
+extension JournalAuditTrail {
+  /// From its return on, another process may open the trail: rows of this one go aside. Throws `audit.unavailable` when
+  /// the disk fails; then nothing has changed. [control]
+  package func moveAside() throws(Problem) {
+    _ = try ask(.aside(Aside.prefix + UUIDv7.make()))
+  }
+
+  /// Takes the trail back that no other process has opened, or that has closed it. [control]
+  package func moveBack() throws(Problem) { _ = try ask(.back) }
+
+  /// Takes in what hosts that are gone have set aside; returns how many rows. [control]
+  package func absorbAsides() throws(Problem) -> Int { try ask(.absorb) }
+
+  private func ask(_ move: Move) throws(Problem) -> Int {
+    inbox.signal(all: true) { inbox in
+      inbox.moved = nil
+      inbox.move = move
+      inbox.isAwake = true
+    }
+    // The flusher does it or says why not; it ends only when the trail is closed.
+    let moved = inbox.wait { inbox in
+      inbox.moved ?? (inbox.isClosed ? .failure(JournalAuditTrail.unavailable(nil)) : nil)
+    }
+    guard let moved else { throw JournalAuditTrail.unavailable(nil) }
+    return try moved.get()
+  }
+
+  private func carryOut(_ move: Move, _ journal: inout Journal) throws(Problem) -> Int {
+    do throws(AuditFileError) {
+      switch move {
+      case .aside(let name): return try setAside(name, &journal).get()
+      case .back:
+        guard inbox.withLock({ $0.isAside }) else { return 0 }
+        if journal.hasPending { _ = try journal.commit() }
+        try journal.close()
+        // The aside is unlocked with its folder's last reference, so that it can be taken in.
+        journal = try reopened().get()
+        return try takeIn(journal)
+      case .absorb:
+        if inbox.withLock({ $0.isAside }) { return 0 }
+        return try takeIn(journal)
+      }
+    } catch {
+      throw JournalAuditTrail.unavailable(error)
+    }
+  }
+
+  private func takeIn(_ journal: Journal) throws(AuditFileError) -> Int {
+    try journal.absorb(digests, log) { durable in inbox.withLock { $0.durable = durable } }
+  }
+
+  private func setAside(
+    _ name: String, _ journal: inout Journal
+  ) throws(AuditFileError) -> Result<Int, AuditFileError> {
+    if journal.hasPending { _ = try journal.commit() }
+    let aside = try folder.aside(name, creating: true)
+    let next: Journal
+    do throws(Problem) { next = try Journal.open(aside, digests, limits: limits, now: .now).journal } catch {
+      return .failure(AuditFileError("aside", code: 0))
+    }
+    journal.render(Aside.frame(Aside.began, name))
+    _ = try journal.commit()
+    try journal.close()
+    journal = next
+    inbox.signal(all: true) { inbox in
+      inbox.isAside = true
+      inbox.durable = next.durable
+    }
+    return .success(0)
+  }
+
+  private func reopened() throws(AuditFileError) -> Result<Journal, AuditFileError> {
+    do throws(Problem) {
+      let journal = try Journal.open(folder, digests, limits: limits, now: .now).journal
+      inbox.signal(all: true) { inbox in
+        inbox.isAside = false
+        inbox.durable = journal.durable
+      }
+      return .success(journal)
+    } catch {
+      return .failure(AuditFileError("open", code: 0))
+    }
+  }
+
+  /// Throws `audit.handed_over` (503) while another process has the trail.
+  func expectTheTrail() throws(Problem) {
+    guard inbox.withLock({ $0.isAside }) else { return }
+    throw Problem(
+      503, "audit.handed_over", "Another host process has the audit trail: send the request again.",
+      retryAfterSeconds: 1)
   }
 }
 

@@ -8,12 +8,17 @@ package enum ConfigurationFile {
 
   /// Reads a file. Throws `config.unreadable` or `config.invalid` (422), which lists every fault with its line.
   package static func read(_ path: String) throws(Problem) -> HostConfiguration {
+    try parse(try text(path), name: path)
+  }
+
+  /// The file as it is. Throws `config.unreadable` (422).
+  package static func text(_ path: String) throws(Problem) -> [UInt8] {
     guard let bytes = WholeFile.read(path, maxBytes: maxBytes) else {
       throw Problem(
         422, "config.unreadable",
         "\(path) cannot be read, is no regular file, or has more than \(maxBytes) bytes.")
     }
-    return try parse(bytes, name: path)
+    return bytes
   }
 
   package static func parse(_ bytes: [UInt8], name: String) throws(Problem) -> HostConfiguration {

@@ -31,6 +31,8 @@ package final class HTTPServer: ExchangeTable {
   let waking = Atomic<Int>(0)
   let isDraining = Atomic<Bool>(false)
   let isStopping = Atomic<Bool>(false)
+  /// While the server leaves: until when quiet connections are kept, in milliseconds of the keeper's clock; else 0.
+  let keepsQuietUntil = Atomic<Int64>(0)
   let links = Monitor(Links())
   let lastLibraryMessage = Monitor("")
   private let running = Monitor<Running?>(nil)
@@ -107,6 +109,15 @@ extension HTTPServer {
     running.withLock { $0?.keeper.wake() }
   }
 
+  /// Another server has the listening socket: accepts no further connection, and lets every request of the open ones be
+  /// answered with `Connection: close`. A quiet connection is kept for `idle`, for its client may send at this moment and
+  /// would take a close for a failure. Returns at once.
+  package func leave(idle: Duration) {
+    let until = Instant.now.nanoseconds / 1_000_000 + idle.nanoseconds / 1_000_000
+    keepsQuietUntil.store(max(until, 1), ordering: .sequentiallyConsistent)
+    drain()
+  }
+
   /// Drains, and ends every thread of the server. Waits up to `grace` for open connections; requests that are
   /// unanswered by then get 503 `http.stopping`. False: a handler on an event thread does not return within `patience`
   /// more, so that the threads had to be left behind. [not event] once
@@ -114,6 +125,7 @@ extension HTTPServer {
   package func stop(within grace: Duration = .seconds(5), patience: Duration = .seconds(2)) -> Bool {
     guard let running = running.withLock({ running in running.take() }) else { return true }
     isDraining.store(true, ordering: .sequentiallyConsistent)
+    keepsQuietUntil.store(0, ordering: .sequentiallyConsistent)
     running.keeper.wake()
     wait(until: .now + grace) { live.load(ordering: .relaxed) == 0 }
     isStopping.store(true, ordering: .sequentiallyConsistent)

@@ -20,6 +20,8 @@ package final class InProcessPlugin: LoadedPlugin, @unchecked Sendable {
   private let control: ControlThread
   private let workers: Workers
   private let patience: Duration
+  /// What the crash page calls this generation.
+  private let crashEntry: UInt32
   // Both are written by `create`, before the generation is published to the threads that read them.
   private var instance = Instance()
   private var context: HostContext?
@@ -29,8 +31,10 @@ package final class InProcessPlugin: LoadedPlugin, @unchecked Sendable {
   private let cancelling = CallGate()
 
   init(
-    _ image: PluginImage, manifest: [UInt8], control: ControlThread, workers: Workers, patience: Duration
+    _ image: PluginImage, manifest: [UInt8], control: ControlThread, workers: Workers, patience: Duration,
+    crashEntry: UInt32
   ) {
+    self.crashEntry = crashEntry
     self.image = image
     self.manifest = manifest
     self.control = control
@@ -46,9 +50,10 @@ package final class InProcessPlugin: LoadedPlugin, @unchecked Sendable {
 extension InProcessPlugin {
   package func create(config: [UInt8], services: PluginServices) throws(Problem) {
     try expect([.loaded], .start, "create")
-    let context = HostContext(services)
+    let context = HostContext(services, crashEntry: crashEntry)
     self.context = context
-    let made = try watched(.start, "create") { [image] () -> Made in
+    CrashPage.name(services.routes, of: crashEntry)
+    let made = try watched(.start, .create) { [image] () -> Made in
       var instance = Instance()
       let status = image.create(context, config, into: &instance)
       return Made(status: status, instance: instance)
@@ -64,14 +69,14 @@ extension InProcessPlugin {
     try expect([.created], .start, "activate")
     guard let context else { preconditionFailure("create sets the context") }
     context.listen()
-    let status = try watched(.start, "activate") { [image, instance] in image.activate(instance) }
+    let status = try watched(.start, .activate) { [image, instance] in image.activate(instance) }
     guard status == Status.ok else { throw refused("activate", "activate_refused", status, context) }
     advance(to: .active)
   }
 
   package func quiesce() throws(Problem) {
     try expect([.active], .drain, "quiesce")
-    try watched(.drain, "quiesce") { [image, instance] in image.quiesce(instance) }
+    try watched(.drain, .quiesce) { [image, instance] in image.quiesce(instance) }
     advance(to: .quiesced)
   }
 
@@ -83,7 +88,7 @@ extension InProcessPlugin {
       guard Instant.now < limit else { throw poison(.stop, "cancel") }
       pauseBriefly()
     }
-    let status = try watched(.stop, "stop") { [image, instance] in image.stop(instance) }
+    let status = try watched(.stop, .stop) { [image, instance] in image.stop(instance) }
     context?.end()
     guard status == Status.ok else {
       advance(to: .poisoned)
@@ -98,7 +103,7 @@ extension InProcessPlugin {
 
   package func destroy() throws(Problem) {
     try expect([.stopped], .stop, "destroy")
-    try watched(.stop, "destroy") { [image, instance] in image.destroy(instance) }
+    try watched(.stop, .destroy) { [image, instance] in image.destroy(instance) }
     advance(to: .destroyed)
     control.end()
     image.retire()
@@ -111,10 +116,11 @@ extension InProcessPlugin {
 
   /// Runs a call of the plugin on the control thread; one that does not return in time poisons the instance.
   private func watched<Result: Sendable>(
-    _ step: Step, _ call: String, _ body: @escaping @Sendable () -> Result
+    _ step: Step, _ call: CrashPage.Call, _ body: @escaping @Sendable () -> Result
   ) throws(Problem) -> Result {
-    if let result = control.run(within: patience, body) { return result }
-    throw poison(step, call)
+    let entry = crashEntry
+    if let result = control.run(within: patience, { CrashPage.within(entry, call, body) }) { return result }
+    throw poison(step, call.name)
   }
 
   private func poison(_ step: Step, _ call: String) -> Problem {
@@ -204,14 +210,15 @@ extension InProcessPlugin {
     workers.overrun(handle)
     let now = state.load(ordering: .acquiring)
     if now == State.active.rawValue || now == State.quiesced.rawValue, cancelling.enter() {
-      image.cancel(instance, handle)
+      CrashPage.within(crashEntry, .cancel) { image.cancel(instance, handle) }
       cancelling.leave()
     }
   }
 
   /// Calls the handler. After `endHandling` the exchange may belong to another request.
   private func call(_ exchange: Exchange, _ request: UInt64, _ route: UInt32, isInline: Bool) -> Completion {
-    let (status, answered, refused) = CurrentRequest.run(request, exchange, isInline: isInline) {
+    let place = CurrentRequest.Place(crashEntry: crashEntry, route: route, isInline: isInline)
+    let (status, answered, refused) = CurrentRequest.run(request, exchange, place) {
       image.handle(instance, route, request)
     }
     if answered || status == Status.pending {

@@ -18,6 +18,10 @@ package final class LoadPlugin: PluginLoader {
   private let workers: Workers
   private let limits: Limits
   private static let copies = Atomic<Int>(0)
+  private static let mapped = Atomic<Int>(0)
+
+  /// Images that this process has mapped since it began: they stay.
+  package static var mappedImages: Int { mapped.load(ordering: .relaxed) }
 
   /// `exchanges` is where the names of requests are looked up; a process has one such table.
   package init(exchanges: any ExchangeTable, workers: Workers, limits: Limits = Limits()) {
@@ -39,12 +43,16 @@ package final class LoadPlugin: PluginLoader {
       throw refusal(.load, "file.not_found", "The path of a plugin is absolute.")
     }
     let control = ControlThread("plugin-control")
+    let crashEntry = LoadPlugin.register(path)
     let result = control.run(within: limits.patience) { [limits] in
-      Result { () throws(Problem) -> Loaded in
-        let file = try LoadPlugin.map(path)
-        let image = try PluginImage(file, .load)
-        return Loaded(
-          image: image, manifest: try image.manifest(maxBytes: limits.manifestBytes, sealed: sealed, .load))
+      CrashPage.within(crashEntry, .load) {
+        Result { () throws(Problem) -> Loaded in
+          let file = try LoadPlugin.map(path)
+          LoadPlugin.mapped.add(1, ordering: .relaxed)
+          let image = try PluginImage(file, .load)
+          return Loaded(
+            image: image, manifest: try image.manifest(maxBytes: limits.manifestBytes, sealed: sealed, .load))
+        }
       }
     }
     guard let result else {
@@ -56,11 +64,22 @@ package final class LoadPlugin: PluginLoader {
       let loaded = try result.get()
       return InProcessPlugin(
         loaded.image, manifest: loaded.manifest, control: control, workers: workers,
-        patience: limits.patience)
+        patience: limits.patience, crashEntry: crashEntry)
     } catch {
       control.end()
       throw error
     }
+  }
+
+  /// The file's name in the crash page: `…/<automation>/<number>-<sha256>.so`, as the folder of generations has it.
+  private static func register(_ path: String) -> UInt32 {
+    let parts = path.split(separator: "/").suffix(2)
+    let name = (parts.last ?? "").prefix { $0 != "." }.split(separator: "-", maxSplits: 1)
+    guard parts.count == 2, name.count == 2, let number = Int(name[0]) else {
+      return CrashPage.register(automation: String(parts.last ?? ""), generation: 0, sha256: "")
+    }
+    return CrashPage.register(
+      automation: String(parts.first ?? ""), generation: number, sha256: String(name[1]))
   }
 
   private struct Loaded: Sendable {

@@ -30,6 +30,7 @@ package final class PrometheusMeter: RequestMeter {
   private struct Gauge {
     var name: String
     var help: String
+    var type: StaticString
     var read: @Sendable () -> [GaugeSample]
   }
 
@@ -107,8 +108,16 @@ package final class PrometheusMeter: RequestMeter {
 
   /// A name that is registered again replaces its reader. Beyond `limits.gauges`, nothing is added.
   package func gauge(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample]) {
+    register(Gauge(name: name, help: help, type: "gauge", read: read))
+  }
+
+  package func counter(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample]) {
+    register(Gauge(name: name, help: help, type: "counter", read: read))
+  }
+
+  private func register(_ gauge: Gauge) {
+    let name = gauge.name
     names.withLock { names in
-      let gauge = Gauge(name: name, help: help, read: read)
       if let known = names.gauges.firstIndex(where: { $0.name == name }) {
         names.gauges[known] = gauge
       } else if names.gauges.count < limits.gauges {
@@ -169,7 +178,7 @@ extension PrometheusMeter {
   private func expose(_ gauge: Gauge, to text: Arena) {
     let samples = gauge.read()
     guard !samples.isEmpty else { return }
-    header(gauge.name, gauge.help, "gauge", to: text)
+    header(gauge.name, gauge.help, gauge.type, to: text)
     for sample in samples {
       text.append(gauge.name)
       if !sample.labels.isEmpty {

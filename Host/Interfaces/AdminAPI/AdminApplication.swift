@@ -19,11 +19,17 @@ package final class AdminApplication: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    /// nil where nobody supervises: then there is nobody to hand over to.
+    package var host: (any HostControl)?
+    package var crashes: (any CrashStore)?
 
     package init(
       automations: Automations, change: ChangeAutomation, catalog: any Catalog, files: any GenerationFiles,
-      keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health
+      keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health,
+      host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil
     ) {
+      self.host = host
+      self.crashes = crashes
       self.automations = automations
       self.change = change
       self.catalog = catalog

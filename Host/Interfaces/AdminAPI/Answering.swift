@@ -22,7 +22,7 @@ extension AdminApplication {
   /// One request, from its values to its answer. [control]
   func work(_ request: AdminRequest, _ exchange: Exchange, _ handle: UInt64) {
     var result: Result<AdminAnswer, Problem>
-    do throws(Problem) { result = .success(try perform(request)) } catch { result = .failure(error) }
+    do throws(Problem) { result = .success(try performInTurn(request)) } catch { result = .failure(error) }
     if let act = request.endpoint.row.act { audit(act, request, &result) }
     deliver(result, exchange, handle)
   }
@@ -98,6 +98,19 @@ extension AdminApplication {
     exchange.deliver()
   }
 
+  /// An act that would change anything waits for no hand-over: it is refused. The one that asks for a hand-over is none.
+  private func performInTurn(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    guard let host = ports.host, request.endpoint.row.act != nil, request.endpoint != .upgradeHost else {
+      return try perform(request)
+    }
+    do throws(Problem) { try host.beginAct() } catch {
+      request.abandonUpload()
+      throw error
+    }
+    defer { host.endAct() }
+    return try perform(request)
+  }
+
   private func perform(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     switch request.endpoint {
     case .listAutomations: listAutomations()
@@ -118,6 +131,8 @@ extension AdminApplication {
     case .verifyAudit: try verifyAudit(request)
     case .readLogLevel: logLevel()
     case .changeLogLevel: try changeLogLevel(request)
+    case .upgradeHost: try upgradeHost(request)
+    case .listCrashes: try listCrashes()
     case .metrics: metrics()
     case .live: AdminAnswer(ports.health.live.json)
     case .ready: AdminAnswer(ports.health.ready.json)

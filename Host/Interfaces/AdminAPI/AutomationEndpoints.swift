@@ -7,9 +7,11 @@ import Kernel
 extension AdminApplication {
   func listAutomations() -> AdminAnswer {
     let draining = ports.automations.retiring + ports.automations.stuck
-    return AdminAnswer(
-      ["items": .array(ports.automations.live.map { .object(summary($0.generation, draining)) })] as JSONValue
-    )
+    let serving = ports.automations.live.map { JSONValue.object(summary($0.generation, draining)) }
+    let missing = ports.automations.unavailable.sorted { $0.key < $1.key }.map { id, why -> JSONValue in
+      ["id": .string(id), "state": .string(why.rawValue)]
+    }
+    return AdminAnswer(["items": .array(serving + missing)] as JSONValue)
   }
 
   func showAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
@@ -18,7 +20,8 @@ extension AdminApplication {
     let known = try ports.catalog.generations(of: id)
     let draining = ports.automations.retiring + ports.automations.stuck
     guard live != nil || !known.isEmpty else { throw AdminApplication.notFound(id) }
-    var document: [String: JSONValue] = ["id": .string(id), "state": "unloaded"]
+    let missing = ports.automations.unavailable[id]?.rawValue
+    var document: [String: JSONValue] = ["id": .string(id), "state": .string(missing ?? "unloaded")]
     if let live {
       document = summary(live, draining)
       let manifest = live.manifest
@@ -29,6 +32,9 @@ extension AdminApplication {
       document["loaded"] = .string(live.record.loaded.text)
       document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
     }
+    document["crash_count"] = .integer(Int64(try ports.crashes?.crashCounts()[id] ?? 0))
+    let crashes = try ports.crashes?.crashes(of: id, limit: 20) ?? []
+    document["crashes"] = .array(crashes.map { .object($0.json) })
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
     return AdminAnswer(document)
   }
@@ -51,11 +57,12 @@ extension AdminApplication {
 
   func reloadAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     let id = request.parameter("id")
-    guard let live = ports.automations.live(id) else {
+    let stored: GenerationRecord
+    do throws(Problem) { stored = try ports.change.stored(id) } catch {
       request.abandonUpload()
-      throw AdminApplication.notFound(id)
+      throw error
     }
-    let source = try source(request, stored: live.generation.record)
+    let source = try source(request, stored: stored)
     return answer(
       try ports.change.change(
         ChangeAutomation.Request(

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Kernel
 
 // The host itself: quarantine, audit trail, log level.
@@ -43,6 +44,21 @@ extension AdminApplication {
     var answer = AdminAnswer(verification)
     answer.details = ["rows": .integer(verification.rows), "last_hash": .string(verification.lastHash)]
     return answer
+  }
+
+  // MARK: The host process
+
+  func upgradeHost(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
+    try refuseBody(request)
+    guard let host = ports.host else {
+      throw Problem(503, "host.unsupervised", "This host has no supervisor that could start another.")
+    }
+    return AdminAnswer(try host.handOver("an admin asked for it"))
+  }
+
+  func listCrashes() throws(Problem) -> AdminAnswer {
+    let crashes = try ports.crashes?.crashes(of: nil, limit: limits.maxPage) ?? []
+    return AdminAnswer(["items": .array(crashes.map { .object($0.json) })] as JSONValue)
   }
 
   // MARK: Log level, metrics

@@ -111,6 +111,14 @@ enum AutomationCommands {
             + [String(item.cell("sha256").prefix(16))])
       }
       lines.append(generations.text(style) { $0 == 1 ? style.state($1) : $1 })
+      let crashes = document["crashes"]?.array ?? []
+      if !crashes.isEmpty {
+        var table = Table(["CRASHED", "CAUSE", "GENERATION", "CALL", "ROUTE", "REQUEST"])
+        for crash in crashes {
+          table.add(["time", "cause", "generation", "call", "route", "request_id"].map { crash.cell($0) })
+        }
+        lines += ["", table.text(style)]
+      }
       return lines.joined(separator: "\n")
     }
   }

@@ -95,6 +95,15 @@ enum HostCommands {
       endpoints: [.metrics],
       takesJSON: false, run: metrics),
     Command(
+      words: ["upgrade"],
+      summary:
+        "Hands over to a fresh host process, with the program and configuration of now; no request is lost.",
+      notes: ["When the fresh host does not get ready, the old one goes on, and the cause is printed."],
+      endpoints: [.upgradeHost], run: upgrade),
+    Command(
+      words: ["crashes"], summary: "Lists crashes of the host, and whose code it was.",
+      endpoints: [.listCrashes], run: crashes),
+    Command(
       words: ["config", "default"], summary: "Prints the whole default configuration, explained.",
       takesJSON: false,
       run: { $0.services.terminal.write($0.services.defaultConfiguration()) }),
@@ -149,6 +158,24 @@ enum HostCommands {
         members: ["failures": ready["failures"] ?? .null])
     }
     invocation.show(ready) { invocation.style.state($0.cell("status")) }
+  }
+
+  private static func upgrade(_ invocation: Invocation) throws {
+    let document = try AdminClient(invocation).call(.upgradeHost)
+    invocation.show(document) { "a fresh host serves, after \($0.cell("total_ms")) ms" }
+  }
+
+  private static func crashes(_ invocation: Invocation) throws {
+    let document = try AdminClient(invocation).call(.listCrashes)
+    invocation.show(document) { document in
+      guard !document.items.isEmpty else { return "No host has crashed." }
+      var table = Table(["TIME", "CAUSE", "AUTOMATION", "GENERATION", "CALL", "ROUTE", "REQUEST"])
+      for item in document.items {
+        table.add(
+          ["time", "cause", "automation", "generation", "call", "route", "request_id"].map { item.cell($0) })
+      }
+      return table.text(invocation.style)
+    }
   }
 
   private static func metrics(_ invocation: Invocation) throws {

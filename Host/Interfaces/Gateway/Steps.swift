@@ -18,7 +18,11 @@ extension Gateway {
       let head = exchange.head
       guard let first = exchange.segments.first else { throw Gateway.notFound }
       guard let automation = snapshot.automation(head.span(first)) else {
-        throw snapshot.isUnavailable(head.span(first)) ? Gateway.unavailable : Gateway.notFound
+        switch snapshot.unavailability(of: head.span(first)) {
+        case .failed: throw Gateway.unavailable
+        case .crashed: throw Gateway.crashed
+        case nil: throw Gateway.notFound
+        }
       }
       guard let route = try find(exchange, automation, thread) else { return nil }
       call.route = route
@@ -60,6 +64,11 @@ extension Gateway {
   static let unavailable = Problem(
     503, "automation.unavailable",
     "This automation did not come back when the host started; an admin has to look.", retryAfterSeconds: 30)
+
+  static let crashed = Problem(
+    503, "automation.crashed",
+    "This automation crashed too often and is left out until an admin reloads it or goes back to an earlier one.",
+    retryAfterSeconds: 30)
 
   static let notFound = Problem(
     404, "route.not_found", "No route has this path.")

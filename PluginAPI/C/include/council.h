@@ -19,6 +19,10 @@
  * The life of a generation: manifest, create, activate, handle…, quiesce, stop, destroy. manifest is
  * also called in the probe, a short-lived child process, before the host itself maps the file; the probe
  * then creates, stops and destroys one instance. PluginAPI/README.md tells the same in more words.
+ *
+ * A host process may end at any time, by another plugin's crash or an operator's hand: what must last is in a store.
+ * When one host hands over to another, create and activate run in the new process while the instance in the old one
+ * still finishes requests; stop comes there when they are done.
  */
 #ifndef COUNCIL_H
 #define COUNCIL_H
@@ -106,7 +110,8 @@ typedef struct council_plugin_v1 {
    * status refuses the generation; nothing else is then called. [control] */
   council_status (*create)(const council_host_v1 *host, council_view_v1 config, void **self);
   /* The last step before requests arrive. Only COUNCIL_OK lets them; after any other status stop and
-   * destroy follow. [control] */
+   * destroy follow. An instance of the same generation may still be at work in the process of a host that is
+   * handing over to this one. [control] */
   council_status (*activate)(void *self);
   /* Handles one request; `route` is the index into the manifest's `routes`. Returns COUNCIL_OK after
    * answering, or COUNCIL_PENDING and answers later from any thread, even before handle returned. Any

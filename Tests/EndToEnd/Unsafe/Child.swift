@@ -66,6 +66,15 @@ final class Child: Sendable {
 
 /// What tests ask of the system.
 enum System {
+  /// Sends a signal to a process that is no child.
+  static func signal(_ pid: Int32, _ number: Int32) { kill(pid, number) }
+
+  /// Whether a process lives; one that ended and that nobody waited for does not.
+  static func lives(_ pid: Int32) -> Bool {
+    let stat = text("/proc/\(pid)/stat")
+    return !stat.isEmpty && !stat.contains(") Z ")
+  }
+
   static func text(_ path: String) -> String {
     exists(path) ? String(decoding: bytes(path), as: UTF8.self) : ""
   }

@@ -1,9 +1,12 @@
 import Glibc
 import Kernel
+import Synchronization
 
 /// An audit folder on a local disk.
 package final class DiskAuditFolder: AuditFolder {
   private let path: String
+  /// Held while this object lives, or -1.
+  private let lockFile = Atomic<Int32>(-1)
 
   /// Makes the folder, for its owner alone, when it is missing; its parent exists.
   package init(_ path: String) throws(AuditFileError) {
@@ -37,6 +40,46 @@ package final class DiskAuditFolder: AuditFolder {
   package func remove(_ name: String) throws(AuditFileError) {
     // Safe: as above.
     if unsafe unlink("\(path)/\(name)") != 0 { throw AuditFileError("remove", code: errno) }
+  }
+
+  deinit {
+    let file = lockFile.load(ordering: .relaxed)
+    if file >= 0 { close(file) }
+  }
+
+  package func aside(_ name: String, creating: Bool) throws(AuditFileError) -> any AuditFolder {
+    let aside = try DiskAuditFolder("\(path)/\(name)")
+    if creating {
+      guard try aside.lock() else { throw AuditFileError("lock", code: EWOULDBLOCK) }
+      try sync()
+    }
+    return aside
+  }
+
+  package func lock() throws(AuditFileError) -> Bool {
+    // Safe: as above.
+    let file = unsafe Glibc.open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { throw AuditFileError("open", code: errno) }
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      close(file)
+      return false
+    }
+    lockFile.store(file, ordering: .relaxed)
+    return true
+  }
+
+  package func removeAside(_ name: String) throws(AuditFileError) {
+    let aside = try DiskAuditFolder("\(path)/\(name)")
+    for file in try aside.names() { try aside.remove(file) }
+    // Safe: as above.
+    if unsafe rmdir("\(path)/\(name)") != 0 { throw AuditFileError("remove", code: errno) }
+  }
+
+  package func keepBrokenAside(_ name: String) throws(AuditFileError) {
+    // Safe: as above.
+    if unsafe rename("\(path)/\(name)", "\(path)/broken-\(name)") != 0 {
+      throw AuditFileError("rename", code: errno)
+    }
   }
 
   package func sync() throws(AuditFileError) {

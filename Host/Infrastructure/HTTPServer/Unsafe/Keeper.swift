@@ -175,7 +175,9 @@ extension Keeper {
 
 extension Keeper {
   private func sweep(_ now: Int64) {
-    let drains = server.isDraining.load(ordering: .relaxed)
+    let drains =
+      server.isDraining.load(ordering: .relaxed)
+      && now >= server.keepsQuietUntil.load(ordering: .relaxed)
     let drainIdle = server.configuration.drainIdle.nanoseconds / 1_000_000
     for link in server.links.withLock({ $0.all }) {
       let word = link.watch.load(ordering: .acquiring)

@@ -1,6 +1,8 @@
 import Application
+import CCrashPage
 import CPlugins
 import Glibc
+import Kernel
 import Synchronization
 
 /// Finds the exchange that a `council_request` names.
@@ -61,25 +63,38 @@ enum CurrentRequest {
     return unsafe frame.pointee.is_inline != 0
   }
 
+  /// Which handler runs.
+  struct Place {
+    var crashEntry: UInt32
+    var route: UInt32
+    var isInline: Bool
+  }
+
   /// The handler of `request`, if the calling thread is in it, tried an answer that breaks a rule of council.h.
   static func noteRefusal(_ request: UInt64) {
     let frame = unsafe cplugins_current_frame()!
     if unsafe frame.pointee.request == request { unsafe frame.pointee.refused = 1 }
   }
 
-  /// Runs a handler as the one of `request`. Returns its result, whether it answered on this thread, and whether it tried an
-  /// answer that breaks a rule.
+  /// Runs a handler as the one of `request`, and notes it in the crash page. Returns its result, whether it answered on this
+  /// thread, and whether it tried an answer that breaks a rule.
   @inline(__always)
   static func run(
-    _ request: UInt64, _ exchange: Exchange, isInline: Bool, _ body: () -> Int32
+    _ request: UInt64, _ exchange: Exchange, _ place: Place, _ body: () -> Int32
   ) -> (status: Int32, answered: Bool, refused: Bool) {
     let frame = unsafe cplugins_current_frame()!
     // A handler that is called from within a handler of the same thread finds its own frame again.
     let outer = unsafe frame.pointee
     unsafe frame.pointee = cplugins_frame(
       request: request, exchange: Unmanaged.passUnretained(exchange).toOpaque(), scratch: nil,
-      scratch_bytes: 0, is_inline: isInline ? 1 : 0, answered: 0, refused: 0)
+      scratch_bytes: 0, is_inline: place.isInline ? 1 : 0, answered: 0, refused: 0)
+    let call = UInt32(place.isInline ? CCRASH_HANDLE_INLINE : CCRASH_HANDLE)
+    let id = exchange.requestID
+    // Safe: the id is 32 characters of the head, which nothing is appended to during the call.
+    let before = unsafe ccrash_enter(
+      place.crashEntry, place.route, call, id.count == 32 ? exchange.head.pointer(id) : nil)
     let status = body()
+    ccrash_leave(before)
     let answered = unsafe frame.pointee.answered != 0
     let refused = unsafe frame.pointee.refused != 0
     if let scratch = unsafe frame.pointee.scratch { unsafe free(scratch) }

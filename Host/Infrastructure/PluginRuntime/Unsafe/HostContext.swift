@@ -1,5 +1,6 @@
 import Application
 import CCouncil
+import CCrashPage
 import Kernel
 
 /// One generation's host: what stands behind the `council_host_v1` that its plugin holds.
@@ -15,6 +16,8 @@ final class HostContext: @unchecked Sendable {
   let log: any LogSink
   /// In a probe, records can be named and not called.
   let isProbe: Bool
+  /// What the crash page calls this generation.
+  private let crashEntry: UInt32
   /// Open from create to the end of stop.
   let gate = CallGate()
   /// Written before the gate lets the first call in; cleared when it is closed and empty.
@@ -22,7 +25,8 @@ final class HostContext: @unchecked Sendable {
   private let failure = Monitor<(listens: Bool, text: String?)>((false, nil))
   private let cell: UnsafeMutableRawPointer
 
-  init(_ services: PluginServices, isProbe: Bool = false) {
+  init(_ services: PluginServices, crashEntry: UInt32 = 0, isProbe: Bool = false) {
+    self.crashEntry = crashEntry
     automation = services.automation
     generation = services.generation
     log = services.log
@@ -52,7 +56,10 @@ final class HostContext: @unchecked Sendable {
     guard let host = unsafe host else { return nil }
     // Safe: the only pointers of this type come from `table`, whose memory is never freed.
     let own = unsafe UnsafeRawPointer(host).load(fromByteOffset: offset, as: UnsafeRawPointer.self)
-    return unsafe Unmanaged<HostContext>.fromOpaque(own).takeUnretainedValue()
+    let context = unsafe Unmanaged<HostContext>.fromOpaque(own).takeUnretainedValue()
+    // A thread that the plugin started is known by its first call.
+    if context.crashEntry != 0 { ccrash_see(context.crashEntry) }
+    return context
   }
 
   /// The generation is over: from now on its calls are stale.

@@ -39,43 +39,24 @@ struct ProbeProcess {
       throw error
     }
     defer { close(errors.read) }
-    let (child, status) = spawn(command, order, report.write, errors.write)
+    let started = ChildProcess.start(
+      command.executable, command.arguments, environment: command.environment,
+      descriptors: [-1, -1, errors.write, order, report.write],
+      isolates: command.isolates)
     close(report.write)
     close(errors.write)
-    guard let child else {
-      throw unavailable("The probe \(command.executable) cannot be started (errno \(status)).")
+    let child: ChildProcess
+    switch started {
+    case .success(let process): child = process
+    case .failure(let failure):
+      throw unavailable("The probe \(command.executable) cannot be started (errno \(failure.number)).")
     }
     defer { close(child.descriptor) }
     return listen(child, report.read, errors.read, until: .now + limit, maxReport)
   }
 
-  private struct Child {
-    var id: pid_t
-    /// Becomes readable when the process ends.
-    var descriptor: Int32
-  }
-
-  private static func spawn(
-    _ command: Command, _ input: Int32, _ output: Int32, _ errors: Int32
-  ) -> (Child?, Int32) {
-    var id: pid_t = 0
-    var descriptor: Int32 = -1
-    // Safe: every string and both lists live until the child has executed, which the call waits for.
-    let status = unsafe withCStrings(command.arguments) { arguments in
-      unsafe withCStrings(command.environment) { environment in
-        unsafe command.executable.withCString { path in
-          var request = unsafe cplugins_spawn_request(
-            path: path, argv: arguments, envp: environment, input_fd: input, output_fd: output,
-            error_fd: errors, isolate: command.isolates)
-          return unsafe cplugins_spawn(&request, &id, &descriptor)
-        }
-      }
-    }
-    return status == 0 ? (Child(id: id, descriptor: descriptor), 0) : (nil, status)
-  }
-
   private static func listen(
-    _ child: Child, _ report: Int32, _ errors: Int32, until limit: Instant, _ maxReport: Int
+    _ child: ChildProcess, _ report: Int32, _ errors: Int32, until limit: Instant, _ maxReport: Int
   ) -> Ending {
     var ending = Ending(report: [], errors: [], signal: 0, exitCode: 0)
     var isOpen = (report: true, errors: true)
@@ -149,14 +130,4 @@ struct ProbeProcess {
   static func unavailable(_ detail: String) -> Problem {
     refusal(.probe, "probe.unavailable", detail, status: 500)
   }
-}
-
-/// Lends a list of C strings that ends with NULL.
-private func withCStrings<Result>(
-  _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
-) -> Result {
-  // Safe: the copies are freed after the body returned.
-  var copies: [UnsafeMutablePointer<CChar>?] = unsafe strings.map { unsafe strdup($0) } + [nil]
-  defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
-  return unsafe copies.withUnsafeMutableBufferPointer { unsafe body(UnsafePointer($0.baseAddress!)) }
 }

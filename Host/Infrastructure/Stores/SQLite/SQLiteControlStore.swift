@@ -149,7 +149,14 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       CREATE TABLE quarantine(sha256 TEXT NOT NULL PRIMARY KEY, code TEXT NOT NULL, detail TEXT NOT NULL, \
       since INTEGER NOT NULL) STRICT, WITHOUT ROWID
       """,
-    ]
+    ],
+    [
+      """
+      CREATE TABLE crashes(automation TEXT NOT NULL, time INTEGER NOT NULL, id TEXT NOT NULL, \
+      generation INTEGER NOT NULL, sha256 TEXT NOT NULL, report TEXT NOT NULL, \
+      PRIMARY KEY(automation,time,id)) STRICT, WITHOUT ROWID
+      """
+    ],
   ]
 
   private func prepareLayout() throws(Problem) {

@@ -1,5 +1,4 @@
-/* What Swift cannot say about the processes and threads of plugins: a child made without copying the
- * host, signal dispositions, a variable of one thread, a futex. */
+/* What Swift cannot say about the processes and threads of plugins: signal dispositions, a variable of one thread, a futex. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,22 +30,6 @@ int cplugins_futex_wake(const uint32_t *word, int threads);
 void cplugins_pause(void);
 
 /* ---- Processes ---------------------------------------------------------------------------------- */
-
-typedef struct cplugins_spawn_request {
-  const char *path;
-  char *const *argv;
-  char *const *envp;
-  /* Become 3, 4 and 2 of the child; 0 and 1 are /dev/null, and nothing else is inherited. */
-  int input_fd;
-  int output_fd;
-  int error_fd;
-  /* Ask for a process-id namespace, in which everything dies with the child. */
-  bool isolate;
-} cplugins_spawn_request;
-
-/* Starts a program as the leader of a new session that dies with the calling thread. The caller's memory
- * is not copied, and the caller waits until the program was executed. Returns 0, or an errno. */
-int cplugins_spawn(const cplugins_spawn_request *request, pid_t *pid, int *pidfd);
 
 /* A pipe and a file in memory, which no other program that is started inherits; the pipe's reader does not
  * block. 0 or an errno; the file's descriptor or -1. */

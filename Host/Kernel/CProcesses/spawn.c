@@ -3,14 +3,16 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "cplugins.h"
+#include "cprocesses.h"
 
 /* The child runs in the parent's memory until it executes, so it calls nothing that allocates or locks. It makes its
  * system calls itself, and no sanitizer watches it: their versions of these functions keep records, which are the
@@ -28,7 +30,8 @@ extern int __clone(int (*function)(void *), void *stack, int flags, void *argume
 enum { stack_bytes = 64 * 1024 };
 
 struct start {
-  const cplugins_spawn_request *request;
+  const cprocesses_request *request;
+  pid_t parent; /* 0: in another namespace, where it has no number */
   bool own_user_namespace;
   unsigned uid, gid;
   int failure;
@@ -73,13 +76,21 @@ struct kernel_action {
 
 static QUIET int move(long from, int to) { return from >= 0 && syscall(SYS_dup3, from, to, 0) >= 0; }
 
+static QUIET void close_from(int first) {
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+  /* A kernel before 5.9. */
+  for (int fd = first; fd < 65536; fd++) syscall(SYS_close, fd);
+}
+
 static QUIET int run_child(void *argument) {
   struct start *start = argument;
-  const cplugins_spawn_request *request = start->request;
+  const cprocesses_request *request = start->request;
   static const struct kernel_action plain;
-  for (int signal = 1; signal < CPLUGINS_SIGNALS; signal++)
+  for (int signal = 1; signal < 65; signal++)
     syscall(SYS_rt_sigaction, signal, &plain, NULL, sizeof plain.mask);
   syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  /* A parent that died before sends nothing. */
+  if (start->parent && syscall(SYS_getppid) != start->parent) syscall(SYS_exit_group, 127);
   syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (start->own_user_namespace) {
     map_identity("/proc/self/uid_map", start->uid);
@@ -88,13 +99,16 @@ static QUIET int run_child(void *argument) {
   }
   syscall(SYS_setsid);
   /* Out of the way first: a descriptor may have the number that another is to get. */
-  long input = syscall(SYS_fcntl, request->input_fd, F_DUPFD, 16);
-  long output = syscall(SYS_fcntl, request->output_fd, F_DUPFD, 16);
-  long errors = syscall(SYS_fcntl, request->error_fd, F_DUPFD, 16);
+  long moved[CPROCESSES_MOST_FDS];
   long nothing = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
-  if (move(nothing, 0) && move(nothing, 1) && move(errors, 2) && move(input, 3) && move(output, 4) &&
-      syscall(SYS_chdir, "/") == 0) {
-    cplugins_close_from(5);
+  bool all = nothing >= 0;
+  for (size_t i = 0; all && i < request->fd_count; i++) {
+    moved[i] = syscall(SYS_fcntl, request->fds[i] < 0 ? nothing : request->fds[i], F_DUPFD, CPROCESSES_MOST_FDS);
+    all = moved[i] >= 0;
+  }
+  for (size_t i = 0; all && i < request->fd_count; i++) all = move(moved[i], (int)i);
+  if (all && (request->keeps_folder || syscall(SYS_chdir, "/") == 0)) {
+    close_from((int)request->fd_count);
     uint64_t none = 0;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
     syscall(SYS_execve, request->path, request->argv, request->envp);
@@ -109,6 +123,7 @@ static QUIET int try_spawn(struct start *start, int namespaces, pid_t *pid, int 
   if (stack == MAP_FAILED) return errno;
   start->failure = 0;
   start->own_user_namespace = (namespaces & CLONE_NEWUSER) != 0;
+  start->parent = namespaces ? 0 : getpid();
   sigset_t all, before;
   sigfillset(&all);
   /* No handler of the host may run in the child while it shares the host's memory. */
@@ -121,15 +136,16 @@ static QUIET int try_spawn(struct start *start, int namespaces, pid_t *pid, int 
   if (result < 0) return failure;
   *pid = result;
   if (failure) {
-    cplugins_reap(result, true, NULL, NULL);
+    while (waitpid(result, NULL, 0) < 0 && errno == EINTR) continue;
     close(*pidfd);
   }
   return failure;
 }
 
-int cplugins_spawn(const cplugins_spawn_request *request, pid_t *pid, int *pidfd) {
+int cprocesses_spawn(const cprocesses_request *request, pid_t *pid, int *pidfd) {
+  if (request->fd_count < 3 || request->fd_count > CPROCESSES_MOST_FDS) return EINVAL;
   struct start start = {.request = request, .uid = geteuid(), .gid = getegid()};
-  if (request->isolate) {
+  if (request->isolates) {
     int status = try_spawn(&start, CLONE_NEWPID, pid, pidfd);
     if (status == 0) return 0;
     /* Not privileged: a user namespace of one's own gives the right, where the system allows it. */
