@@ -334,7 +334,7 @@ extension JournalAuditTrail {
   }
 
   private func takeIn(_ journal: Journal) throws(AuditFileError) -> Int {
-    try journal.absorb(digests, log) { durable in inbox.withLock { $0.durable = durable } }
+    try journal.absorb(digests, key, log) { durable in inbox.withLock { $0.durable = durable } }
   }
 
   private func setAside(
@@ -343,7 +343,10 @@ extension JournalAuditTrail {
     if journal.hasPending { _ = try journal.commit() }
     let aside = try folder.aside(name, creating: true)
     let next: Journal
-    do throws(Problem) { next = try Journal.open(aside, digests, limits: limits, now: .now).journal } catch {
+    do throws(Problem) {
+      let key = Aside.key(name, key, digests)
+      next = try Journal.open(aside, digests, limits: limits, now: .now, key: key).journal
+    } catch {
       return .failure(AuditFileError("aside", code: 0))
     }
     journal.render(Aside.frame(Aside.began, name))
