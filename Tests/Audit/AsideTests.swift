@@ -100,6 +100,18 @@ struct AsideTests {
     try disk.removeAside("broken-" + name)
   }
 
+  @Test func whatIsLeftOfAnAsideThatWasTakenInIsNotTakenForABrokenOne() throws {
+    let folder = TestFolder()
+    let only = try trail(folder)
+    let disk = try DiskAuditFolder(folder.path)
+    let name = Aside.gone + Aside.prefix + "\(UUIDv7.make())"
+    try disk.aside(name, creating: false).open("head", creating: true).write("x".utf8.span, at: 0)
+    #expect(try only.absorbAsides() == 0)
+    #expect(try !disk.names().contains(name))
+    #expect(try actions(only).isEmpty)
+    only.close()
+  }
+
   @Test func anAsideThatWasTouchedIsNamed() throws {
     let folder = TestFolder()
     let new: JournalAuditTrail

@@ -10,6 +10,8 @@ import Kernel
 /// while they are taken in may repeat some, never lose one.
 enum Aside {
   static let prefix = "aside-"
+  /// Before the name of one that was taken in, while its files go.
+  static let gone = "gone-"
   static let began = "audit.aside"
   static let absorbed = "audit.absorbed"
   static let broken = "audit.aside_broken"
@@ -73,6 +75,7 @@ extension Journal {
   func absorb(
     _ digests: any Digests, _ key: [UInt8], _ log: any LogSink, _ publish: (Durable) -> Void
   ) throws(AuditFileError) -> Int {
+    for name in try folder.names() where name.hasPrefix(Aside.gone) { try folder.removeAside(name) }
     var rows = 0
     for name in try folder.names() where name.hasPrefix(Aside.prefix) {
       let aside = try folder.aside(name, creating: false)
