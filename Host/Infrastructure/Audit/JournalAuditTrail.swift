@@ -373,26 +373,25 @@ extension JournalAuditTrail {
     }
   }
 
-  /// Throws `audit.handed_over` (503) while another process has the trail.
-  func expectTheTrail() throws(Problem) {
-    guard inbox.withLock({ $0.isAside }) else { return }
-    throw Problem(
-      503, "audit.handed_over", "Another host process has the audit trail: send the request again.",
-      retryAfterSeconds: 1)
-  }
+  static let handedOver = Problem(
+    503, "audit.handed_over", "Another host process has the audit trail: send the request again.",
+    retryAfterSeconds: 1)
 }
 
 // MARK: - What readers see
 
 extension JournalAuditTrail {
-  /// Runs `body` on what is on disk now; nothing of it is deleted meanwhile.
+  /// Runs `body` on what is on disk now; nothing of it is deleted meanwhile. nil while another process has the trail:
+  /// what this one has on disk then is an aside.
   func withDurable<Result>(
     _ body: (Journal.Durable) throws(AuditFileError) -> Result
-  ) throws(AuditFileError) -> Result {
-    let durable = inbox.withLock { inbox in
+  ) throws(AuditFileError) -> Result? {
+    let durable = inbox.withLock { inbox -> Journal.Durable? in
+      if inbox.isAside { return nil }
       inbox.walkers += 1
       return inbox.durable
     }
+    guard let durable else { return nil }
     defer { inbox.withLock { $0.walkers -= 1 } }
     return try body(durable)
   }
