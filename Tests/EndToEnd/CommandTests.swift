@@ -13,7 +13,8 @@ import Testing
   @Test func theFirstKeysAreWrittenIntoNewFiles() throws {
     let home = Fixtures.home()
     System.shell(
-      "mkdir -p '\(home)/keys' && : > '\(home)/keys/admin.key' && ln '\(home)/keys/admin.key' '\(home)/other'")
+      "mkdir -p '\(home)/keys' && : > '\(home)/keys/admin.key' && ln '\(home)/keys/admin.key' '\(home)/other'"
+    )
     let host = try HostUnderTest(home: home)
     #expect(host.adminKey.hasPrefix("ck_"))
     #expect(System.text(home + "/other").isEmpty)
