@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Testing
 
 @testable import council
@@ -20,6 +21,7 @@ import Testing
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
       ("recordsKeyFile", settings.values.recordsKeyFile),
+      ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
       ("handOverIdle", settings.handOverIdle), ("boot", settings.values.bootTimeoutMilliseconds),
       ("longestPause", settings.values.restartMaxMilliseconds),
@@ -30,6 +32,7 @@ import Testing
   /// What is no limit, and stays as the code has it.
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
+    "runners.executable", "runners.environment",
   ]
 
   /// Members of limits, those of limits inside them included.
@@ -52,6 +55,7 @@ import Testing
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
     case .text(_, let place): configuration[keyPath: place] = "changed"
     case .flag(let place): configuration[keyPath: place].toggle()
+    case .isolation(let place): configuration[keyPath: place] = .process(runners: 2)
     case .level(let place): configuration[keyPath: place] = .critical
     }
   }
