@@ -47,6 +47,7 @@ import Testing
     ("log:\n  line_bytes: 65537\n  queue_bytes: 65536\n", 0, "more than log.queue_bytes"),
     ("records:\n  max_clauses: 126\n", 0, "more than 16000"),
     (String(repeating: "[", count: 20), 1, "levels deep"),
+    ("public:\n  port: 1\n# \u{1}\n", 3, "control characters"),
   ])
   func refusesWithTheLine(text: String, line: Int, reason: String) throws {
     let problem = try #require(throws: Problem.self) { try parse(text) }
