@@ -65,6 +65,7 @@ struct HostProcess {
       maxCancels: settings.maxCancels)
     let drain = DrainGenerations(automations: automations, canceller: watch, log: log, limits: settings.drain)
     let files = try PluginFolder(home: home.path, maxBytes: settings.pluginFileBytes)
+    let recordings = try RecordingFolder(home: home.path, kept: settings.values.keptRecordings)
     let change = ChangeAutomation(
       ports: .init(
         files: files,
@@ -72,7 +73,10 @@ struct HostProcess {
           validate: ValidateFile(
             digests: digests, signatures: settings.signatureCheck, limits: settings.validation),
           probe: ProbePlugin(settings.probe)),
-        catalog: control, meter: meter, log: log),
+        catalog: control, meter: meter, log: log,
+        replay: ReplayByChild(
+          home: home.path, recordings: recordings, limit: settings.replayTime,
+          encryptionKeys: settings.values.recordsKeyFile)),
       automations: automations,
       plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(
@@ -106,7 +110,10 @@ struct HostProcess {
     let admin = try AdminApplication(
       .init(
         automations: automations, change: change, catalog: control, files: files, keys: keys, audit: audit,
-        meter: meter, log: log, health: health, host: handOver, crashes: control),
+        meter: meter, log: log, health: health,
+        recordings: RecordTraffic(
+          automations: automations, files: recordings, log: log, limits: settings.recording),
+        host: handOver, crashes: control),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)

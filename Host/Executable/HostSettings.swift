@@ -142,7 +142,9 @@ struct HostSettings {
     .init(
       turn: .milliseconds(values.changeWaitMilliseconds),
       drainWait: .milliseconds(values.drainWaitMilliseconds),
-      kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation)
+      kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation,
+      together: values.maxTogether, canaries: values.maxCanaries,
+      canaryLook: .milliseconds(values.canaryLookMilliseconds))
   }
 
   var runnerRecordsThreads: Int { values.runnerRecordsThreads }
@@ -165,6 +167,17 @@ struct HostSettings {
     runners.patience = .milliseconds(values.callTimeoutMilliseconds)
     return runners
   }
+
+  var recording: RecordTraffic.Limits {
+    .init(
+      seconds: values.recordingSeconds, exchanges: values.recordingExchanges,
+      fileBytes: values.recordingFileBytes, queueBytes: values.recordingQueueBytes,
+      partBytes: values.recordingPartBytes,
+      redact: values.recordingRedact.split(separator: " ").map(String.init),
+      look: .milliseconds(values.recordingFlushMilliseconds))
+  }
+
+  var replayTime: Duration { .milliseconds(values.replayMilliseconds) }
 
   var routes: StartGeneration.Defaults {
     .init(

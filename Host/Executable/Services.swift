@@ -61,6 +61,10 @@ enum Services {
         return ConfigurationReport(
           values: .object(Dictionary(uniqueKeysWithValues: values)),
           findings: tries ? ConfigurationTrial(settings: settings).run() : [])
+      },
+      privateHost: { order throws(Problem) in
+        ChildProcess.endWithSignal
+        return try ChildHost(order)
       })
   }
 }

@@ -60,6 +60,7 @@ import Testing
       "plugins:\n  trusted_keys: [\(Array(repeating: "a=/b", count: 257).joined(separator: ", "))]\n", 2,
       "more than 256 texts"
     ),
+    ("public:\n  port: 1\n# \u{1}\n", 3, "control characters"),
   ])
   func refusesWithTheLine(text: String, line: Int, reason: String) throws {
     let problem = try #require(throws: Problem.self) { try parse(text) }

@@ -21,6 +21,8 @@ import Testing
       ("healthCheckInterval", settings.healthCheckInterval),
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
+      ("recording", settings.recording), ("replayTime", settings.replayTime),
+      ("keptRecordings", settings.values.keptRecordings),
       ("recordsKeyFile", settings.values.recordsKeyFile),
       ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),

@@ -15,6 +15,12 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
   case reloadAutomation = "automations.reload"
   case rollBackAutomation = "automations.rollback"
   case unloadAutomation = "automations.unload"
+  case reloadSet = "automations.reload_set"
+  case rollBackSet = "automations.rollback_set"
+  case promoteCanary = "automations.promote"
+  case abortCanary = "automations.abort"
+  case startRecording = "automations.record"
+  case stopRecording = "automations.record_stop"
   case readConfiguration = "automations.config"
   case changeConfiguration = "automations.configure"
   case listQuarantine = "quarantine.list"
@@ -69,11 +75,28 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .reloadAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload",
-        query: ["isolation"])
+        query: ["canary", "require_replay", "isolation"])
     case .rollBackAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/rollback", [AdminScope.reload, write], act: "automation.rollback")
     case .unloadAutomation: Row(.delete, "/admin/v1/automations/{id}", [write], act: "automation.unload")
+    // Not below an automation's path: one could be named `reload`.
+    case .reloadSet: Row(.post, "/admin/v1/reload", [AdminScope.reload, write], act: "automation.reload_set")
+    case .rollBackSet:
+      Row(.post, "/admin/v1/rollback", [AdminScope.reload, write], act: "automation.rollback_set")
+    case .promoteCanary:
+      Row(
+        .post, "/admin/v1/automations/{id}/canary/promote", [AdminScope.reload, write],
+        act: "automation.canary_promote")
+    case .abortCanary:
+      Row(
+        .post, "/admin/v1/automations/{id}/canary/abort", [AdminScope.reload, write],
+        act: "automation.canary_abort")
+    // What agents send and get is nothing that a build needs to see.
+    case .startRecording:
+      Row(.post, "/admin/v1/automations/{id}/recording", [write], act: "automation.record")
+    case .stopRecording:
+      Row(.delete, "/admin/v1/automations/{id}/recording", [write], act: "automation.record_stop")
     // A configuration may hold what only those may know who may change it.
     case .readConfiguration: Row(.get, "/admin/v1/automations/{id}/config", [write])
     case .changeConfiguration:

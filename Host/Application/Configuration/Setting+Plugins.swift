@@ -34,6 +34,16 @@ extension Setting {
       "plugins.drain_grace_ms", .number(milliseconds, \.drainGraceMilliseconds),
       "Then the generation is left mapped."),
     .init(
+      "plugins.max_together", .number(1...1000, \.maxTogether),
+      "Automations that one call reloads, all or none."),
+    .init("plugins.max_canaries", .number(1...256, \.maxCanaries), "Canaries that run at a time."),
+    .init(
+      "plugins.canary_check_ms", .number(10...60_000, \.canaryLookMilliseconds),
+      "Between two looks at the figures of a canary."),
+    .init(
+      "plugins.replay_timeout_ms", .number(milliseconds, \.replayMilliseconds),
+      "For the replay that a reload requires."),
+    .init(
       "plugins.max_manifest_bytes", .number(4096...(1 << 20), \.manifestBytes),
       "Of a manifest; the contract allows 1 MiB."),
     .init(
@@ -90,6 +100,29 @@ extension Setting {
     }
     return all
   }
+
+  /// `recordings`
+  static let recordings: [Setting] = [
+    .init(
+      "recordings.max_seconds", .number(1...86_400, \.recordingSeconds), "Of a recording of traffic."),
+    .init(
+      "recordings.max_exchanges", .number(1...10_000_000, \.recordingExchanges),
+      "Requests with their answers, of a recording."),
+    .init("recordings.max_file_bytes", .number(65_536...(1 << 30), \.recordingFileBytes), "Of its file."),
+    .init(
+      "recordings.queue_bytes", .number(65_536...(1 << 30), \.recordingQueueBytes),
+      "That wait to be written; further exchanges are counted and dropped."),
+    .init(
+      "recordings.max_body_bytes", .number(1024...(64 << 20), \.recordingPartBytes),
+      "Of a body or an answer; an exchange with a longer one is not recorded."),
+    .init(
+      "recordings.flush_ms", .number(1...10_000, \.recordingFlushMilliseconds),
+      "Between two writes of what was recorded."),
+    .init("recordings.kept", .number(1...10_000, \.keptRecordings), "Files; the oldest are deleted."),
+    .init(
+      "recordings.redact", .text(maxLength: 4096, \.recordingRedact),
+      "Names of members and parameters whose values are not kept, separated by spaces."),
+  ]
 
   /// `log`, `metrics`, `health`
   static let telemetry: [Setting] = [

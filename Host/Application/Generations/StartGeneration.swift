@@ -83,6 +83,23 @@ package struct StartGeneration: Sendable {
     }
   }
 
+  /// Takes down an instance that was started and that nobody will call.
+  func discard(_ generation: Generation) {
+    generation.retire()
+    do throws(Problem) {
+      try generation.plugin.quiesce()
+      try generation.plugin.stop()
+      try generation.plugin.destroy()
+      generation.records?.close()
+      generation.state = .stopped
+    } catch {
+      // It may still be inside a call on its records.
+      generation.state = .stuck
+      log.log(
+        .error, "generations", "a discarded generation does not stop: \(error.detail)", generation.logFields)
+    }
+  }
+
   private func create(_ generation: Generation) throws(Problem) {
     let plugin = generation.plugin
     try plugin.create(

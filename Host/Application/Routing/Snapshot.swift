@@ -7,9 +7,14 @@ package final class Snapshot: Sendable {
   private let byID: AutomationIndex
 
   private let unavailable: [String: Unavailability]
+  /// Counts the changes of what serves: two automations read from one snapshot belong together.
+  package let version: Int
 
-  package init(_ automations: [LiveAutomation], unavailable: [String: Unavailability] = [:]) {
+  package init(
+    _ automations: [LiveAutomation], unavailable: [String: Unavailability] = [:], version: Int = 0
+  ) {
     self.unavailable = unavailable
+    self.version = version
     self.automations = automations.sorted { $0.generation.manifest.id < $1.generation.manifest.id }
     byID = AutomationIndex(self.automations.map(\.generation.manifest.id))
   }
@@ -42,11 +47,33 @@ package final class LiveAutomation: Sendable {
   package let generation: Generation
   package let routes: [LiveRoute]
   package let table: RouteTable
+  /// What happens to its requests beside being served; nil but for a while, and then the request path never looks.
+  package let extras: ServingExtras?
 
   package init(generation: Generation, routes: [LiveRoute]) {
     self.generation = generation
     self.routes = routes
     table = RouteTable(routes.map { ($0.declaration.method, $0.pattern) })
+    extras = nil
+  }
+
+  /// The same automation, with extras.
+  init(_ automation: LiveAutomation, _ extras: ServingExtras) {
+    generation = automation.generation
+    routes = automation.routes
+    table = automation.table
+    self.extras = extras
+  }
+}
+
+/// A canary that takes some of an automation's requests, a recording that keeps some, or both.
+package final class ServingExtras: Sendable {
+  package let canary: Canary?
+  package let recording: Recording?
+
+  init(canary: Canary?, recording: Recording?) {
+    self.canary = canary
+    self.recording = recording
   }
 }
 

@@ -19,6 +19,7 @@ package final class AdminApplication: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    package var recordings: RecordTraffic
     /// nil where nobody supervises: then there is nobody to hand over to.
     package var host: (any HostControl)?
     package var crashes: (any CrashStore)?
@@ -26,7 +27,7 @@ package final class AdminApplication: HTTPApplication {
     package init(
       automations: Automations, change: ChangeAutomation, catalog: any Catalog, files: any GenerationFiles,
       keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health,
-      host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil
+      recordings: RecordTraffic, host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil
     ) {
       self.host = host
       self.crashes = crashes
@@ -39,6 +40,7 @@ package final class AdminApplication: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.recordings = recordings
     }
   }
 

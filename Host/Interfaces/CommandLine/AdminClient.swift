@@ -138,7 +138,10 @@ struct AdminClient {
       throw invocation.usage("'\(text)' is no address: it reads like \(defaultURL)")
     }
     let host = rest.hasPrefix("[") ? rest.prefix { $0 != "]" } + "]" : rest.prefix { $0 != ":" }
-    if scheme == "http://", host != "localhost", host != "[::1]", !host.hasPrefix("127.") {
+    // A name may begin like an address.
+    let isLoopback =
+      host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+    if scheme == "http://", host != "localhost", host != "[::1]", !isLoopback {
       invocation.note("council: warning: \(scheme)\(rest) sends the admin key unencrypted")
     }
     return scheme + rest

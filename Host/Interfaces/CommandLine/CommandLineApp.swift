@@ -101,7 +101,7 @@ struct Failure {
   func text(_ style: Style) -> String {
     var lines = ["council: \(Table.printable(message)) [\(code)]"]
     if let step = members["step"]?.string { lines[0] += " at step \(step)" }
-    for name in ["errors", "conflicts", "changes"] {
+    for name in ["errors", "conflicts", "changes", "automations"] {
       for item in members[name]?.array ?? [] { lines.append("  - " + Failure.line(item)) }
     }
     if let hint { lines.append("  " + hint) }

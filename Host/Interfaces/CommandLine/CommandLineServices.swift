@@ -28,6 +28,8 @@ package struct CommandLineServices: Sendable {
   /// too. Throws what is wrong with the file.
   package var checkConfiguration:
     @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport
+  /// Starts a host that serves this process alone.
+  package var privateHost: @Sendable (PrivateHostOrder) throws(Problem) -> any PrivateHost
 
   package init(
     terminal: any Terminal, files: any LocalFiles, environment: [String: String], version: VersionFacts,
@@ -40,7 +42,10 @@ package struct CommandLineServices: Sendable {
     serve: @escaping @Sendable (ServeOptions) throws(Problem) -> Int32,
     defaultConfiguration: @escaping @Sendable () -> String,
     checkConfiguration:
-      @escaping @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport
+      @escaping @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport,
+    privateHost: @escaping @Sendable (PrivateHostOrder) throws(Problem) -> any PrivateHost = {
+      (_) throws(Problem) in throw Problem(501, "replay.unavailable", "No host can be started here.")
+    }
   ) {
     self.terminal = terminal
     self.files = files
@@ -57,6 +62,7 @@ package struct CommandLineServices: Sendable {
     self.serve = serve
     self.defaultConfiguration = defaultConfiguration
     self.checkConfiguration = checkConfiguration
+    self.privateHost = privateHost
   }
 }
 

@@ -40,6 +40,7 @@ enum PluginCommands {
       words: ["plugin", "show"],
       summary: "Reads the manifest that was sealed into a plugin; runs none of it.",
       arguments: [file], options: [SigningCommands.trust], run: show),
+    ReplayCommand.replay,
   ]
 
   private static let config = Command.Option(

@@ -8,6 +8,12 @@ final class Call {
   var route: LiveRoute?
   /// The request is counted inside `route.generation`.
   var isInside = false
+  /// Of the automation that the path named; nil but while a canary or a recording runs.
+  var extras: ServingExtras?
+  /// A canary's generation took the request.
+  var isCandidate = false
+  /// The request reached its handler: what a canary is judged by.
+  var isHandled = false
   var grant: KeyGrant?
   /// What the limit said, for the RateLimit headers; nil before it was asked.
   var decision: RateDecision?
@@ -19,6 +25,11 @@ final class Call {
   func reset() {
     route = nil
     isInside = false
+    if extras != nil {
+      extras = nil
+      isCandidate = false
+    }
+    isHandled = false
     grant = nil
     decision = nil
     limit = nil

@@ -97,7 +97,7 @@ package final class DeadlineWatch: RequestCanceller {
     exchange.endWaiting()
     exchange.answer(problem)
     exchange.deliver()
-    let known = automations.live.map(\.generation) + automations.retiring
+    let known = automations.entered + automations.retiring
     guard let plugin = known.first(where: { $0.serial == serial })?.plugin else { return }
     let isFull = cancels.signal { waiting in
       guard let count = waiting?.count, count < maxCancels else { return true }

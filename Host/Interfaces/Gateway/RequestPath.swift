@@ -86,6 +86,7 @@ package final class Gateway: HTTPApplication {
       refuse(exchange, error)
       return .answered
     }
+    call.isHandled = true
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
@@ -121,6 +122,7 @@ package final class Gateway: HTTPApplication {
     }
     ports.meter.record(
       series: call.route?.series ?? unmatched, status: exchange.status, nanoseconds: nanoseconds)
+    if let extras = call.extras { observe(exchange, call, extras, nanoseconds) }
     if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
   }
 

@@ -57,7 +57,7 @@ final class DevLoop {
   private let invocation: Invocation
   private let project: PluginProject
   private let events: any WorkshopEvents
-  private let host: PrivateHost?
+  private let host: TrialHost?
   private let folder: String
   private let config: JSONValue?
   private let style: Style
@@ -84,7 +84,7 @@ final class DevLoop {
     config = try invocation.value("--config").map { try AutomationCommands.configuration($0, invocation) }
     host =
       invocation.has("--host")
-      ? nil : try PrivateHost(events, invocation, folder: folder, settings: DevLoop.settings)
+      ? nil : try TrialHost(events, invocation, folder: folder, settings: DevLoop.settings)
     if let host { say("host     \(host.url)  (admin http://127.0.0.1:\(host.adminPort))") }
     say("watching \(project.folder)  (\(project.command))")
   }
@@ -163,7 +163,7 @@ final class DevLoop {
     }
     guard code == 0 else {
       say(
-        "\(style.paint("build failed", .bad)) after \(DevLoop.seconds(compiled)) (\(PrivateHost.ending(code)))"
+        "\(style.paint("build failed", .bad)) after \(DevLoop.seconds(compiled)) (\(TrialHost.ending(code)))"
       )
       for line in DevLoop.relevant(said) { say("  " + paint(line)) }
       return sayWhatServes()
@@ -260,7 +260,7 @@ final class DevLoop {
   private func hostEnded(_ code: Int32) throws {
     guard let host else { return }
     say(
-      "\(style.paint("the host ended", .bad)) (\(PrivateHost.ending(code))): the plugin took it down, or it was told to"
+      "\(style.paint("the host ended", .bad)) (\(TrialHost.ending(code))): the plugin took it down, or it was told to"
     )
     restarts += 1
     guard restarts <= DevLoop.maxRestarts else {

@@ -21,7 +21,7 @@ final class ContractRun {
   private let file: String
   private let config: JSONValue?
   private let folder: String
-  private(set) var host: PrivateHost
+  private(set) var host: TrialHost
   private(set) var caller: Caller
   private(set) var report: TestReport
   /// How the host ended; nil while it runs.
@@ -49,7 +49,7 @@ final class ContractRun {
     report = TestReport(
       file: file, plugin: manifest.id, version: manifest.version, seed: seed, notes: maker.notes)
     try invocation.services.files.makeFolder(folder + "/first")
-    host = try PrivateHost(events, invocation, folder: folder + "/first", settings: ContractRun.settings())
+    host = try TrialHost(events, invocation, folder: folder + "/first", settings: ContractRun.settings())
     caller = try ContractRun.caller(host, maker, invocation)
   }
 
@@ -63,7 +63,7 @@ final class ContractRun {
     """
   }
 
-  private static func caller(_ host: PrivateHost, _ maker: CallMaker, _ invocation: Invocation) throws
+  private static func caller(_ host: TrialHost, _ maker: CallMaker, _ invocation: Invocation) throws
     -> Caller
   {
     Caller(
@@ -135,7 +135,7 @@ final class ContractRun {
     isLost = true
     let deadline = Instant.now + .seconds(2)
     while host.crash == nil, ending == nil, Instant.now < deadline { try? listen(.milliseconds(100)) }
-    if let cause = host.crash ?? ending.map(PrivateHost.ending) {
+    if let cause = host.crash ?? ending.map(TrialHost.ending) {
       result.detail = "the plugin took the host down (\(cause)): " + result.detail
     }
   }
@@ -159,7 +159,7 @@ final class ContractRun {
   // MARK: The host
 
   @discardableResult
-  func load(_ host: PrivateHost, again: Bool = false) throws -> JSONValue {
+  func load(_ host: TrialHost, again: Bool = false) throws -> JSONValue {
     var members: [String: JSONValue] = ["path": .string(file)]
     if let config { members["config"] = config }
     return try host.client.call(
@@ -167,7 +167,7 @@ final class ContractRun {
   }
 
   /// Waits until no call is inside the plugin; says how many stay.
-  func emptied(_ host: PrivateHost) throws -> String? {
+  func emptied(_ host: TrialHost) throws -> String? {
     let deadline = Instant.now + .seconds(10)
     while true {
       let inside = try host.client.call(.showAutomation, [manifest.id])["requests_inside"]?.integer ?? 0
@@ -196,12 +196,12 @@ final class ContractRun {
 
   /// A second host with an empty home, for as long as `body` runs.
   func inAnotherHost<Value>(
-    deadlineMilliseconds: Int = deadlineMilliseconds, _ body: (PrivateHost, Caller) throws -> Value
+    deadlineMilliseconds: Int = deadlineMilliseconds, _ body: (TrialHost, Caller) throws -> Value
   ) throws -> Value {
     others += 1
     let place = "\(folder)/other-\(others)"
     try invocation.services.files.makeFolder(place)
-    let other = try PrivateHost(
+    let other = try TrialHost(
       events, invocation, folder: place,
       settings: ContractRun.settings(deadlineMilliseconds: deadlineMilliseconds))
     defer { events.terminate(other.program) }
@@ -221,7 +221,7 @@ final class ContractRun {
     }
     guard ending == 0 else {
       throw Problem(
-        500, "plugin.stop", "The host ended with \(PrivateHost.ending(ending)) after the plugin was unloaded."
+        500, "plugin.stop", "The host ended with \(TrialHost.ending(ending)) after the plugin was unloaded."
       )
     }
     return nil

@@ -2,7 +2,7 @@ import Application
 import Kernel
 
 /// A host that a command starts for itself: on free ports of loopback, with a home of its own, gone with the command.
-final class PrivateHost {
+final class TrialHost {
   private static let startPatience: Duration = .seconds(60)
   private static let keptLines = 40
   private static let ended = "a host ended: "
@@ -44,14 +44,14 @@ final class PrivateHost {
         home.parent + "/council.yaml",
         "--issue-first-keys", home.parent + "/keys",
       ], in: nil)
-    let deadline = Instant.now + PrivateHost.startPatience
+    let deadline = Instant.now + TrialHost.startPatience
     port = 0
     while port == 0 {
       switch events.next(within: .nanoseconds(max(0, deadline - Instant.now))) {
       case .line(let number, let text) where number == program: note(text)
       case .ended(let number, let code) where number == program:
         throw CommandFailure.local(
-          "the host of this command does not start (\(PrivateHost.ending(code))):\n"
+          "the host of this command does not start (\(TrialHost.ending(code))):\n"
             + said.joined(separator: "\n"))
       case .signal: throw Interrupted()
       case .timedOut where Instant.now >= deadline:
@@ -67,11 +67,11 @@ final class PrivateHost {
   @discardableResult
   func note(_ text: String) -> JSONValue? {
     said.append(text)
-    if said.count > PrivateHost.keptLines { said.removeFirst() }
+    if said.count > TrialHost.keptLines { said.removeFirst() }
     guard let line = try? JSONValue.parse(text.utf8.span), let message = line["message"]?.string else {
       return nil
     }
-    if message.hasPrefix(PrivateHost.ended) { crash = String(message.dropFirst(PrivateHost.ended.count)) }
+    if message.hasPrefix(TrialHost.ended) { crash = String(message.dropFirst(TrialHost.ended.count)) }
     if message == "ready", let port = line["public_port"]?.integer, let admin = line["admin_port"]?.integer {
       (self.port, adminPort) = (Int(port), Int(admin))
     }
