@@ -48,6 +48,7 @@ struct HostProcess {
     // What runs plugins.
     let meter = PrometheusMeter(limits: settings.metrics)
     let automations = Automations()
+    let usage = UsageBook(settings.automations)
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
@@ -70,7 +71,8 @@ struct HostProcess {
       start: StartGeneration(
         loader: LoadPlugin(
           exchanges: exchanges, workers: workers, limits: settings.loading),
-        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
+        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes,
+        usage: usage),
       drain: drain, limits: settings.changes)
 
     // How requests come in.
@@ -80,7 +82,7 @@ struct HostProcess {
     let admin = try AdminApplication(
       .init(
         automations: automations, change: change, catalog: control, files: files, keys: keys, audit: audit,
-        meter: meter, log: log, health: health),
+        meter: meter, log: log, health: health, usage: usage),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -97,10 +99,14 @@ struct HostProcess {
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
+    UsageMetrics.register(with: meter, usage)
+    usage.beforeEachLook { workers.chargeTimes() }
 
     // Serve: the automations first, so that nobody meets a host without them.
     drain.start()
     watch.start()
+    usage.start()
+    gateway.inlineWatch.start()
     try change.restore()
     load(change, automations, files, log)
     healthWatch.start(reportingTo: health)
@@ -140,6 +146,8 @@ struct HostProcess {
     _ = workers.end(by: .now + settings.workerStopTimeout)
     drain.end()
     watch.end()
+    usage.end()
+    gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }
 

@@ -7,7 +7,8 @@ import Testing
 struct ParityTests {
   /// A line for every command that calls the host.
   private static let lines: [String: [[String]]] = [
-    "automations list": [[]], "automations show": [["hello"]], "automations load": [["p.so"]],
+    "automations list": [[]], "automations top": [[]], "automations show": [["hello"]],
+    "automations load": [["p.so"]],
     "automations reload": [["hello"]], "automations rollback": [["hello"]], "automations unload": [["hello"]],
     "automations config": [["hello"], ["hello", "--set", "c.json"]], "quarantine list": [[]],
     "quarantine release": [["ab"]], "keys issue": [["--principal", "p", "--scope", "a:b"]], "keys list": [[]],

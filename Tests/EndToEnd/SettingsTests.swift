@@ -10,7 +10,8 @@ import Testing
     [
       ("gateway", settings.gateway), ("admin", settings.admin), ("audit", settings.audit),
       ("workers", settings.workers), ("drain", settings.drain), ("changes", settings.changes),
-      ("routes", settings.routes), ("publicListener", settings.publicListener),
+      ("routes", settings.routes), ("automations", settings.automations),
+      ("publicListener", settings.publicListener),
       ("adminListener", settings.adminListener), ("defaultLimit", settings.defaultLimit),
       ("validation", settings.validation), ("probe", settings.probe), ("loading", settings.loading),
       ("sqlite", settings.sqlite), ("schemas", settings.schemas), ("log", settings.log),
@@ -26,6 +27,8 @@ import Testing
   /// What is no limit, and stays as the code has it.
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
+    // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
+    "automations.usual.queue", "automations.usual.workers",
   ]
 
   /// Members of limits, those of limits inside them included.

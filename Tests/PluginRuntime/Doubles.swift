@@ -148,12 +148,13 @@ struct Stage {
 
   init(
     _ fixture: String, workers: Workers = Stage.workers, patience: Duration = .seconds(10),
-    records: (any RecordStore)? = OneRecord()
+    records: (any RecordStore)? = OneRecord(), account: AutomationAccount? = nil
   ) throws {
     plugin = try Stage.loader(workers, patience: patience).load(path: Workshop.plugin(fixture), sealed: nil)
     try plugin.create(
       config: Array("{}".utf8),
-      services: PluginServices(automation: "reject", generation: 7, records: records, log: log))
+      services: PluginServices(
+        automation: "reject", generation: 7, records: records, log: log, account: account))
     try plugin.activate()
   }
 

@@ -25,11 +25,13 @@ package struct StartGeneration: Sendable {
   private let scopes: ScopeMatrix
   private let log: any LogSink
   private let defaults: Defaults
+  private let usage: UsageBook
 
   package init(
     loader: any PluginLoader, stores: any RecordStores, meter: any RequestMeter, scopes: ScopeMatrix,
-    log: any LogSink, defaults: Defaults
+    log: any LogSink, defaults: Defaults, usage: UsageBook = UsageBook()
   ) {
+    self.usage = usage
     self.loader = loader
     self.stores = stores
     self.meter = meter
@@ -59,7 +61,9 @@ package struct StartGeneration: Sendable {
     if !manifest.collections.isEmpty {
       records = try stores.open(automation: manifest.id, collections: manifest.collections)
     }
-    let generation = Generation(record: record, manifest: manifest, plugin: plugin, records: records)
+    let generation = Generation(
+      record: record, manifest: manifest, plugin: plugin, records: records,
+      account: usage.account(of: manifest.id))
     do throws(Problem) {
       var routes: [LiveRoute] = []
       for number in manifest.routes.indices {
@@ -85,7 +89,7 @@ package struct StartGeneration: Sendable {
       config: generation.configBytes,
       services: PluginServices(
         automation: generation.manifest.id, generation: generation.record.number,
-        records: generation.records, log: log))
+        records: generation.records, log: log, account: generation.account))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {

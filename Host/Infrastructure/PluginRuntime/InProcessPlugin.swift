@@ -20,9 +20,10 @@ package final class InProcessPlugin: LoadedPlugin, @unchecked Sendable {
   private let control: ControlThread
   private let workers: Workers
   private let patience: Duration
-  // Both are written by `create`, before the generation is published to the threads that read them.
+  // All three are written by `create`, before the generation is published to the threads that read them.
   private var instance = Instance()
   private var context: HostContext?
+  private var lane: Lane?
   private let state = Atomic<UInt8>(State.loaded.rawValue)
   private let calls = CallCounter()
   /// Open from create to the beginning of stop.
@@ -48,6 +49,7 @@ extension InProcessPlugin {
     try expect([.loaded], .start, "create")
     let context = HostContext(services)
     self.context = context
+    lane = workers.lane(of: services.account)
     let made = try watched(.start, "create") { [image] () -> Made in
       var instance = Instance()
       let status = image.create(context, config, into: &instance)
@@ -176,16 +178,12 @@ extension InProcessPlugin {
       calls.add(-1)
       return completion
     }
-    if workers.submit(Job(plugin: self, exchange: exchange, request: request, route: UInt32(route))) {
-      return .pending
-    }
+    let queued = Call(plugin: self, exchange: exchange, request: request, route: UInt32(route))
+    if let lane, workers.submit(queued, to: lane) { return .pending }
     exchange.endHandling()
     calls.add(-1)
-    return refuse(
-      exchange, request,
-      Problem(
-        503, "plugin.overloaded", "Too many requests wait for a worker. Send this one again later.",
-        retryAfterSeconds: 1))
+    lane?.account.add(1, to: .overloaded)
+    return refuse(exchange, request, AutomationAccount.overloaded)
   }
 
   /// Runs a queued call. [worker]
@@ -201,7 +199,7 @@ extension InProcessPlugin {
 
   package func cancel(_ handle: UInt64) {
     // First: a cancel that blocks must not keep the worker's substitute away.
-    workers.overrun(handle)
+    if let lane { workers.overrun(handle, of: lane) }
     let now = state.load(ordering: .acquiring)
     if now == State.active.rawValue || now == State.quiesced.rawValue, cancelling.enter() {
       image.cancel(instance, handle)

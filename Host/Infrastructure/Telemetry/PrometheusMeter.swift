@@ -169,7 +169,7 @@ extension PrometheusMeter {
   private func expose(_ gauge: Gauge, to text: Arena) {
     let samples = gauge.read()
     guard !samples.isEmpty else { return }
-    header(gauge.name, gauge.help, "gauge", to: text)
+    header(gauge.name, gauge.help, gauge.name.hasSuffix("_total") ? "counter" : "gauge", to: text)
     for sample in samples {
       text.append(gauge.name)
       if !sample.labels.isEmpty {

@@ -19,10 +19,12 @@ package final class AdminApplication: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    package var usage: UsageBook
 
     package init(
       automations: Automations, change: ChangeAutomation, catalog: any Catalog, files: any GenerationFiles,
-      keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health
+      keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health,
+      usage: UsageBook = UsageBook()
     ) {
       self.automations = automations
       self.change = change
@@ -33,6 +35,7 @@ package final class AdminApplication: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.usage = usage
     }
   }
 

@@ -27,7 +27,12 @@ extension AdminApplication {
       document["records"] = .array(manifest.collections.map { .string($0.name) })
       document["source"] = live.record.source.map(JSONValue.string) ?? .null
       document["loaded"] = .string(live.record.loaded.text)
-      document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
+      let routes = ports.automations.live(id)?.routes ?? []
+      document["routes"] = .array(
+        manifest.routes.enumerated().map { number, route in
+          route.json(below: id, isMoved: routes.count > number && routes[number].isMovedToWorkers)
+        })
+      document["usage"] = .object(live.account.summary(at: .now))
     }
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
     return AdminAnswer(document)
@@ -193,11 +198,11 @@ extension AdminApplication {
 }
 
 extension RouteDeclaration {
-  fileprivate func json(below id: String) -> JSONValue {
+  fileprivate func json(below id: String, isMoved: Bool) -> JSONValue {
     [
       "method": .string(method.rawValue), "path": .string("/" + id + path), "operation": .string(operation),
       "summary": .string(summary), "scope": scope.map(JSONValue.string) ?? .null,
-      "execution": .string(execution.rawValue),
+      "execution": .string(execution.rawValue), "moved_to_workers": .bool(isMoved),
     ]
   }
 }

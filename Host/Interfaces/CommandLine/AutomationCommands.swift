@@ -9,6 +9,7 @@ enum AutomationCommands {
     Command(
       words: ["automations", "show"], summary: "Shows one: its routes, its generations and their state.",
       arguments: [id], endpoints: [.showAutomation], run: show),
+    UsageCommand.top,
     Command(
       words: ["automations", "load"], summary: "Loads a plugin as an automation of its own.",
       notes: [uploading],
@@ -101,9 +102,13 @@ enum AutomationCommands {
       ]
       var routes = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
       for route in document["routes"]?.array ?? [] {
-        routes.add(["method", "path", "operation", "scope", "execution"].map { route.cell($0) })
+        let isMoved = route["moved_to_workers"]?.bool == true
+        routes.add(
+          ["method", "path", "operation", "scope"].map { route.cell($0) }
+            + [isMoved ? "inline, moved to workers: it blocks" : route.cell("execution")])
       }
       lines += [routes.text(style), ""]
+      if let usage = document["usage"] { lines += [UsageCommand.table([usage]).text(style), ""] }
       var generations = Table(["GENERATION", "STATE", "VERSION", "INSIDE", "LOADED", "SHA256"])
       for item in document["generations"]?.array ?? [] {
         generations.add(

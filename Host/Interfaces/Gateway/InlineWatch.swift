@@ -1,0 +1,181 @@
+import Application
+import Domain
+package import Kernel
+import Synchronization
+
+/// Notices inline handlers that block their event thread, and with it every connection of that thread.
+///
+/// A thread of its own looks at what each event thread runs. A call that it finds old is measured when it returns; one
+/// that does not return is counted while it runs. Time in which the event thread was ready and had no processor is not the
+/// handler's. A route whose handler blocks again and again is moved to the workers, as long as its generation serves.
+package final class InlineWatch: Sendable {
+  package struct Limits: Sendable {
+    /// An inline call that takes longer counts as blocked.
+    package var blockedAfter: Duration
+    /// So many of one route within `window` move it to the workers; 0 for never.
+    package var strikes: Int
+    package var window: Duration
+
+    package init(
+      blockedAfter: Duration = .milliseconds(5), strikes: Int = 3, window: Duration = .seconds(60)
+    ) {
+      self.blockedAfter = blockedAfter
+      self.strikes = strikes
+      self.window = window
+    }
+  }
+
+  /// A call is counted while it runs when it takes so many times the limit: long enough that nothing else explains it.
+  private static let patience: Int64 = 20
+  /// Between two lines of the log.
+  private static let logInterval: Int64 = 1_000_000_000
+
+  private struct State {
+    var strikes = BlockedRoutes()
+    var lastLine: Instant?
+    var unsaid = 0
+  }
+
+  private let threads: ThreadSlots<EventThread>
+  private let automations: Automations
+  private let log: any LogSink
+  private let limits: Limits
+  private let limit: Int64
+  private let state = Monitor(State())
+  private let ended = Monitor(false)
+
+  init(
+    _ threads: ThreadSlots<EventThread>, automations: Automations, log: any LogSink, limits: Limits
+  ) {
+    self.threads = threads
+    self.automations = automations
+    self.log = log
+    self.limits = limits
+    limit = limits.blockedAfter.nanoseconds
+  }
+
+  package func start() {
+    // Twice within the limit: a call is found before it has reached it.
+    let interval = Duration.nanoseconds(limit / 2)
+    OSThread("inline-watch") {
+      var before = Instant.now
+      while self.ended.wait(until: before + interval, { $0 ? true : nil }) == nil {
+        let now = Instant.now
+        // Late itself, it knows nothing of others: the machine stood still, or is too busy.
+        if now - before < self.limit * 2 { self.look(at: now) }
+        before = now
+      }
+    }.leave()
+  }
+
+  package func end() { ended.signal(all: true) { $0 = true } }
+
+  /// [watch]
+  package func look(at now: Instant) {
+    threads.forEach { thread in
+      let slot = thread.inline
+      let began = slot.started.load(ordering: .acquiring)
+      if began > 0 {
+        if now.nanoseconds - began >= limit / 2 { slot.suspect(began) }
+      } else if began < 0, now.nanoseconds + began >= limit * InlineWatch.patience {
+        let (serial, number) = slot.running
+        guard let generation = generation(serial), number < generation.manifest.routes.count,
+          slot.count(Instant(nanoseconds: -began))
+        else { return }
+        strike(generation, number, now.nanoseconds + began, isRunning: true, at: now)
+      }
+    }
+  }
+
+  /// The call is over. [event]
+  @inline(__always)
+  func end(_ slot: InlineSlot, _ route: LiveRoute) {
+    if let began = slot.end() { settle(slot, route, began) }
+  }
+
+  /// The call is over, and took so long: it stands for all that were not measured. [event]
+  @inline(__always)
+  func endSampled(_ slot: InlineSlot, _ route: LiveRoute, _ nanoseconds: Int64) {
+    if let began = slot.end() { return settle(slot, route, began) }
+    let counted = UInt64(max(0, min(nanoseconds, limit / 2))) &* UInt64(AutomationAccount.inlineSample)
+    route.generation.account.add(counted, to: .inlineTime)
+  }
+
+  /// An old call returned.
+  @inline(never)
+  private func settle(_ slot: InlineSlot, _ route: LiveRoute, _ began: Instant) {
+    let now = Instant.now
+    let took = max(0, now - began - max(0, slot.delay))
+    route.generation.account.add(UInt64(took), to: .inlineTime)
+    if took >= limit, slot.count(began) {
+      strike(route.generation, route.number, took, isRunning: false, at: now)
+    }
+  }
+
+  private func strike(
+    _ generation: Generation, _ number: Int, _ nanoseconds: Int64, isRunning: Bool, at now: Instant
+  ) {
+    generation.account.add(1, to: .blocked)
+    let name = BlockedRoutes.Name(serial: generation.serial, route: number)
+    let (count, unsaid) = state.withLock { state -> (Int, Int?) in
+      let count = state.strikes.strike(name, at: now, window: limits.window)
+      if let last = state.lastLine, now - last < InlineWatch.logInterval {
+        state.unsaid += 1
+        return (count, nil)
+      }
+      defer { (state.lastLine, state.unsaid) = (now, 0) }
+      return (count, state.unsaid)
+    }
+    var fields = generation.logFields
+    fields["operation"] = .string(generation.manifest.routes[number].operation)
+    fields["duration_ms"] = .number(Double(nanoseconds / 1000) / 1000)
+    if let unsaid {
+      fields["unsaid"] = .integer(Int64(unsaid))
+      log.log(
+        .warning, "watchdog",
+        isRunning
+          ? "an inline handler blocks its event thread" : "an inline handler blocked its event thread",
+        fields)
+    }
+    guard limits.strikes > 0, count >= limits.strikes, let route = liveRoute(generation, number),
+      route.moveToWorkers()
+    else { return }
+    fields["blocked_calls"] = .integer(Int64(count))
+    log.log(.error, "watchdog", "a route whose inline handler blocks is moved to the workers", fields)
+  }
+
+  private func generation(_ serial: Int) -> Generation? {
+    (automations.live.map(\.generation) + automations.retiring).first { $0.serial == serial }
+  }
+
+  /// nil for a generation that was replaced: its last calls stay where they are.
+  private func liveRoute(_ generation: Generation, _ number: Int) -> LiveRoute? {
+    automations.live.first { $0.generation === generation }?.routes[number]
+  }
+}
+
+/// When inline calls of routes blocked. A value: the caller brings the time.
+struct BlockedRoutes: Sendable {
+  struct Name: Hashable, Sendable {
+    var serial: Int
+    var route: Int
+  }
+
+  private static let maxRoutes = 4096
+  private static let maxTimes = 1000
+
+  private var times: [Name: [Instant]] = [:]
+
+  /// Counts one; returns how many there were within `window`, this one included.
+  mutating func strike(_ name: Name, at now: Instant, window: Duration) -> Int {
+    if times[name] == nil, times.count >= BlockedRoutes.maxRoutes { forget(before: now, window) }
+    var all = (times[name] ?? []).filter { now - $0 < window.nanoseconds }.suffix(BlockedRoutes.maxTimes - 1)
+    all.append(now)
+    if times[name] != nil || times.count < BlockedRoutes.maxRoutes { times[name] = Array(all) }
+    return all.count
+  }
+
+  private mutating func forget(before now: Instant, _ window: Duration) {
+    times = times.filter { _, all in all.contains { now - $0 < window.nanoseconds } }
+  }
+}
