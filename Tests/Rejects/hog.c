@@ -1,17 +1,18 @@
-/* Handlers that sleep or burn processor time for as many milliseconds as the query parameter `ms` says: the first two
- * inline, which they promise not to do, the other two on workers. MANIFEST may give it another id. */
+/* Handlers that sleep or burn processor time for as many milliseconds as the query parameter `ms` says: nap, spin and
+ * doze inline, which they promise not to do, the others on workers. doze has a deadline. */
 #include <stdio.h>
 #include <time.h>
 #ifndef ID
 #define ID "hog"
 #endif
 #ifndef MANIFEST
-#define ROUTE(path, execution)                                                                    \
+#define ROUTE(path, execution, more)                                                                    \
   "{\"method\":\"GET\",\"path\":\"/" path "\",\"operation\":\"" path "\",\"execution\":\"" execution \
-  "\",\"public\":true,\"limit\":{\"requests\":1000000,\"per_s\":1}}"
+  "\",\"public\":true" more ",\"limit\":{\"requests\":1000000,\"per_s\":1}}"
 #define MANIFEST                                                                                       \
-  "{\"id\":\"" ID "\",\"version\":\"1\",\"routes\":[" ROUTE("nap", "inline") "," ROUTE("spin", "inline") "," \
-  ROUTE("sleep", "blocking") "," ROUTE("burn", "blocking") "]}"
+  "{\"id\":\"" ID "\",\"version\":\"1\",\"routes\":[" ROUTE("nap", "inline", "") "," ROUTE("spin", "inline", "") "," \
+  ROUTE("sleep", "blocking", "") "," ROUTE("burn", "blocking", "") ","                                  \
+  ROUTE("doze", "inline", ",\"deadline_ms\":50") "]}"
 #endif
 #define HANDLE handle
 #include "plugin.h"
