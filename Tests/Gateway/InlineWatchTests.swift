@@ -15,11 +15,14 @@ import Testing
     return ask(site, age: age)
   }
 
-  private static func ask(_ site: Site, age: Duration) -> Int {
+  /// `isLate`: the host itself held the request up, and the watch looked meanwhile.
+  private static func ask(_ site: Site, age: Duration, isLate: Bool = false) -> Int {
     let exchange = site.exchange(
       "GET", "/a/inline", headers: [("authorization", "Bearer \(site.reader)")])
     exchange.started = Instant(nanoseconds: Instant.now.nanoseconds - age.nanoseconds)
     guard case .readBody = site.gateway.begin(exchange) else { return 0 }
+    // The watch looked just before.
+    if !isLate { site.gateway.inlineWatch.look(at: exchange.started) }
     #expect(site.gateway.handle(exchange) == .answered)
     site.gateway.conclude(exchange)
     site.gateway.finished(exchange, sent: true)
@@ -76,6 +79,16 @@ import Testing
     #expect(Self.lines(site, "an inline handler blocked its event thread") <= 2)
     site.serve(behaviour: .answers)
     #expect(try route().isInline && !route().isMovedToWorkers)
+  }
+
+  @Test func theTimeBeforeTheHandlerIsNotItsOwn() {
+    let site = Site(inline: Self.second)
+    site.serve(behaviour: .runs { _ in for _ in 0..<3 { site.gateway.inlineWatch.look(at: .now) } })
+    site.gateway.inlineWatch.look(at: .now)
+    #expect(Self.ask(site, age: .seconds(100), isLate: true) == 200)
+    #expect(site.usage.account(of: "a").total(.blocked) == 0)
+    #expect(Self.ask(site, age: .seconds(100)) == 200)
+    #expect(site.usage.account(of: "a").total(.blocked) == 1)
   }
 
   @Test func zeroStrikesMoveNothing() throws {

@@ -90,7 +90,7 @@ package final class Workers: Sendable {
       crew.numbered.append(lane)
       return lane
     }
-    account.readQueue { lane.figures }
+    account.readQueue { [weak lane] in lane?.figures ?? .init() }
     return lane
   }
 

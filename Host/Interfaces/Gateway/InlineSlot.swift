@@ -7,16 +7,20 @@ import Synchronization
 /// Written by its thread; the watch reads it, and turns the sign of `started` when it finds the call old, so that the
 /// thread looks at the clock when the call returns.
 final class InlineSlot: Sendable {
-  /// When the call began, nanoseconds of the monotonic clock; 0 for none, negative for one that the watch suspects.
+  /// When the request of the call that runs was there, nanoseconds of the monotonic clock; 0 for none, negative for one
+  /// that the watch suspects.
   let started = Atomic<Int64>(0)
   /// The generation's serial above, the route's number below.
   private let name = Atomic<UInt64>(0)
-  /// The beginning of the call that was counted as blocked last.
+  /// The call that was counted as blocked last.
   private let counted = Atomic<Int64>(0)
   /// How long this thread had waited for a processor when the call was suspected.
   private let delayed = Atomic<UInt64>(0)
   private let threadID = ThreadDelay.ownID
   private let turn = Atomic<Int>(0)
+  /// What the watch saw here last, and when it had looked before that: the call cannot be older.
+  private let seen = Atomic<Int64>(0)
+  private let earliest = Atomic<Int64>(0)
 
   /// Whether this call's time is taken. [this thread]
   @inline(__always)
@@ -28,7 +32,7 @@ final class InlineSlot: Sendable {
     return turn & (AutomationAccount.inlineSample - 1) == 0
   }
 
-  /// nil, or when the call began: the watch found it old. [this thread]
+  /// nil, or what names the call, when its request was there: the watch found it old. [this thread]
   @inline(__always)
   func end() -> Instant? {
     let began = started.load(ordering: .acquiring)
@@ -36,20 +40,40 @@ final class InlineSlot: Sendable {
     return began < 0 ? Instant(nanoseconds: -began) : nil
   }
 
+  /// When the call began whose request was there at `began`: what the host did before, as waiting for the audit trail, is
+  /// not the handler's. Too early by one interval of the watch at most. [any, of a call that the watch saw]
+  func begin(of began: Instant) -> Instant {
+    max(began, Instant(nanoseconds: earliest.load(ordering: .relaxed)))
+  }
+
+  /// The watch looks, and looked at `last` before; returns when the call that runs began, and whether it is suspected, or
+  /// nil when none runs. [watch]
+  func look(last: Instant) -> (name: Instant, began: Instant, isSuspected: Bool)? {
+    let started = started.load(ordering: .acquiring)
+    if started == 0 { return nil }
+    let name = Instant(nanoseconds: abs(started))
+    if seen.load(ordering: .relaxed) != name.nanoseconds {
+      seen.store(name.nanoseconds, ordering: .relaxed)
+      earliest.store(last.nanoseconds, ordering: .relaxed)
+    }
+    return (name, begin(of: name), started < 0)
+  }
+
   /// Of the time since the call was suspected, what this thread had no processor. [this thread]
   var delay: Int64 {
     Int64(clamping: ThreadDelay.of(threadID)) - Int64(clamping: delayed.load(ordering: .relaxed))
   }
 
-  /// The call that began then is old. [watch]
-  func suspect(_ began: Int64) {
+  /// The call of that name is old. [watch]
+  func suspect(_ name: Instant) {
     delayed.store(ThreadDelay.of(threadID), ordering: .relaxed)
-    _ = started.compareExchange(expected: began, desired: -began, ordering: .releasing)
+    _ = started.compareExchange(
+      expected: name.nanoseconds, desired: -name.nanoseconds, ordering: .releasing)
   }
 
   /// True once for each call. [any]
-  func count(_ began: Instant) -> Bool {
-    counted.exchange(began.nanoseconds, ordering: .relaxed) != began.nanoseconds
+  func count(_ name: Instant) -> Bool {
+    counted.exchange(name.nanoseconds, ordering: .relaxed) != name.nanoseconds
   }
 
   /// The generation's serial and the route's number of the call that runs; of another one, when it ends meanwhile.

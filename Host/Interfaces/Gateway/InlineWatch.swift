@@ -32,6 +32,7 @@ package final class InlineWatch: Sendable {
 
   private struct State {
     var strikes = BlockedRoutes()
+    var lastLook = Instant(nanoseconds: 0)
     var lastLine: Instant?
     var unsaid = 0
   }
@@ -72,42 +73,48 @@ package final class InlineWatch: Sendable {
 
   /// [watch]
   package func look(at now: Instant) {
+    let last = state.withLock { state in
+      defer { state.lastLook = now }
+      return state.lastLook
+    }
     threads.forEach { thread in
       let slot = thread.inline
-      let began = slot.started.load(ordering: .acquiring)
-      if began > 0 {
-        if now.nanoseconds - began >= limit / 2 { slot.suspect(began) }
-      } else if began < 0, now.nanoseconds + began >= limit * InlineWatch.patience {
-        let (serial, number) = slot.running
-        guard let generation = generation(serial), number < generation.manifest.routes.count,
-          slot.count(Instant(nanoseconds: -began))
-        else { return }
-        strike(generation, number, now.nanoseconds + began, isRunning: true, at: now)
+      guard let call = slot.look(last: last) else { return }
+      let age = now - call.began
+      if !call.isSuspected {
+        if age >= limit / 2 { slot.suspect(call.name) }
+        return
       }
+      guard age >= limit * InlineWatch.patience else { return }
+      let (serial, number) = slot.running
+      guard let generation = generation(serial), number < generation.manifest.routes.count,
+        slot.count(call.name)
+      else { return }
+      strike(generation, number, age, isRunning: true, at: now)
     }
   }
 
   /// The call is over. [event]
   @inline(__always)
   func end(_ slot: InlineSlot, _ route: LiveRoute) {
-    if let began = slot.end() { settle(slot, route, began) }
+    if let name = slot.end() { settle(slot, route, name) }
   }
 
   /// The call is over, and took so long: it stands for all that were not measured. [event]
   @inline(__always)
   func endSampled(_ slot: InlineSlot, _ route: LiveRoute, _ nanoseconds: Int64) {
-    if let began = slot.end() { return settle(slot, route, began) }
+    if let name = slot.end() { return settle(slot, route, name) }
     let counted = UInt64(max(0, min(nanoseconds, limit / 2))) &* UInt64(AutomationAccount.inlineSample)
     route.generation.account.add(counted, to: .inlineTime)
   }
 
   /// An old call returned.
   @inline(never)
-  private func settle(_ slot: InlineSlot, _ route: LiveRoute, _ began: Instant) {
+  private func settle(_ slot: InlineSlot, _ route: LiveRoute, _ name: Instant) {
     let now = Instant.now
-    let took = max(0, now - began - max(0, slot.delay))
+    let took = max(0, now - slot.begin(of: name) - max(0, slot.delay))
     route.generation.account.add(UInt64(took), to: .inlineTime)
-    if took >= limit, slot.count(began) {
+    if took >= limit, slot.count(name) {
       strike(route.generation, route.number, took, isRunning: false, at: now)
     }
   }
