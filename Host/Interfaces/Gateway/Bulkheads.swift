@@ -40,6 +40,7 @@ extension Gateway {
     let plugin = route.generation.plugin
     guard isInline else { return plugin.handle(exchange, route: route.number, execution: .blocking) }
     let isSampled = thread.inline.begin(route, at: began)
+    inlineWatch.wakeIfDozing()
     let completion: Completion
     if isSampled {
       let before = Instant.now

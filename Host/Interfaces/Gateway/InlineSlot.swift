@@ -32,6 +32,9 @@ final class InlineSlot: Sendable {
     return turn & (AutomationAccount.inlineSample - 1) == 0
   }
 
+  /// Calls that began here. [any]
+  var turns: Int { turn.load(ordering: .relaxed) }
+
   /// nil, or what names the call, when its request was there: the watch found it old. [this thread]
   @inline(__always)
   func end() -> Instant? {

@@ -27,6 +27,8 @@ package final class InlineWatch: Sendable {
 
   /// A call is counted while it runs when it takes so many times the limit: long enough that nothing else explains it.
   private static let patience: Int64 = 20
+  /// After so many looks without a new call it sleeps.
+  private static let quietLooks = 40
   /// Between two lines of the log.
   private static let logInterval: Int64 = 1_000_000_000
 
@@ -43,7 +45,8 @@ package final class InlineWatch: Sendable {
   private let limits: Limits
   private let limit: Int64
   private let state = Monitor(State())
-  private let ended = Monitor(false)
+  private let waiting = Monitor((isEnding: false, isWoken: false))
+  private let isDozing = Atomic<Bool>(false)
 
   init(
     _ threads: ThreadSlots<EventThread>, automations: Automations, log: any LogSink, limits: Limits
@@ -55,21 +58,59 @@ package final class InlineWatch: Sendable {
     limit = limits.blockedAfter.nanoseconds
   }
 
-  package func start() {
+  package func start() { OSThread("inline-watch") { self.run() }.leave() }
+
+  package func end() { waiting.signal(all: true) { $0.isEnding = true } }
+
+  private func run() {
     // Twice within the limit: a call is found before it has reached it.
     let interval = Duration.nanoseconds(limit / 2)
-    OSThread("inline-watch") {
-      var before = Instant.now
-      while self.ended.wait(until: before + interval, { $0 ? true : nil }) == nil {
-        let now = Instant.now
-        // Late itself, it knows nothing of others: the machine stood still, or is too busy.
-        if now - before < self.limit * 2 { self.look(at: now) }
-        before = now
+    var before = Instant.now
+    var (turns, quiet) = (0, 0)
+    while waiting.wait(until: before + interval, { $0.isEnding ? true : nil }) == nil {
+      let now = Instant.now
+      // Late itself, it knows nothing of others: the machine stood still, or is too busy.
+      if now - before < limit * 2 { look(at: now) }
+      before = now
+      let seen = begun
+      quiet = seen == turns ? quiet + 1 : 0
+      turns = seen
+      if quiet >= InlineWatch.quietLooks, doze(turns) {
+        before = .now
+        // The call that woke this one began no earlier than now, or hardly.
+        state.withLock { $0.lastLook = before }
       }
-    }.leave()
+    }
   }
 
-  package func end() { ended.signal(all: true) { $0 = true } }
+  /// Inline calls that began.
+  private var begun: Int {
+    var sum = 0
+    threads.forEach { sum &+= $0.inline.turns }
+    return sum
+  }
+
+  /// Sleeps until an inline call begins, where none has begun for a while: an idle host does nothing. A call that comes just
+  /// now may be overlooked: the next one wakes it, or a second that passes.
+  private func doze(_ turns: Int) -> Bool {
+    isDozing.store(true, ordering: .sequentiallyConsistent)
+    defer { isDozing.store(false, ordering: .relaxed) }
+    guard begun == turns else { return false }
+    _ = waiting.wait(until: .now + .seconds(1)) { waiting in
+      defer { waiting.isWoken = false }
+      return waiting.isWoken || waiting.isEnding ? true : nil
+    }
+    return true
+  }
+
+  /// An inline call begins. [event]
+  @inline(__always)
+  func wakeIfDozing() {
+    if isDozing.load(ordering: .relaxed) { wake() }
+  }
+
+  @inline(never)
+  private func wake() { waiting.signal(all: true) { $0.isWoken = true } }
 
   /// [watch]
   package func look(at now: Instant) {
