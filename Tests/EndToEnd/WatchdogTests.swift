@@ -85,10 +85,9 @@ import Testing
     #expect(lines.count == 3 && lines[1].hasPrefix("hog") && lines[2].hasPrefix("calm"), "\(top.said)")
     let usage = try Self.usage(host, "hog")
     #expect((usage["closed_for_s"]?.integer ?? 0) > 0 && (usage["over_budget"]?.integer ?? 0) >= 2)
-    #expect(
-      try Self.metric(
-        host, #"council_automation_cpu_seconds_total{council_automation="hog",thread="worker"}"#)
-        ?? 0 >= 0.35)
+    // The rest of a call is charged with the next look.
+    let time = #"council_automation_cpu_seconds_total{council_automation="hog",thread="worker"}"#
+    #expect(System.eventually { ((try? Self.metric(host, time)) ?? 0) >= 0.35 })
     #expect(host.stop() == 0)
   }
 
