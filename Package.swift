@@ -53,7 +53,7 @@ let package = Package(
     // MARK: Host/Application: use cases, and the ports that adapters fill
     .target(
       name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application",
-      exclude: ["Configuration/README.md"]),
+      exclude: ["Configuration/README.md", "Usage/README.md"]),
 
     // MARK: Host/Infrastructure: one target per technology
     system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),

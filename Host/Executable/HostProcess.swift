@@ -54,6 +54,7 @@ struct HostProcess {
     // What runs plugins.
     let meter = PrometheusMeter(limits: settings.metrics)
     let automations = Automations()
+    let usage = UsageBook(settings.automations)
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
@@ -83,7 +84,8 @@ struct HostProcess {
         loader: LoadByIsolation(
           inProcess: LoadPlugin(exchanges: exchanges, workers: workers, limits: settings.loading),
           exchanges: exchanges, desk: desk, runners: settings.runners),
-        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
+        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes,
+        usage: usage),
       drain: drain, limits: settings.changes)
 
     // The automations first, so that nobody meets a host without them.
@@ -113,7 +115,7 @@ struct HostProcess {
         meter: meter, log: log, health: health,
         recordings: RecordTraffic(
           automations: automations, files: recordings, log: log, limits: settings.recording),
-        host: handOver, crashes: control),
+        host: handOver, crashes: control, usage: usage),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -132,8 +134,12 @@ struct HostProcess {
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
+    UsageMetrics.register(with: meter, usage)
+    usage.beforeEachLook { workers.chargeTimes() }
 
     // Serve.
+    usage.start()
+    gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
@@ -182,6 +188,8 @@ struct HostProcess {
     _ = workers.end(by: .now + settings.workerStopTimeout)
     drain.end()
     watch.end()
+    usage.end()
+    gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }
 

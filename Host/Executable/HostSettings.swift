@@ -99,7 +99,18 @@ struct HostSettings {
   var gateway: Gateway.Limits {
     .init(
       anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)),
-      violations: values.violations, jsonDepth: values.jsonDepth)
+      violations: values.violations, jsonDepth: values.jsonDepth,
+      inline: InlineWatch.Limits(
+        blockedAfter: .milliseconds(values.inlineBlockedMilliseconds), strikes: values.inlineStrikes,
+        window: .seconds(values.inlineWindowSeconds)))
+  }
+
+  var automations: AutomationLimits.Table {
+    let usual = AutomationLimits(
+      calls: values.automationCalls, cpuMilliseconds: values.automationCPUMilliseconds)
+    return .init(
+      usual: usual, own: AutomationLimits.overrides(values.automationOverrides, usual: usual).own,
+      accounts: values.automationAccounts)
   }
 
   var admin: AdminApplication.Limits {
@@ -127,7 +138,8 @@ struct HostSettings {
 
   var workers: Workers.Limits {
     var limits = Workers.Limits(
-      queue: values.workerQueue, substitutes: values.workerSubstitutes, stackBytes: values.workerStackBytes)
+      queue: values.workerQueue, share: values.workerShare, substitutes: values.workerSubstitutes,
+      substituteShare: values.workerSubstituteShare, stackBytes: values.workerStackBytes)
     if values.workerThreads > 0 { limits.threads = values.workerThreads }
     return limits
   }

@@ -7,7 +7,7 @@ import Testing
 struct ParityTests {
   /// A line for every command that calls the host.
   private static let lines: [String: [[String]]] = [
-    "automations list": [[]], "automations calls": [["hello", "--for", "0s"]],
+    "automations list": [[]], "automations top": [[]], "automations calls": [["hello", "--for", "0s"]],
     "automations show": [["hello"]], "automations load": [["p.so"]],
     "automations reload": [["hello"], ["hello", "--with", "b"]],
     "automations rollback": [["hello"], ["hello", "--with", "b=2"]], "automations unload": [["hello"]],

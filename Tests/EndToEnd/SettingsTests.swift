@@ -11,7 +11,8 @@ import Testing
     [
       ("gateway", settings.gateway), ("admin", settings.admin), ("audit", settings.audit),
       ("workers", settings.workers), ("drain", settings.drain), ("changes", settings.changes),
-      ("routes", settings.routes), ("publicListener", settings.publicListener),
+      ("routes", settings.routes), ("automations", settings.automations),
+      ("publicListener", settings.publicListener),
       ("adminListener", settings.adminListener), ("defaultLimit", settings.defaultLimit),
       ("validation", settings.validation), ("probe", settings.probe), ("loading", settings.loading),
       ("sqlite", settings.sqlite), ("schemas", settings.schemas), ("log", settings.log),
@@ -36,6 +37,8 @@ import Testing
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
     "runners.executable", "runners.environment",
+    // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
+    "automations.usual.queue", "automations.usual.workers",
   ]
 
   /// Members of limits, those of limits inside them included.

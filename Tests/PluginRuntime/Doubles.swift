@@ -168,7 +168,7 @@ struct Stage {
   init(
     _ fixture: String, _ mode: Mode = .inProcess, _ flags: String = "", workers: Workers = Stage.workers,
     patience: Duration = .seconds(10),
-    records: (any RecordStore)? = OneRecord()
+    records: (any RecordStore)? = OneRecord(), account: AutomationAccount? = nil
   ) throws {
     let path = Workshop.plugin(fixture, flags)
     plugin =
@@ -176,7 +176,8 @@ struct Stage {
       ? try Stage.isolated(path) : try Stage.loader(workers, patience: patience).load(path: path, sealed: nil)
     try plugin.create(
       config: Array("{}".utf8),
-      services: PluginServices(automation: "reject", generation: 7, records: records, log: log))
+      services: PluginServices(
+        automation: "reject", generation: 7, records: records, log: log, account: account))
     try plugin.activate()
   }
 

@@ -23,6 +23,7 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
   case stopRecording = "automations.record_stop"
   case readConfiguration = "automations.config"
   case changeConfiguration = "automations.configure"
+  case showUsage = "automations.usage"
   case listQuarantine = "quarantine.list"
   case releaseQuarantine = "quarantine.release"
   case issueKey = "keys.issue"
@@ -101,6 +102,7 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .readConfiguration: Row(.get, "/admin/v1/automations/{id}/config", [write])
     case .changeConfiguration:
       Row(.put, "/admin/v1/automations/{id}/config", [write], act: "automation.configure")
+    case .showUsage: Row(.get, "/admin/v1/usage", [read])
     case .listQuarantine: Row(.get, "/admin/v1/quarantine", [read])
     case .releaseQuarantine: Row(.delete, "/admin/v1/quarantine/{sha256}", [write], act: "quarantine.release")
     case .issueKey: Row(.post, "/admin/v1/keys", [AdminScope.keys], act: "key.issue")

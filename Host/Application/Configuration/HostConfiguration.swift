@@ -52,12 +52,21 @@ package struct HostConfiguration: Sendable, Equatable {
   package var checksAnswers = true
   package var workerThreads = 0
   package var workerQueue = 1024
+  package var workerShare = 0
   package var workerSubstitutes = 64
+  package var workerSubstituteShare = 0
   package var workerStackBytes = 2 << 20
   package var workerStopMilliseconds = 1000
   package var violations = 20
   package var deadlineCheckMilliseconds = 20
   package var maxCancels = 10_000
+  package var inlineBlockedMilliseconds = 5
+  package var inlineStrikes = 3
+  package var inlineWindowSeconds = 60
+  package var automationCalls = 2048
+  package var automationCPUMilliseconds = 0
+  package var automationAccounts = 1024
+  package var automationOverrides = ""
 
   package var pluginFileBytes = 64 << 20
   package var probeTimeoutMilliseconds = 5000

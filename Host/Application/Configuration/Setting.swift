@@ -137,6 +137,8 @@ extension Setting {
     if records.maxClauses * records.maxListValues > 16_000 {
       all.append("records.max_clauses times records.max_list_values is more than 16000")
     }
+    let overrides = AutomationLimits.overrides(configuration.automationOverrides, usual: AutomationLimits())
+    all += overrides.faults.map { "automations.overrides: \($0)" }
     return all
   }
 

@@ -25,6 +25,8 @@ package final class Generation: Sendable {
   package let records: (any RecordStore)?
   /// Who vouches for its file; nil for an unsigned one.
   package let signature: SignatureFacts?
+  /// Its automation's, which it shares with the generations before and after.
+  package let account: AutomationAccount
 
   private let inside = Atomic<Int>(0)
   private let retired = Atomic<Bool>(false)
@@ -34,8 +36,9 @@ package final class Generation: Sendable {
 
   package init(
     record: GenerationRecord, manifest: Manifest, plugin: any LoadedPlugin,
-    records: (any RecordStore)?, signature: SignatureFacts? = nil
+    records: (any RecordStore)?, signature: SignatureFacts? = nil, account: AutomationAccount? = nil
   ) {
+    self.account = account ?? UsageBook().account(of: manifest.id)
     self.record = record
     self.manifest = manifest
     self.plugin = plugin

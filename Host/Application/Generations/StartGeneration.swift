@@ -25,11 +25,13 @@ package struct StartGeneration: Sendable {
   private let scopes: ScopeMatrix
   private let log: any LogSink
   private let defaults: Defaults
+  private let usage: UsageBook
 
   package init(
     loader: any PluginLoader, stores: any RecordStores, meter: any RequestMeter, scopes: ScopeMatrix,
-    log: any LogSink, defaults: Defaults
+    log: any LogSink, defaults: Defaults, usage: UsageBook = UsageBook()
   ) {
+    self.usage = usage
     self.loader = loader
     self.stores = stores
     self.meter = meter
@@ -63,7 +65,8 @@ package struct StartGeneration: Sendable {
       records = try stores.open(automation: manifest.id, collections: manifest.collections)
     }
     let generation = Generation(
-      record: record, manifest: manifest, plugin: plugin, records: records, signature: signature)
+      record: record, manifest: manifest, plugin: plugin, records: records, signature: signature,
+      account: usage.account(of: manifest.id))
     do throws(Problem) {
       var routes: [LiveRoute] = []
       for number in manifest.routes.indices {
@@ -109,7 +112,7 @@ package struct StartGeneration: Sendable {
         records: generation.records, log: log,
         routes: generation.manifest.routes.map { route in
           "\(route.method.rawValue) /\(generation.manifest.id)\(route.path)"
-        }))
+        }, account: generation.account))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {

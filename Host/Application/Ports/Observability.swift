@@ -106,7 +106,8 @@ package protocol RequestMeter: AnyObject, Sendable {
   /// Durations of one reload's steps, by name.
   func recordReload(automation: String, step: String, nanoseconds: Int64)
 
-  /// A value read at each scrape; `name` and `help` after the Prometheus naming rules.
+  /// A value read at each scrape; `name` and `help` after the Prometheus naming rules. A name that ends in `_total` is
+  /// a counter's.
   func gauge(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample])
 
   /// The same for what only grows; its name ends in `_total`.

@@ -1,5 +1,6 @@
 package import Domain
 package import Kernel
+import Synchronization
 
 /// The routing state that one request sees from start to end: every automation that serves, immutable.
 package final class Snapshot: Sendable {
@@ -98,6 +99,7 @@ package final class LiveRoute: Sendable {
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
+  private let isMoved = Atomic<Bool>(false)
 
   package init(
     number: Int, declaration: RouteDeclaration, pattern: RoutePattern, generation: Generation,
@@ -126,6 +128,21 @@ package final class LiveRoute: Sendable {
         "operation": .string(declaration.operation), "route": .string("/" + id + declaration.path),
       ] as JSONValue)
     self.labels = RouteLabels(json: Array(labels.utf8.dropFirst().dropLast()))
+  }
+
+  /// Whether the handler runs on the event thread. [any]
+  @inline(__always)
+  package var isInline: Bool {
+    declaration.execution == .inline && !isMoved.load(ordering: .relaxed)
+  }
+
+  /// Whether the route was moved to the workers. [any]
+  package var isMovedToWorkers: Bool { isMoved.load(ordering: .relaxed) }
+
+  /// The handler blocked although its manifest says "inline": workers run it as long as this generation serves. False:
+  /// they do already. [any]
+  package func moveToWorkers() -> Bool {
+    declaration.execution == .inline && !isMoved.exchange(true, ordering: .relaxed)
   }
 
   /// FNV-1a, 64 bits.

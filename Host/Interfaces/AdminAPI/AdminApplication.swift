@@ -23,11 +23,13 @@ package final class AdminApplication: HTTPApplication {
     /// nil where nobody supervises: then there is nobody to hand over to.
     package var host: (any HostControl)?
     package var crashes: (any CrashStore)?
+    package var usage: UsageBook
 
     package init(
       automations: Automations, change: ChangeAutomation, catalog: any Catalog, files: any GenerationFiles,
       keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health,
-      recordings: RecordTraffic, host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil
+      recordings: RecordTraffic, host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil,
+      usage: UsageBook = UsageBook()
     ) {
       self.host = host
       self.crashes = crashes
@@ -41,6 +43,7 @@ package final class AdminApplication: HTTPApplication {
       self.log = log
       self.health = health
       self.recordings = recordings
+      self.usage = usage
     }
   }
 

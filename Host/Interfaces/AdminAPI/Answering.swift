@@ -114,6 +114,7 @@ extension AdminApplication {
   private func perform(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     switch request.endpoint {
     case .listAutomations: listAutomations()
+    case .showUsage: showUsage()
     case .showAutomation: try showAutomation(request)
     case .loadAutomation: try loadAutomation(request)
     case .reloadAutomation: try reloadAutomation(request)

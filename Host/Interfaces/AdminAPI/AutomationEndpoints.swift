@@ -31,7 +31,12 @@ extension AdminApplication {
       document["source"] = live.record.source.map(JSONValue.string) ?? .null
       document["loaded"] = .string(live.record.loaded.text)
       document["signature"] = live.signature?.json ?? .null
-      document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
+      let routes = ports.automations.live(id)?.routes ?? []
+      document["routes"] = .array(
+        manifest.routes.enumerated().map { number, route in
+          route.json(below: id, isMoved: routes.count > number && routes[number].isMovedToWorkers)
+        })
+      document["usage"] = .object(live.account.summary(at: .now))
     }
     document["canary"] = ports.change.canary(of: id)?.json ?? .null
     document["recording"] = ports.recordings.report(of: id)?.json ?? .null
@@ -257,11 +262,11 @@ extension RunnerFigures {
 }
 
 extension RouteDeclaration {
-  fileprivate func json(below id: String) -> JSONValue {
+  fileprivate func json(below id: String, isMoved: Bool) -> JSONValue {
     [
       "method": .string(method.rawValue), "path": .string("/" + id + path), "operation": .string(operation),
       "summary": .string(summary), "scope": scope.map(JSONValue.string) ?? .null,
-      "execution": .string(execution.rawValue),
+      "execution": .string(execution.rawValue), "moved_to_workers": .bool(isMoved),
     ]
   }
 }

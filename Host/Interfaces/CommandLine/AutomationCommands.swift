@@ -11,6 +11,7 @@ enum AutomationCommands {
       Command(
         words: ["automations", "show"], summary: "Shows one: its routes, its generations and their state.",
         arguments: [id], endpoints: [.showAutomation], run: show),
+      UsageCommand.top,
       Command(
         words: ["automations", "calls"],
         summary: "Prints each call of an automation as it happens, until it is ended.",
@@ -134,9 +135,13 @@ enum AutomationCommands {
       lines.append("")
       var routes = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
       for route in document["routes"]?.array ?? [] {
-        routes.add(["method", "path", "operation", "scope", "execution"].map { route.cell($0) })
+        let isMoved = route["moved_to_workers"]?.bool == true
+        routes.add(
+          ["method", "path", "operation", "scope"].map { route.cell($0) }
+            + [isMoved ? "inline, moved to workers: it blocks" : route.cell("execution")])
       }
       lines += [routes.text(style), ""]
+      if let usage = document["usage"] { lines += [UsageCommand.table([usage]).text(style), ""] }
       var generations = Table(["GENERATION", "STATE", "VERSION", "INSIDE", "LOADED", "SHA256"])
       for item in document["generations"]?.array ?? [] {
         generations.add(

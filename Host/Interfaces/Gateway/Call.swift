@@ -20,6 +20,8 @@ final class Call {
   var limit: RateLimit?
   /// The audit trail has admitted the request: it gets its row, however it ends.
   var isAudited = false
+  /// Where the call stands among those that wait for an answer; nil when it does not.
+  var entered: AutomationAccount?
   var isConcluded = false
 
   func reset() {
@@ -38,6 +40,10 @@ final class Call {
   }
 
   func leave() {
+    if let entered {
+      self.entered = nil
+      entered.leave()
+    }
     guard isInside, let route else { return }
     isInside = false
     route.generation.leave()
@@ -52,6 +58,7 @@ final class EventThread {
   var matched: [Int] = []
   let json: JSONDocument
   let scratch = Arena(capacity: 1024)
+  let inline = InlineSlot()
 
   init(_ snapshots: Published<Snapshot>, jsonDepth: Int) {
     self.snapshots = .init(snapshots)
