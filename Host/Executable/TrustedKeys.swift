@@ -48,17 +48,9 @@ enum TrustedKeys {
 }
 
 extension HostSettings {
-  /// The configuration file is read again for each plugin: a key that is revoked there counts for nothing at once, and
-  /// a file that cannot be read lets nothing in.
+  /// By the configuration that this host was started with: HUP brings a host with another.
   var signatureCheck: SignatureCheck {
-    let (file, values) = (configFile, values.signatures)
-    return SignatureCheck(OpenSSLSignatures()) { () throws(Problem) in
-      guard let file else { return try TrustedKeys.policy(values) }
-      let current: HostConfiguration
-      do throws(Problem) { current = try ConfigurationFile.read(file) } catch {
-        throw TrustedKeys.unusable(error.detail)
-      }
-      return try TrustedKeys.policy(current.signatures)
-    }
+    let signatures = values.signatures
+    return SignatureCheck(OpenSSLSignatures()) { () throws(Problem) in try TrustedKeys.policy(signatures) }
   }
 }

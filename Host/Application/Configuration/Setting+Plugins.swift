@@ -63,7 +63,7 @@ extension Setting {
       "That the trial has open at a time."),
   ]
 
-  /// Whose plugins are taken: read again for each file that is validated.
+  /// Whose plugins are taken.
   static let signatures: [Setting] = [
     .init(
       "plugins.require_signature", .flag(\.signatures.isRequired),
