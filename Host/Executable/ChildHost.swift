@@ -8,7 +8,7 @@ import SQLiteStore
 /// automation's records in a folder that goes with it.
 final class ChildHost: PrivateHost {
   private let folder: String
-  private let process: ChildProcess
+  private let process: CouncilProcess
   private let transport = CurlTransport()
   private var port: Int64 = 0
   private var key = ""
@@ -29,7 +29,7 @@ final class ChildHost: PrivateHost {
         settings += "records:\n  encryption_key_file: \(JSON.text(keys))\n"
       }
       try HomeFolder.writeSecret(settings, to: folder + "/council.yaml")
-      process = try ChildProcess(
+      process = try CouncilProcess(
         [
           "serve", "--home", folder + "/home", "--port", "0", "--admin-port", "0", "--config",
           folder + "/council.yaml", "--issue-first-keys", folder + "/keys",
@@ -49,7 +49,7 @@ final class ChildHost: PrivateHost {
   func stop() {
     guard !isStopped else { return }
     isStopped = true
-    process.end(group: false)
+    process.end()
     PrivateFolder.remove(folder)
   }
 

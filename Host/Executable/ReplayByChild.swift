@@ -15,14 +15,13 @@ struct ReplayByChild: ReplayGate {
     let folder = try PrivateFolder.make()
     defer { PrivateFolder.remove(folder) }
     try HomeFolder.writeSecret(String(decoding: config, as: UTF8.self), to: folder + "/config.json")
-    let process = try ChildProcess(
+    let process = try CouncilProcess(
       [
         "plugin", "replay", new, "--recording", path, "--against", old, "--home", home, "--config",
         folder + "/config.json", "--json",
-      ] + (encryptionKeys.isEmpty ? [] : ["--encryption-keys", encryptionKeys]), output: folder + "/report",
-      leads: true)
+      ] + (encryptionKeys.isEmpty ? [] : ["--encryption-keys", encryptionKeys]), output: folder + "/report")
     let isDone = process.wait(until: .now + limit)
-    process.end(group: true)
+    process.end()
     let text = (try? SystemFiles().read(folder + "/report", maxBytes: 64 << 20)) ?? []
     let report = try? JSONValue.parse(text.span)
     guard isDone else {

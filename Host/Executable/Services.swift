@@ -63,7 +63,7 @@ enum Services {
           findings: tries ? ConfigurationTrial(settings: settings).run() : [])
       },
       privateHost: { order throws(Problem) in
-        ChildProcess.endWithSignal
+        CouncilProcess.endWithSignal
         return try ChildHost(order)
       })
   }
