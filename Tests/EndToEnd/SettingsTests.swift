@@ -21,8 +21,9 @@ import Testing
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
       ("recordsKeyFile", settings.values.recordsKeyFile),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
-      ("handOverIdle", settings.handOverIdle), ("boot", settings.values.bootTimeoutMilliseconds),
-      ("longestPause", settings.values.restartMaxMilliseconds),
+      ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
+      ("heartbeat", settings.heartbeat), ("commonSuspect", settings.commonSuspect),
+      ("freezeLimit", settings.freezeLimit),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }
@@ -30,6 +31,7 @@ import Testing
   /// What is no limit, and stays as the code has it.
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
+    "succession.backoff.failures", "commonSuspect.known",
   ]
 
   /// Members of limits, those of limits inside them included.

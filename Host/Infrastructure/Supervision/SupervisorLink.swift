@@ -32,6 +32,8 @@ package final class SupervisorLink: Sendable {
           if let notice = try? JSON.decode(Notice.self, from: bytes) { hear(notice) }
         case .nothing: continue
         case .closed: self.lost()
+        // Somebody closed this end; the supervisor has seen that, and ends this host.
+        case .broken: return
         }
       }
     }.leave()

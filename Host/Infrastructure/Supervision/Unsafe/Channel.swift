@@ -32,7 +32,10 @@ package final class Channel: Sendable {
   package enum Received {
     case message([UInt8])
     case nothing
+    /// The other side is gone.
     case closed
+    /// This end is not there any more, or is something else.
+    case broken
   }
 
   package func receive(waits: Bool) -> Received {
@@ -47,7 +50,7 @@ package final class Channel: Sendable {
       switch errno {
       case EINTR: continue
       case EAGAIN: return .nothing
-      default: return .closed
+      default: return .broken
       }
     }
   }
