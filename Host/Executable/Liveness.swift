@@ -19,6 +19,8 @@ final class Liveness: Sendable {
   /// Answers from now on.
   func start(_ servers: [HTTPServer]) {
     OSThread("liveness") {
+      // Whoever is held before the first question is known by its number then.
+      self.lookAround(servers)
       while true {
         _ = self.isAsked.wait { $0 ? true : nil }
         self.isAsked.withLock { $0 = false }

@@ -105,7 +105,8 @@ import Testing
     let site = try Site()
     let crash = try site.fall("inline_spin")
     #expect(crash["automation"]?.string == "reject", "\(crash)")
-    #expect(crash["known_by"]?.string == "held_event_thread" && crash["cause"]?.string == "SIGABRT")
+    #expect(
+      crash["known_by"]?.string == "held_event_thread" && crash["cause"]?.string == "SIGABRT", "\(crash)")
     #expect(crash["route"]?.string == "GET /reject/inline_spin")
     #expect(crash["reason"]?.string == "no sign of life for 3000 ms", "\(crash)")
     #expect(site.host.stop() == 0)

@@ -168,7 +168,7 @@ package struct CrashEvidence: Sendable {
 
   /// Who did it, and how that is known: `inside` (the thread that crashed was in its code), `backtrace` (its file is in
   /// the backtrace), `own_thread` (the thread had called the host for it), `only_suspect` (nobody wrote the end down,
-  /// and no other automation's code ran), `held_event_thread` (the host was given up, and it alone was what event threads
+  /// or the host stumbled over what was broken before, and no other automation's code ran), `held_event_thread` (the host was given up, and it alone was what event threads
   /// did not come back from). nil: nobody can be named. A SIGKILL has no culprit: the system, or an operator, sent it.
   package var verdict: (culprit: CrashPlace, basis: String)? {
     if isGivenUp {
@@ -182,7 +182,8 @@ package struct CrashEvidence: Sendable {
         if let place = owner(of: frame.module) { return (place, "backtrace") }
       }
       if let seen = confession.seen { return (seen, "own_thread") }
-      return nil
+      // What is broken was broken by somebody else, and is known.
+      if reason == nil { return nil }
     }
     return CrashEvidence.onlyOne(inside).map { ($0, "only_suspect") }
   }

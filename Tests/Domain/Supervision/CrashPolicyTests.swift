@@ -162,6 +162,9 @@ struct CrashVerdictTests {
     let open = evidence(6, inside: [a])
     #expect(open.verdict == nil && open.isOpen)
     #expect(open.report(id: "1", now: .now, processID: 7, uptime: .zero).suspects == [a])
+    var broken = open
+    broken.reason = "a descriptor was closed"
+    #expect(broken.verdict?.culprit == a && broken.verdict?.basis == "only_suspect")
     #expect(!evidence(6).isOpen && !evidence(6, place: a, inside: [a]).isOpen)
     #expect(evidence(isWritten: false, inside: [a, Self.place("b")]).isOpen)
     #expect(!evidence(9, isWritten: false, inside: [a, Self.place("b")]).isOpen)
