@@ -62,6 +62,7 @@ let package = Package(
     system("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
     system("CElf", pkgConfig: "libelf", apt: "libelf-dev"),
     system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    system("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     adapter("Cryptography", on: "COpenSSL"),
     adapter("JSONSchema", on: "CPCRE2"),
@@ -72,11 +73,12 @@ let package = Package(
     adapter("HTTPClient", on: "CCurl"),
     adapter("Configuration", on: "CYAML"),
     adapter("PluginFiles"),
-    .target(name: "CPlugins", path: "\(infrastructure)/PluginRuntime/CPlugins"),
+    .target(
+      name: "CPlugins", dependencies: ["CSeccomp"], path: "\(infrastructure)/PluginRuntime/CPlugins"),
     adapter(
       "PluginRuntime", on: "CElf", "CCouncil", "CCrashPage", "CPlugins", exclude: ["CPlugins", "README.md"]),
     .target(name: "CSupervision", path: "\(infrastructure)/Supervision/CSupervision"),
-    adapter("Supervision", on: "CCrashPage", "CSupervision", exclude: ["CSupervision"]),
+    adapter("Supervision", on: "CCrashPage", "CSupervision", exclude: ["CSupervision", "README.md"]),
     adapter("SQLiteStore", on: "CSQLite", path: "Stores/SQLite"),
     adapter("Audit"),
     adapter("Telemetry"),
@@ -141,7 +143,7 @@ let package = Package(
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Kernel", "Application", "CommandLineInterface", "Scratch", "council"],
+      dependencies: ["Kernel", "Application", "Domain", "CommandLineInterface", "Scratch", "council"],
       path: "Tests/EndToEnd"),
     .testTarget(
       name: "PluginAPITests",

@@ -16,6 +16,7 @@ build_packages=(
   "libsimdjson-dev: JSON on the request path"
   "libpcre2-dev: patterns in JSON Schemas"
   "libelf-dev: reading plugins before they run"
+  "libseccomp-dev: what isolated plugins may ask of the kernel"
   "libssl-dev: hashes and signatures"
   "libyaml-dev: the configuration file"
   "libcurl4-openssl-dev: outgoing HTTP"

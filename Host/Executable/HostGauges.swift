@@ -6,6 +6,16 @@ import Supervision
 
 /// What /metrics says beside the counts of requests: read when somebody asks.
 enum HostGauges {
+  /// Of the generations that run in processes of their own.
+  private static let runnerGauges: [(String, String, @Sendable (RunnerFigures) -> Double)] = [
+    ("council_runner_up", "Whether a runner process serves.", { $0.state == .serving ? 1 : 0 }),
+    ("council_runner_crashes", "Ends of runner processes that nobody asked for.", { Double($0.crashes) }),
+    ("council_runner_restarts", "Runner processes that took the place of another.", { Double($0.restarts) }),
+    ("council_runner_cpu_seconds", "Processor time of runner processes.", { $0.cpuSeconds }),
+    ("council_runner_resident_bytes", "Memory of runner processes.", { Double($0.residentBytes) }),
+    ("council_runner_calls_inside", "Calls that a runner works on.", { Double($0.callsInside) }),
+  ]
+
   static func register(with meter: any RequestMeter, begin: Begin, crashes: CrashRecord) {
     meter.counter(
       "council_host_restarts_total", help: "Hosts that ended unasked and were followed by another."
@@ -68,6 +78,16 @@ enum HostGauges {
         GaugeSample([("state", "alive")], Double(threads.alive)),
         GaugeSample([("state", "overrunning")], Double(threads.overrunning)),
       ]
+    }
+    for (name, help, read) in runnerGauges {
+      meter.gauge(name, help: help) {
+        automations.live.flatMap { live in
+          live.generation.plugin.runners.enumerated().map { number, figures in
+            GaugeSample(
+              [("council_automation", live.generation.manifest.id), ("runner", "\(number)")], read(figures))
+          }
+        }
+      }
     }
     meter.gauge("council_abandoned_threads", help: "Threads left behind in plugins that hang.") {
       [GaugeSample([], Double(LoadPlugin.abandonedThreads))]

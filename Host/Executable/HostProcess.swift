@@ -61,6 +61,7 @@ struct HostProcess {
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
       keptBytes: settings.publicListener.keptBytes)
     let workers = Workers(settings.workers)
+    let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
       exchanges, automations: automations, log: log, interval: settings.deadlineCheckInterval,
       maxCancels: settings.maxCancels)
@@ -76,8 +77,9 @@ struct HostProcess {
       automations: automations,
       plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(
-        loader: LoadPlugin(
-          exchanges: exchanges, workers: workers, limits: settings.loading),
+        loader: LoadByIsolation(
+          inProcess: LoadPlugin(exchanges: exchanges, workers: workers, limits: settings.loading),
+          exchanges: exchanges, desk: desk, runners: settings.runners),
         stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
       drain: drain, limits: settings.changes)
 
@@ -173,6 +175,7 @@ struct HostProcess {
     drain.drain(leaving)
     _ = drain.wait(for: leaving, until: .now + settings.drain.timeout + settings.drain.grace)
     admin.stop()
+    desk.end()
     _ = workers.end(by: .now + settings.workerStopTimeout)
     drain.end()
     watch.end()

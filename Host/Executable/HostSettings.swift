@@ -160,7 +160,28 @@ struct HostSettings {
     .init(
       turn: .milliseconds(values.changeWaitMilliseconds),
       drainWait: .milliseconds(values.drainWaitMilliseconds),
-      kept: values.keptGenerations, draining: values.maxDraining)
+      kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation)
+  }
+
+  var runnerRecordsThreads: Int { values.runnerRecordsThreads }
+
+  var runners: RunnerSettings {
+    var runners = RunnerSettings()
+    runners.memoryBytes = values.runnerMemoryBytes
+    runners.threads = values.runnerThreads
+    runners.workers = values.runnerWorkers
+    runners.openFiles = values.runnerOpenFiles
+    runners.needsLandlock = values.runnerNeedsLandlock
+    runners.calls = values.runnerCalls
+    runners.arenaBytes = values.runnerArenaBytes
+    runners.overrun = .milliseconds(values.runnerOverrunMilliseconds)
+    runners.cpuWindow = .milliseconds(values.runnerCPUWindowMilliseconds)
+    runners.cpuPerWindow = .milliseconds(values.runnerCPUMilliseconds)
+    runners.crashes = values.runnerCrashes
+    runners.crashWindow = .milliseconds(values.runnerCrashWindowMilliseconds)
+    runners.rest = .milliseconds(values.runnerRestMilliseconds)
+    runners.patience = .milliseconds(values.callTimeoutMilliseconds)
+    return runners
   }
 
   var routes: StartGeneration.Defaults {

@@ -99,7 +99,9 @@ final class MemoryInspector: PluginInspector {
 
 struct MemoryLoader: PluginLoader {
   let files: MemoryFiles
-  func load(path: String) throws(Problem) -> any LoadedPlugin { MemoryPlugin(files.bytes(path) ?? []) }
+  func load(path: String, isolation: Isolation) throws(Problem) -> any LoadedPlugin {
+    MemoryPlugin(files.bytes(path) ?? [])
+  }
 }
 
 final class MemoryPlugin: LoadedPlugin {

@@ -1,5 +1,8 @@
 """What is measured. Each experiment starts what it needs, adds figures and rows, and ends what it started."""
 
+import json
+import os
+import signal
 import statistics
 import threading
 import time
@@ -11,8 +14,8 @@ import peers
 import plugins
 import succession
 from council import Council
-from load import Run, Series, Target, alternate, measure
-from servers import Failed
+from load import CONNECTIONS, Run, Series, Target, alternate, measure
+from servers import Failed, request
 
 
 @dataclass
@@ -46,10 +49,10 @@ class Bench:
     facts: dict = field(default_factory=dict)
     host: Council = None
 
-    def compare(self, title, targets, rounds=None):
+    def compare(self, title, targets, rounds=None, connections=CONNECTIONS):
         """Measures side by side and keeps the rows; returns the Series by name."""
         self.say(f"{title}: {', '.join(target.name for target in targets)}")
-        series = alternate(targets, rounds or self.effort.rounds, self.effort.seconds, self.folder)
+        series = alternate(targets, rounds or self.effort.rounds, self.effort.seconds, self.folder, connections)
         for name, one in series.items():
             self.rows.append({
                 "what": title, "server": name, "per_s": one.per_s, "p50_us": one.p50_us,
@@ -263,6 +266,43 @@ def reload_under_load(bench):
     }
 
 
+def isolated(bench):
+    """Hello in the host and in a process of its own: throughput, what a call costs more, how long a crash is felt."""
+    scopes = ["hello:read"]
+    inside = Council("in_process", bench.folder, [council.HELLO], FEW, scopes)
+    apart = Council(
+        "isolated", bench.folder, [council.HELLO], FEW, scopes, settings="isolation:\n  default: process\n  crashes: 1000\n")
+    try:
+        for host in (inside, apart):
+            host.start()
+        targets = [Target(host.name, host.server, host.root + "/hello/World", headers=host.bearer) for host in (inside, apart)]
+        series = bench.compare("hello, in process and isolated", targets, bench.effort.spread_rounds)
+        bench.figures["isolated/in_process"] = series["isolated"].per_s / series["in_process"].per_s
+        # One connection: what is added to a call, not what it waits for.
+        series = bench.compare("the same, one call at a time", targets, bench.effort.spread_rounds, connections=1)
+        bench.figures["isolated_extra_us"] = series["isolated"].p50_us - series["in_process"].p50_us
+        bench.figures["runner_crash_to_serving_ms"] = crash_to_serving(apart, bench.effort.starts)
+    finally:
+        for host in (inside, apart):
+            if host.server:
+                host.server.stop()
+
+
+def crash_to_serving(host, times):
+    """From the kill of a runner to the next answer, the longest of several."""
+    taken = []
+    for _ in range(times):
+        _, body = request(host.admin + "/admin/v1/automations/hello", headers=host.admin_bearer)
+        os.kill(json.loads(body)["runners"][0]["pid"], signal.SIGKILL)
+        started = time.monotonic()
+        # A call that the dying process had begun is answered 502.
+        while request(host.root + "/hello/World", headers=host.bearer)[0] != 200:
+            if time.monotonic() - started > 60:
+                raise Failed("the runner does not come back")
+        taken.append((time.monotonic() - started) * 1000)
+    return max(taken)
+
+
 ALL = {
     "start": start_and_idle,
     "hello": hello_chain,
@@ -273,4 +313,5 @@ ALL = {
     "post": accounts_post,
     "routes": routes,
     "keys": keys,
+    "isolated": isolated,
 }

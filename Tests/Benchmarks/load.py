@@ -44,7 +44,7 @@ class Run:
         self.target, self.seconds = target, seconds
         self.report = folder / f"{target.name.replace('/', '-').replace(' ', '-')}.wrk.json"
         self.report.unlink(missing_ok=True)
-        command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
+        command = ["wrk", f"-t{min(THREADS, connections)}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
         command += ["-s", str(LOADS / f"{target.load}.lua")]
         for name, value in (target.headers or {}).items():
             command += ["-H", f"{name}: {value}"]
@@ -91,12 +91,12 @@ class Series:
         return statistics.median(getattr(sample, name) for sample in self.samples)
 
 
-def alternate(targets, rounds, seconds, folder):
+def alternate(targets, rounds, seconds, folder, connections=CONNECTIONS):
     """A B C, A B C, …: what disturbs the machine disturbs every side. Returns a Series by target name."""
     for target in targets:
-        measure(target, 1, folder)  # warm caches, pools and branch predictors; thrown away
+        measure(target, 1, folder, connections)  # warm caches, pools and branch predictors; thrown away
     samples = {target.name: [] for target in targets}
     for _ in range(rounds):
         for target in targets:
-            samples[target.name].append(measure(target, seconds, folder))
+            samples[target.name].append(measure(target, seconds, folder, connections))
     return {name: Series(list_of) for name, list_of in samples.items()}

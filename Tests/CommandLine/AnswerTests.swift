@@ -106,12 +106,13 @@ struct OutputTests {
     "items": [
       [
         "id": "a", "state": "active", "generation": 12, "version": "1", "route_count": 3,
-        "requests_inside": 0, "draining": [], "title": "A",
+        "requests_inside": 0, "draining": [], "title": "A", "isolation": "none",
       ],
       [
         "id": "longer", "state": "active", "generation": 1, "version": "1.0.0", "route_count": 3,
         "requests_inside": 7,
-        "draining": [["generation": 4, "state": "stuck"]], "title": "B\u{1B}[2J",
+        "draining": [["generation": 4, "state": "stuck"]], "isolation": "process:2",
+        "title": "B\u{1B}[2J",
       ],
     ]
   ]
@@ -121,9 +122,9 @@ struct OutputTests {
     #expect(console.run("automations", "list") == 0)
     #expect(
       console.output == """
-        ID      STATE   GENERATION  VERSION  ROUTES  INSIDE  DRAINING  TITLE
-        a       active  12          1        3       0                 A
-        longer  active  1           1.0.0    3       7       4:stuck   B\u{FFFD}[2J
+        ID      STATE   GENERATION  VERSION  ISOLATION  ROUTES  INSIDE  DRAINING  TITLE
+        a       active  12          1        none       3       0                 A
+        longer  active  1           1.0.0    process:2  3       7       4:stuck   B\u{FFFD}[2J
 
         """)
   }

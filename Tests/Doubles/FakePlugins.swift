@@ -37,7 +37,9 @@ package final class FakePlugins: PluginInspector, PluginLoader {
     if let problem = file.probe { throw problem }
     return ProbeReport(manifest: Array(file.manifest.utf8), duration: .zero)
   }
-  package func load(path: String) throws(Problem) -> any LoadedPlugin {
+  package func load(
+    path: String, isolation: Isolation = .inProcess
+  ) throws(Problem) -> any LoadedPlugin {
     guard let file = self[path] else { throw Problem(404, "plugin.file.not_found", path) }
     let plugin = FakePlugin(file)
     loaded.withLock { $0.append(plugin) }

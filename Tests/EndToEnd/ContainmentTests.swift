@@ -141,11 +141,15 @@ import Testing
   @Test func aStoppedHostIsReplacedUnlessNobodyAsks() throws {
     let asked = try Site()
     let old = asked.host.servingPID
+    let sits = try asked.open("/reject/sit")
+    #expect(System.eventually { asked.isInside("reject") })
     System.signal(old, SIGSTOP)
     #expect(asked.host.successor(of: old) != nil, "\(asked.host.log.suffix(2000))")
     try asked.expectService()
     let crash = try #require(try asked.crashes().first)
-    #expect(crash["automation"] == nil && crash["reason"]?.string?.hasPrefix("no sign of life") == true)
+    // Whoever was inside has done nothing.
+    #expect(sits.answer() == nil && crash["automation"] == nil, "\(crash)")
+    #expect(crash["reason"]?.string == "it was stopped by a signal or a debugger")
     #expect(asked.host.stop() == 0)
 
     let unasked = try Site("supervisor:\n  liveness_interval_ms: 50\n  liveness_timeout_ms: 0\n")

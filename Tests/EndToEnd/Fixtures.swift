@@ -16,11 +16,11 @@ enum Fixtures {
 
   private static let built = Mutex<[String: String]>([:])
 
-  /// `cc` over a fixture; `flags` go to the compiler, so that `-D` can change it.
+  /// `cc` over a fixture, by its path from Tests/Rejects; `flags` go to the compiler, so that `-D` can change it.
   static func plugin(_ name: String, _ flags: String = "", shared: Bool = true) -> String {
     built.withLock { built in
       if let known = built[name + flags] { return known }
-      let path = "\(folder)/\(built.count)-\(name).so"
+      let path = "\(folder)/\(built.count)-\(name.split(separator: "/").last ?? "").so"
       let kind = shared ? "-shared -fPIC -fvisibility=hidden" : "-pie -fPIE"
       let rejects = "\(root)/Tests/Rejects"
       let command =
@@ -33,11 +33,13 @@ enum Fixtures {
   }
 
   /// A good plugin, or the one of another fixture, with another manifest.
-  static func plugin(_ name: String = "good", manifest: String, version: Int = 0) -> String {
+  static func plugin(
+    _ name: String = "good", manifest: String, version: Int = 0, _ flags: String = ""
+  ) -> String {
     let escaped = manifest.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
     let header = "\(folder)/manifest-\(UUIDv7.make()).h"
     System.write("#define MANIFEST \"\(escaped)\"\n", to: header)
-    return plugin(name, "-include '\(header)' -DVERSION=\(version)")
+    return plugin(name, "-include '\(header)' -DVERSION=\(version) \(flags)")
   }
 
   /// A file with these bytes.

@@ -10,7 +10,13 @@ final class HostUnderTest: Sendable {
   let process: Child
 
   /// Starts a host and waits until it is ready. `settings` is the text of a configuration file.
+  ///
+  /// COUNCIL_ISOLATION=process in the environment runs every plugin in a process of its own, so that what holds in one
+  /// mode is shown in the other: tests that say where they run name `isolation` in their settings.
   init(home: String? = nil, load: [String] = [], settings: String = "") throws {
+    let settings =
+      HostUnderTest.isIsolated && !settings.contains("isolation:")
+      ? settings + "isolation:\n  default: process\n  overrun_ms: 60000\n" : settings
     let home = home ?? Fixtures.home()
     self.home = home
     System.shell("mkdir -p '\(home)'")
@@ -48,6 +54,8 @@ final class HostUnderTest: Sendable {
     let description: String
     init(_ text: String) { description = text }
   }
+
+  static let isIsolated = System.environment("COUNCIL_ISOLATION") == "process"
 
   /// The build's own, or the release build's where a script says where that is.
   static let binary = products + "/council"

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Testing
 
 @testable import council
@@ -20,6 +21,7 @@ import Testing
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
       ("recordsKeyFile", settings.values.recordsKeyFile),
+      ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
       ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
       ("heartbeat", settings.heartbeat), ("commonSuspect", settings.commonSuspect),
@@ -32,6 +34,7 @@ import Testing
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
     "succession.backoff.failures", "commonSuspect.known",
+    "runners.executable", "runners.environment",
   ]
 
   /// Members of limits, those of limits inside them included.
@@ -54,6 +57,7 @@ import Testing
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
     case .text(_, let place): configuration[keyPath: place] = "changed"
     case .flag(let place): configuration[keyPath: place].toggle()
+    case .isolation(let place): configuration[keyPath: place] = .process(runners: 2)
     case .level(let place): configuration[keyPath: place] = .critical
     }
   }

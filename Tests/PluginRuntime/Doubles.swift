@@ -134,23 +134,45 @@ final class TestEdge: ExchangeTable {
   }
 }
 
+/// Where a plugin's code runs: its behaviour is the same.
+enum Mode: CaseIterable {
+  case inProcess, isolated
+}
+
 /// One loaded plugin, active, and its requests.
 struct Stage {
   static let workers = Workers(Workers.Limits(threads: 4, queue: 64))
   static let patience: Duration = .milliseconds(400)
 
-  let plugin: InProcessPlugin
+  let plugin: any LoadedPlugin
   let log = KeptLog()
+
+  /// Runners of the host's own binary, beside the tests.
+  static let desk = RecordsDesk(threads: 4)
+  static func isolated(
+    _ path: String, _ settings: RunnerSettings = RunnerSettings(), runners: Int = 1
+  ) throws -> IsolatedPlugin {
+    var settings = settings
+    settings.executable = PluginRuntimeTests.Probe.executable
+    settings.environment = PluginRuntimeTests.Probe.environment
+    return try LoadByIsolation(
+      inProcess: loader(), exchanges: TestEdge.shared, desk: desk, runners: settings
+    ).isolated(path, runners)
+  }
 
   static func loader(_ workers: Workers = workers, patience: Duration = .seconds(10)) -> LoadPlugin {
     LoadPlugin(exchanges: TestEdge.shared, workers: workers, limits: LoadPlugin.Limits(patience: patience))
   }
 
   init(
-    _ fixture: String, workers: Workers = Stage.workers, patience: Duration = .seconds(10),
+    _ fixture: String, _ mode: Mode = .inProcess, _ flags: String = "", workers: Workers = Stage.workers,
+    patience: Duration = .seconds(10),
     records: (any RecordStore)? = OneRecord()
   ) throws {
-    plugin = try Stage.loader(workers, patience: patience).load(path: Workshop.plugin(fixture), sealed: nil)
+    let path = Workshop.plugin(fixture, flags)
+    plugin =
+      mode == .isolated
+      ? try Stage.isolated(path) : try Stage.loader(workers, patience: patience).load(path: path, sealed: nil)
     try plugin.create(
       config: Array("{}".utf8),
       services: PluginServices(automation: "reject", generation: 7, records: records, log: log))

@@ -52,7 +52,9 @@ final class StressSite: Sendable {
         log: log),
       automations: automations, plan: PlanGeneration(schemas: JSONSchemaCompiler(), stores: stores),
       start: StartGeneration(
-        loader: loader, stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: .init()),
+        loader: LoadByIsolation(
+          inProcess: loader, exchanges: TestEdge.shared, desk: Stage.desk, runners: RunnerSettings()),
+        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: .init()),
       drain: drain, limits: .init(drainWait: .milliseconds(1)))
     gateway = try Gateway(
       .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: Health()),

@@ -32,6 +32,7 @@ import Testing
       automation: automation, number: number, sha256: "ab\(number)",
       file: "generations/\(automation)/\(number).so",
       source: number % 2 == 0 ? "/x.so" : nil, version: "1.\(number)", config: "{}",
+      isolation: number % 2 == 0 ? .inProcess : .process(runners: number),
       loaded: Timestamp(microseconds: Int64(number)))
   }
 

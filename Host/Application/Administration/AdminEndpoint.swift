@@ -61,9 +61,11 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .listAutomations: Row(.get, "/admin/v1/automations", [read])
     case .showAutomation: Row(.get, "/admin/v1/automations/{id}", [read])
     case .loadAutomation:
-      Row(.post, "/admin/v1/automations", [write], act: "automation.load", query: ["replace"])
+      Row(.post, "/admin/v1/automations", [write], act: "automation.load", query: ["replace", "isolation"])
     case .reloadAutomation:
-      Row(.post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload")
+      Row(
+        .post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload",
+        query: ["isolation"])
     case .rollBackAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/rollback", [AdminScope.reload, write], act: "automation.rollback")

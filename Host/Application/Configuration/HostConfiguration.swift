@@ -72,6 +72,22 @@ package struct HostConfiguration: Sendable, Equatable {
   package var imageBytes = 1 << 30
   package var probe = Probe()
 
+  package var isolation = Isolation.inProcess
+  package var runnerMemoryBytes = 512 << 20
+  package var runnerThreads = 256
+  package var runnerWorkers = 8
+  package var runnerOpenFiles = 64
+  package var runnerCalls = 256
+  package var runnerArenaBytes = 16 << 20
+  package var runnerOverrunMilliseconds = 2000
+  package var runnerCPUWindowMilliseconds = 10_000
+  package var runnerCPUMilliseconds = 0
+  package var runnerCrashes = 5
+  package var runnerCrashWindowMilliseconds = 60_000
+  package var runnerRestMilliseconds = 5000
+  package var runnerRecordsThreads = 8
+  package var runnerNeedsLandlock = true
+
   package var auditRingBytes = 4 << 20
   package var auditFlushMilliseconds = 40
   package var auditSegmentBytes = 64 << 20

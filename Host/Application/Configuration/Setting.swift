@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import Kernel
 
 /// One setting: its name in a file, `section.name`, what it means, and how it is read.
@@ -7,6 +7,7 @@ package struct Setting: Sendable {
     case number(ClosedRange<Int>, any WritableKeyPath<HostConfiguration, Int> & Sendable)
     case text(maxLength: Int, any WritableKeyPath<HostConfiguration, String> & Sendable)
     case flag(any WritableKeyPath<HostConfiguration, Bool> & Sendable)
+    case isolation(any WritableKeyPath<HostConfiguration, Isolation> & Sendable)
     case level(any WritableKeyPath<HostConfiguration, LogLevel> & Sendable)
   }
 
@@ -23,6 +24,7 @@ package struct Setting: Sendable {
     case .number(let range, _): "\(range.lowerBound) to \(range.upperBound)"
     case .text(let maxLength, _): "text, at most \(maxLength) bytes"
     case .flag: "true or false"
+    case .isolation: Isolation.forms
     case .level: LogLevel.allCases.map(\.name).joined(separator: ", ")
     }
   }
@@ -43,6 +45,10 @@ package struct Setting: Sendable {
     case (.text, _): return "must be text"
     case (.flag(let place), .bool(let flag)): configuration[keyPath: place] = flag
     case (.flag, _): return "must be true or false"
+    case (.isolation(let place), .string(let text)):
+      guard let isolation = Isolation(text) else { return "must be \(Isolation.forms)" }
+      configuration[keyPath: place] = isolation
+    case (.isolation, _): return "must be \(Isolation.forms)"
     case (.level(let place), .string(let name)):
       guard let level = LogLevel(name: name) else {
         return "must be one of \(LogLevel.allCases.map(\.name).joined(separator: ", "))"
@@ -59,6 +65,7 @@ package struct Setting: Sendable {
     case .number(_, let place): .integer(Int64(configuration[keyPath: place]))
     case .text(_, let place): .string(configuration[keyPath: place])
     case .flag(let place): .bool(configuration[keyPath: place])
+    case .isolation(let place): .string(configuration[keyPath: place].text)
     case .level(let place): .string(configuration[keyPath: place].name)
     }
   }
@@ -74,7 +81,8 @@ extension Setting {
   }
 
   /// Every setting, in the order of the file that `council config default` writes.
-  package static let all: [Setting] = listening + requests + plugins + storage + supervision + telemetry
+  package static let all: [Setting] =
+    listening + requests + plugins + isolation + storage + supervision + telemetry
 
   /// What no single setting can know: settings that must fit together.
   package static func conflicts(in configuration: HostConfiguration) -> [String] {

@@ -32,14 +32,18 @@ package final class ChangeAutomation: Sendable {
     package var expectedSHA256: String?
     /// The automation's configuration; nil keeps the one it has.
     package var config: [UInt8]?
+    /// Where its code is to run; nil keeps it, and for a new automation takes the host's default.
+    package var isolation: Isolation?
 
     package init(
-      _ intent: Intent, from source: Source, expectedSHA256: String? = nil, config: [UInt8]? = nil
+      _ intent: Intent, from source: Source, expectedSHA256: String? = nil, config: [UInt8]? = nil,
+      isolation: Isolation? = nil
     ) {
       self.intent = intent
       self.source = source
       self.expectedSHA256 = expectedSHA256
       self.config = config
+      self.isolation = isolation
     }
   }
 
@@ -52,15 +56,18 @@ package final class ChangeAutomation: Sendable {
     package var kept: Int
     /// Retired generations that may still drain when another change begins.
     package var draining: Int
+    /// Where the code of a new automation runs when its load does not say.
+    package var isolation: Isolation
 
     package init(
       turn: Duration = .seconds(30), drainWait: Duration = .milliseconds(250), kept: Int = 5,
-      draining: Int = 8
+      draining: Int = 8, isolation: Isolation = .inProcess
     ) {
       self.turn = turn
       self.drainWait = drainWait
       self.kept = kept
       self.draining = draining
+      self.isolation = isolation
     }
   }
 
@@ -306,6 +313,7 @@ package final class ChangeAutomation: Sendable {
     let previous = automations.live(manifest.id)?.generation
     // Read again: the configuration may have changed while this waited for its turn.
     let config = request.config ?? previous?.configBytes ?? config ?? Array("{}".utf8)
+    let isolation = request.isolation ?? previous?.record.isolation ?? limits.isolation
     let planned = try clock.measure(.plan) { () throws(Problem) -> PlanGeneration.Plan in
       try check(request.intent, manifest, previous)
       return try plan(manifest, config: config)
@@ -319,8 +327,9 @@ package final class ChangeAutomation: Sendable {
         record = GenerationRecord(
           automation: manifest.id, number: number, sha256: candidate.facts.sha256, file: file,
           source: source ?? previous?.record.source, version: manifest.version,
-          config: String(decoding: config, as: UTF8.self), loaded: .now)
-        return try starter.load(ports.files.absolute(file), expecting: candidate.manifestBytes)
+          config: String(decoding: config, as: UTF8.self), isolation: isolation, loaded: .now)
+        return try starter.load(
+          ports.files.absolute(file), isolation: isolation, expecting: candidate.manifestBytes)
       }
       guard let record else { preconditionFailure("load sets the record") }
       let automation = try clock.measure(.start) { () throws(Problem) -> LiveAutomation in
@@ -392,7 +401,7 @@ package final class ChangeAutomation: Sendable {
       // It has served before: a slow disk at boot must not make it a danger.
       expected = try inspect(path, record.sha256, config, quarantines: false, &clock).manifestBytes
     }
-    let plugin = try starter.load(path, expecting: expected)
+    let plugin = try starter.load(path, isolation: record.isolation, expecting: expected)
     let manifest = try Manifest.parse(plugin.manifest)
     guard manifest.id == record.automation else {
       throw Problem(

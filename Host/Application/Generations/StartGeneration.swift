@@ -39,8 +39,10 @@ package struct StartGeneration: Sendable {
   }
 
   /// `manifest` is what the probe found; nil where there was none.
-  package func load(_ path: String, expecting manifest: [UInt8]?) throws(Problem) -> any LoadedPlugin {
-    let plugin = try loader.load(path: path)
+  package func load(
+    _ path: String, isolation: Isolation, expecting manifest: [UInt8]?
+  ) throws(Problem) -> any LoadedPlugin {
+    let plugin = try loader.load(path: path, isolation: isolation)
     guard manifest == nil || plugin.manifest == manifest else {
       throw Problem(
         422, "plugin.manifest.changed", "The plugin gave another manifest in the host than in the probe.")

@@ -68,7 +68,7 @@ extension KeyStore {
 }
 
 /// One generation as the catalog remembers it.
-package struct GenerationRecord: Sendable, Equatable, Codable {
+package struct GenerationRecord: Sendable, Equatable {
   package var automation: String
   package var number: Int
   /// Of the file, lower-case hex.
@@ -80,11 +80,13 @@ package struct GenerationRecord: Sendable, Equatable, Codable {
   package var version: String
   /// The automation's configuration, JSON.
   package var config: String
+  /// Where its code runs; kept over reloads that do not say.
+  package var isolation: Isolation
   package var loaded: Timestamp
 
   package init(
     automation: String, number: Int, sha256: String, file: String, source: String?, version: String,
-    config: String, loaded: Timestamp
+    config: String, isolation: Isolation = .inProcess, loaded: Timestamp
   ) {
     self.automation = automation
     self.number = number
@@ -93,6 +95,7 @@ package struct GenerationRecord: Sendable, Equatable, Codable {
     self.source = source
     self.version = version
     self.config = config
+    self.isolation = isolation
     self.loaded = loaded
   }
 }

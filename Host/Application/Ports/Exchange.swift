@@ -203,7 +203,12 @@ extension Exchange {
   private static let abandoned: UInt8 = 2
 
   /// A handler is about to run: what it borrows must stay until ``endHandling()``.
-  package func beginHandling() { custody.store(Exchange.handlerInside, ordering: .releasing) }
+  /// Once is enough: a runner does it before anybody can learn that the handler is about to run.
+  package func beginHandling() {
+    if custody.load(ordering: .relaxed) & Exchange.handlerInside == 0 {
+      custody.store(Exchange.handlerInside, ordering: .releasing)
+    }
+  }
 
   /// The handler returned; an exchange that its connection could not wait for goes back to the edge. [any]
   package func endHandling() {

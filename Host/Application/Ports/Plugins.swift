@@ -67,9 +67,46 @@ package struct PluginServices: Sendable {
   }
 }
 
-/// The step LOAD: maps a file that was validated and probed.
+/// The step LOAD: maps a file that was validated and probed, into this process or into one of its own.
 package protocol PluginLoader: Sendable {
-  func load(path: String) throws(Problem) -> any LoadedPlugin
+  func load(path: String, isolation: Isolation) throws(Problem) -> any LoadedPlugin
+}
+
+/// What a host tells of one runner process.
+package struct RunnerFigures: Sendable, Equatable {
+  package enum State: String, Sendable {
+    case starting, serving, restarting
+    /// Crashed too often; it is tried again after a pause.
+    case resting
+    case ended
+  }
+
+  package var state: State
+  /// nil when no process runs.
+  package var processID: Int?
+  /// Ends that nobody asked for, and starts after them.
+  package var crashes: Int
+  package var restarts: Int
+  /// Of every process of this runner so far.
+  package var cpuSeconds: Double
+  package var residentBytes: Int
+  package var callsInside: Int
+  /// Why the last process ended: `SIGSEGV`, `cpu`, `memory`, …; nil when none has.
+  package var lastEnd: String?
+
+  package init(
+    state: State, processID: Int?, crashes: Int, restarts: Int, cpuSeconds: Double, residentBytes: Int,
+    callsInside: Int, lastEnd: String?
+  ) {
+    self.state = state
+    self.processID = processID
+    self.crashes = crashes
+    self.restarts = restarts
+    self.cpuSeconds = cpuSeconds
+    self.residentBytes = residentBytes
+    self.callsInside = callsInside
+    self.lastEnd = lastEnd
+  }
 }
 
 /// One mapped plugin. `create`, `activate`, `quiesce`, `stop` and `destroy` run under a watchdog: a call that
@@ -92,7 +129,14 @@ package protocol LoadedPlugin: AnyObject, Sendable {
   /// How many `handle` calls run now.
   var callsInside: Int { get }
 
+  /// The processes that run it; none for a plugin in this process.
+  var runners: [RunnerFigures] { get }
+
   func quiesce() throws(Problem)
   func stop() throws(Problem)
   func destroy() throws(Problem)
+}
+
+extension LoadedPlugin {
+  package var runners: [RunnerFigures] { [] }
 }

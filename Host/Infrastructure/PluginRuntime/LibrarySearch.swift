@@ -12,7 +12,7 @@ struct LibrarySearch {
 
   private let cache: LoaderCache
   private let environmentPath: [String]
-  private static let defaultFolders = [
+  static let defaultFolders = [
     "/lib/\(multiarch)", "/usr/lib/\(multiarch)", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
   ]
 

@@ -3,7 +3,7 @@ package import Kernel
 import Synchronization
 
 /// The step LOAD: maps files that were validated and probed, into this process, for good.
-package final class LoadPlugin: PluginLoader {
+package final class LoadPlugin: Sendable {
   package struct Limits: Sendable {
     /// How long a control call (create, activate, quiesce, stop, destroy), or the mapping itself, may take.
     package var patience: Duration

@@ -39,7 +39,7 @@ enum RequestReading {
   }
 
   /// What proves who calls is the host's alone.
-  private static func isWithheld(_ name: Span<UInt8>) -> Bool {
+  static func isWithheld(_ name: Span<UInt8>) -> Bool {
     AnswerRules.matches(name, "authorization") || AnswerRules.matches(name, "x-api-key")
   }
 

@@ -67,6 +67,8 @@ package final class Supervisor {
     var isMute = false
     /// Why it was told to abort.
     var reason: String?
+    /// Somebody had stopped it when it was: a debugger, or SIGSTOP. Whose code it was in then says nothing.
+    var wasStopped = false
   }
 
   private let plan: Plan
@@ -185,6 +187,7 @@ package final class Supervisor {
         case .abort(let cause):
           log.write("error", "the host is given up: \(cause)")
           hosts[id]?.reason = cause
+          hosts[id]?.wasStopped = hosts[id].map { SupervisorSystem.isStopped($0.process.id) } ?? false
           hosts[id]?.process.abort()
         case .kill: hosts[id]?.process.kill()
         }
@@ -236,6 +239,7 @@ package final class Supervisor {
     var crash = evidence.report(
       id: UUIDv7.make(), now: .now, processID: Int(host.process.id),
       uptime: .nanoseconds(Instant.now - host.started))
+    if host.wasStopped { crash.reason = "it was stopped by a signal or a debugger" }
     if evidence.isOpen, let culprit = commonSuspect.note(crash.suspects, at: crash.time) {
       crash.culprit = culprit
       crash.basis = "inside_each_time"
@@ -256,7 +260,7 @@ package final class Supervisor {
       case .signal(let number): .signal(number, name: SupervisorSystem.signalName(number))
       }
     var evidence = host.page.evidence(known)
-    if let reason = host.reason {
+    if let reason = host.reason, !host.wasStopped {
       evidence.reason = evidence.reason ?? reason
       // Whatever else ended it meanwhile tells more.
       if case .signal(SupervisorSystem.abort, _) = known { evidence.isGivenUp = evidence.reason == reason }

@@ -47,12 +47,13 @@ extension AdminApplication {
       request.abandonUpload()
       throw Problem(400, "request.query_parameter_invalid", "'replace' is true or false.")
     }
+    let isolation = try isolation(request)
     let source = try source(request, stored: nil)
     return answer(
       try ports.change.change(
         ChangeAutomation.Request(
           replace == "true" ? .either : .load, from: source.file, expectedSHA256: source.sha256,
-          config: source.config)), status: 201)
+          config: source.config, isolation: isolation)), status: 201)
   }
 
   func reloadAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
@@ -62,11 +63,32 @@ extension AdminApplication {
       request.abandonUpload()
       throw error
     }
+    let isolation = try isolation(request)
+    if let isolation, isolation != stored.isolation,
+      !request.caller.scopes.contains(where: { Scope.grants($0, AdminScope.write) })
+    {
+      // Who may replace the code may not decide that it runs in the host.
+      request.abandonUpload()
+      throw Problem(
+        403, "access.scope_missing", "A change of 'isolation' needs the scope '\(AdminScope.write)'.",
+        members: ["scope": .string(AdminScope.write)])
+    }
     let source = try source(request, stored: stored)
     return answer(
       try ports.change.change(
         ChangeAutomation.Request(
-          .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config)))
+          .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config,
+          isolation: isolation)))
+  }
+
+  /// Where the admin wants the code to run; nil where nothing is said.
+  private func isolation(_ request: AdminRequest) throws(Problem) -> Isolation? {
+    guard let text = request.query["isolation"] else { return nil }
+    guard let isolation = Isolation(text) else {
+      request.abandonUpload()
+      throw Problem(400, "request.query_parameter_invalid", "'isolation' is \(Isolation.forms).")
+    }
+    return isolation
   }
 
   func rollBackAutomation(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
@@ -166,6 +188,8 @@ extension AdminApplication {
       "sha256": .string(generation.record.sha256),
       "requests_inside": .integer(Int64(generation.requestsInside)),
       "route_count": .integer(Int64(manifest.routes.count)),
+      "isolation": .string(generation.record.isolation.text),
+      "runners": .array(generation.plugin.runners.map(\.json)),
       "draining": .array(
         draining.filter { $0.record.automation == manifest.id }.map { leaving in
           [
@@ -188,6 +212,7 @@ extension AdminApplication {
         "generation": .integer(Int64(record.number)), "version": .string(record.version),
         "sha256": .string(record.sha256), "loaded": .string(record.loaded.text),
         "source": record.source.map(JSONValue.string) ?? .null,
+        "isolation": .string(record.isolation.text),
         "state": .string(generation?.state.name ?? "kept"),
         "requests_inside": .integer(Int64(generation?.requestsInside ?? 0)),
       ]
@@ -196,6 +221,17 @@ extension AdminApplication {
 
   static func notFound(_ id: String) -> Problem {
     Problem(404, "automation.not_found", "No automation '\(id)' is loaded.")
+  }
+}
+
+extension RunnerFigures {
+  fileprivate var json: JSONValue {
+    [
+      "state": .string(state.rawValue), "pid": processID.map { .integer(Int64($0)) } ?? .null,
+      "crashes": .integer(Int64(crashes)), "restarts": .integer(Int64(restarts)),
+      "cpu_s": .number(cpuSeconds), "resident_bytes": .integer(Int64(residentBytes)),
+      "calls_inside": .integer(Int64(callsInside)), "last_end": lastEnd.map(JSONValue.string) ?? .null,
+    ]
   }
 }
 

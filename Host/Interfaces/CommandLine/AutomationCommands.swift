@@ -14,7 +14,7 @@ enum AutomationCommands {
       notes: [uploading],
       arguments: [.init(name: "FILE", help: "The plugin, a shared library (.so).")],
       options: [
-        byPath, config, sha256,
+        byPath, config, sha256, isolation,
         .init(name: "--replace", help: "Reload the automation when it is loaded already."),
       ],
       examples: ["council automations load accounts.so --config accounts.json"],
@@ -28,7 +28,7 @@ enum AutomationCommands {
           name: "FILE", help: "The plugin. Without it: the path it was loaded from, on the host.",
           isOptional: true),
       ],
-      options: [byPath, config, sha256],
+      options: [byPath, config, sha256, isolation],
       examples: [
         "council automations reload accounts", "council automations reload accounts build/accounts.so",
       ],
@@ -63,6 +63,12 @@ enum AutomationCommands {
   private static let sha256 = Command.Option(
     name: "--sha256", value: "HEX", help: "What the file must hash to, as its author said.")
 
+  private static let isolation = Command.Option(
+    name: "--isolation", value: "HOW",
+    help:
+      "Where its code runs: none, in the host; process, in one of its own; process:N, in N. Kept over reloads."
+  )
+
   private static let maxPluginBytes = 1 << 30
   private static let maxConfigBytes = 1 << 20
   /// What fits into a header beside the others.
@@ -74,11 +80,13 @@ enum AutomationCommands {
     let document = try AdminClient(invocation).call(.listAutomations)
     invocation.show(document) { document in
       guard !document.items.isEmpty else { return "No automation is loaded: council automations load FILE" }
-      var table = Table(["ID", "STATE", "GENERATION", "VERSION", "ROUTES", "INSIDE", "DRAINING", "TITLE"])
+      var table = Table([
+        "ID", "STATE", "GENERATION", "VERSION", "ISOLATION", "ROUTES", "INSIDE", "DRAINING", "TITLE",
+      ])
       for item in document.items {
         table.add([
           item.cell("id"), item.cell("state"), item.cell("generation"), item.cell("version"),
-          item.cell("route_count"), item.cell("requests_inside"),
+          item.cell("isolation"), item.cell("route_count"), item.cell("requests_inside"),
           (item["draining"]?.array ?? []).map { "\($0.cell("generation")):\($0.cell("state"))" }.joined(
             separator: ","),
           item.cell("title"),
@@ -97,8 +105,13 @@ enum AutomationCommands {
         "title     \(Table.printable(document.cell("title")))",
         "version   \(Table.printable(document.cell("version")))",
         "sha256    \(document.cell("sha256"))", "source    \(Table.printable(document.cell("source")))",
-        "records   \(document.cell("records"))", "",
+        "records   \(document.cell("records"))", "isolation \(document.cell("isolation"))",
       ]
+      lines += (document["runners"]?.array ?? []).map { runner in
+        "runner    \(runner.cell("state")), pid \(runner.cell("pid")), \(runner.cell("crashes")) crash(es), "
+          + "\(runner.cell("cpu_s")) s CPU, \(runner.cell("resident_bytes")) bytes resident"
+      }
+      lines.append("")
       var routes = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
       for route in document["routes"]?.array ?? [] {
         routes.add(["method", "path", "operation", "scope", "execution"].map { route.cell($0) })
@@ -126,13 +139,18 @@ enum AutomationCommands {
   // MARK: Changing
 
   private static func load(_ invocation: Invocation) throws {
-    let query = invocation.has("--replace") ? [("replace", "true")] : []
+    let query = (invocation.has("--replace") ? [("replace", "true")] : []) + isolation(invocation)
     try change(invocation, .loadAutomation, [], file: invocation.argument(0), query: query)
   }
 
   private static func reload(_ invocation: Invocation) throws {
     try change(
-      invocation, .reloadAutomation, [invocation.arguments[0]], file: invocation.argument(1), query: [])
+      invocation, .reloadAutomation, [invocation.arguments[0]], file: invocation.argument(1),
+      query: isolation(invocation))
+  }
+
+  private static func isolation(_ invocation: Invocation) -> [(String, String)] {
+    invocation.value("--isolation").map { [("isolation", $0)] } ?? []
   }
 
   private static func rollBack(_ invocation: Invocation) throws {

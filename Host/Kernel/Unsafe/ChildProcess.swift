@@ -61,7 +61,8 @@ package struct ChildProcess: Sendable {
 }
 
 /// Lends a list of C strings that ends with NULL.
-private func withCStrings<Result>(
+@unsafe
+package func withCStrings<Result>(
   _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
   // Safe: the copies are freed after the body returned.

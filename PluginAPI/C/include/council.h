@@ -31,6 +31,10 @@
  * A host process may end at any time, by another plugin's crash or an operator's hand: what must last is in a store.
  * When one host hands over to another, create and activate run in the new process while the instance in the old one
  * still finishes requests; stop comes there when they are done.
+ *
+ * Where an admin isolates an automation, all this happens in a process of its own, with the same calls and the same
+ * outcomes. What differs are limits: no network, no files, no other processes, memory and threads as set by the admin;
+ * a body or a record of more than 16 MiB (isolation.arena_bytes) is refused with a problem; a crash ends that process alone.
  */
 #ifndef COUNCIL_H
 #define COUNCIL_H

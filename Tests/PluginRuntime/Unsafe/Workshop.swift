@@ -17,6 +17,12 @@ enum Workshop {
   static let rejects = root + "/Tests/Rejects"
   static let include = root + "/PluginAPI/C/include"
   static let hello = root + "/Plugins/Examples/Hello/hello.c"
+  /// A header that gives a fixture a collection, "things".
+  static let records = file(
+    Array(
+      (#"#define MANIFEST "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.records/1\"],\"records\":[{\"name\":\"things\","#
+        + #"\"fields\":[{\"name\":\"a\",\"type\":\"string\"}]}],\"routes\":[{\"method\":\"GET\",\"path\":\"/\",\"operation\":\"look\"}]}""#
+        + "\n").utf8))
   private static let built = Monitor<[String: String]>([:])
   private static let number = Atomic<Int>(0)
 

@@ -1,4 +1,6 @@
 import CElf
+// Which of the two modules owns the structs of elf.h depends on which file of the target is read first.
+import Glibc
 import Kernel
 
 /// Reads an ELF file in memory through libelf. Everything comes out as values; nothing of the file runs.

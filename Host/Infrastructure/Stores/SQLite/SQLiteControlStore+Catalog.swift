@@ -1,8 +1,9 @@
 package import Application
+import Domain
 package import Kernel
 
 extension SQLiteControlStore {
-  private static let columns = "automation,number,sha256,file,source,version,config,loaded"
+  private static let columns = "automation,number,sha256,file,source,version,config,isolation,loaded"
 
   package func nextNumber(of automation: String) throws(Problem) -> Int {
     try use { session throws(SQLiteError) in
@@ -51,7 +52,9 @@ extension SQLiteControlStore {
           automation: statement.text(0), number: Int(statement.integer(1)), sha256: statement.text(2),
           file: statement.text(3), source: statement.isNull(4) ? nil : statement.text(4),
           version: statement.text(5), config: statement.text(6),
-          loaded: Timestamp(microseconds: statement.integer(7))))
+          // What this host cannot read was written by a later one; in a process is the side to err on.
+          isolation: Isolation(statement.text(7)) ?? .process(runners: 1),
+          loaded: Timestamp(microseconds: statement.integer(8))))
     }
     return all
   }
@@ -61,7 +64,7 @@ extension SQLiteControlStore {
       try session.transaction { () throws(SQLiteError) in
         for generation in generations {
           try session.with(
-            "INSERT OR REPLACE INTO generations(\(SQLiteControlStore.columns)) VALUES(?,?,?,?,?,?,?,?)"
+            "INSERT OR REPLACE INTO generations(\(SQLiteControlStore.columns)) VALUES(?,?,?,?,?,?,?,?,?)"
           ) { statement throws(SQLiteError) in
             try statement.bind(1, generation.automation)
             try statement.bind(2, Int64(generation.number))
@@ -74,7 +77,8 @@ extension SQLiteControlStore {
             }
             try statement.bind(6, generation.version)
             try statement.bind(7, generation.config)
-            try statement.bind(8, generation.loaded.microseconds)
+            try statement.bind(8, generation.isolation.text)
+            try statement.bind(9, generation.loaded.microseconds)
             _ = try statement.step()
           }
           try session.with("INSERT OR REPLACE INTO active(automation,number) VALUES(?,?)") {

@@ -157,6 +157,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       PRIMARY KEY(automation,time,id)) STRICT, WITHOUT ROWID
       """
     ],
+    ["ALTER TABLE generations ADD COLUMN isolation TEXT NOT NULL DEFAULT 'none'"],
   ]
 
   private func prepareLayout() throws(Problem) {

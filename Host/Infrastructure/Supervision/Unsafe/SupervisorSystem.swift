@@ -65,6 +65,11 @@ enum SupervisorSystem {
 
   static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
 
+  /// Whether a process is stopped by a signal, or by somebody who traces it.
+  static func isStopped(_ process: Int32) -> Bool {
+    csupervision_is_stopped(process)
+  }
+
   static func releaseMemory() { csupervision_release_memory() }
 
   static func signalName(_ number: Int32) -> String {

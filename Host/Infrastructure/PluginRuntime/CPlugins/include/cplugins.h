@@ -102,3 +102,47 @@ const char *cplugins_path_of(void *image);
 int cplugins_thread_count(void);
 /* Kills every child of this process, and what becomes its child by that, until none is left or `rounds` passed. */
 void cplugins_kill_descendants(int rounds);
+
+/* ---- Runners: processes that share memory with the host, and are not trusted ---------------------- */
+
+/* Sleeps while the word, which processes share, is `expected`; at most so long. Returns early at times. */
+void cplugins_shared_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
+/* Wakes one sleeper, in any process. */
+void cplugins_shared_wake(const uint32_t *word);
+/* A file in memory of a size that nobody can change, or -1 and errno. Its pages come as they are touched. */
+int cplugins_shared_file(size_t bytes);
+
+typedef struct cplugins_end {
+  int signal;
+  int exit_code;
+  int64_t cpu_ns;
+  int64_t most_resident_bytes;
+} cplugins_end;
+
+/* Waits for a child that ends, and says what it used. False: there is no such child. */
+bool cplugins_reap_measured(pid_t pid, cplugins_end *out);
+
+/* Sends a signal to the process that a descriptor of cplugins_pidfd names, and to no other. */
+void cplugins_kill(int pidfd, int signal);
+
+typedef struct cplugins_facts {
+  int64_t cpu_ns;
+  int64_t threads;
+  int64_t resident_bytes;
+  int64_t data_bytes; /* what RLIMIT_DATA counts, and stacks that grow */
+} cplugins_facts;
+
+/* What /proc says of a process. */
+bool cplugins_read_facts(pid_t pid, cplugins_facts *out);
+
+/* The next three are for a process of one thread, for good, in this order. 0 or an errno. */
+
+/* No rights of root, and none by executing anything. */
+int cplugins_drop_privileges(void);
+/* The version of Landlock that the kernel has; 0 for none. */
+int cplugins_landlock_abi(void);
+/* Files can be opened, for reading, below `paths` (the list ends with NULL) and in the folders of the libraries that
+ * this process has. No TCP, and no signals to others, where the kernel can. ENOSYS without Landlock. */
+int cplugins_hide_files(const char *const *paths);
+/* Which system calls this process may make: sandbox.c lists them. */
+int cplugins_limit_calls(void);

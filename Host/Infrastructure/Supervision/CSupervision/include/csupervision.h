@@ -28,5 +28,8 @@ const char *csupervision_signal_name(int signal);
 void csupervision_symbols(const char *path, const uint64_t *addresses, size_t count, char *names, size_t room,
                           size_t most);
 
+/* Whether a process is stopped or traced, as /proc says. */
+bool csupervision_is_stopped(pid_t process);
+
 /* Whether a line can be written to a descriptor without waiting. */
 bool csupervision_is_writable(int fd);

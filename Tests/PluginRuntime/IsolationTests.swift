@@ -1,0 +1,221 @@
+import Application
+import Domain
+import Glibc
+import Kernel
+import Synchronization
+import Testing
+
+@testable import PluginRuntime
+
+extension PluginRuntimeTests {
+  /// The memory that a host shares with a process that it does not trust.
+  @Suite struct Isolated {
+    // MARK: The arena
+
+    @Test func blocksAreTakenOnceAndGivenBack() {
+      var table = BlockTable(arenaBytes: 4 * BlockTable.blockBytes)
+      #expect(table.take(table.capacityBytes + 1) == nil)
+      let first = table.take(1)
+      let second = table.take(2 * BlockTable.blockBytes)
+      #expect(first == 0 && second == BlockTable.blockBytes)
+      #expect(table.take(BlockTable.blockBytes + 1) == nil)
+      let third = table.take(BlockTable.blockBytes)
+      #expect(third == 3 * BlockTable.blockBytes && table.take(0) == nil)
+      if let second { table.give(second) }
+      #expect(table.take(3 * BlockTable.blockBytes) == nil)
+      #expect(table.take(2 * BlockTable.blockBytes) == BlockTable.blockBytes)
+    }
+
+    @Test func numbersAreTakenLowestFirst() {
+      let set = NumberSet(count: 70)
+      #expect((0..<70).allSatisfy { set.take() == $0 })
+      #expect(set.take() == nil)
+      set.give(69)
+      set.give(3)
+      #expect(set.take() == 3 && set.take() == 69 && set.take() == nil)
+    }
+
+    @Test func aCallIsEndedOnce() {
+      let table = CallTable(count: 1)
+      #expect(table.claim() == 0 && table.claim() == nil)
+      let first = table.submit(0, request: 7, deadline: .now, block: nil)
+      #expect(table.inFlight(0) == nil && table.current(0) == first)
+      // The answer may come before the event thread says that it has told the runner.
+      #expect(table.take(0, first) && !table.take(0, first))
+      table.end(0, first)
+      table.submitted(0, first)
+      #expect(table.current(0) == nil && table.claim() == 0)
+      let second = table.submit(0, request: 8, deadline: .now, block: 65_536)
+      table.submitted(0, first)
+      #expect(table.inFlight(0) == nil, "the first call's word is not the second's")
+      table.submitted(0, second)
+      #expect(table.inFlight(0) == second && table.block(0) == 65_536 && table.total == 1)
+      #expect(!table.take(0, first) && table.take(0, second))
+    }
+
+    // MARK: Places
+
+    @Test func onlyTheRunnersOwnPlacesHoldAnswers() {
+      let layout = BoardLayout(calls: 3, arenaBytes: 1 << 20)
+      let inline = UInt64(BoardLayout.callBytesInline)
+      let own = UInt64(layout.answer(1))
+      #expect(layout.mayHoldAnswer(1, offset: own, count: inline))
+      #expect(!layout.mayHoldAnswer(1, offset: own, count: inline + 1))
+      #expect(!layout.mayHoldAnswer(1, offset: own + 1, count: 1))
+      #expect(!layout.mayHoldAnswer(0, offset: own, count: 1), "that is another call's")
+      let (arena, bytes) = (UInt64(layout.runnerArena), UInt64(layout.arenaBytes))
+      #expect(layout.mayHoldAnswer(1, offset: arena, count: bytes))
+      #expect(!layout.mayHoldAnswer(1, offset: arena, count: bytes + 1))
+      #expect(layout.mayHoldAnswer(1, offset: arena + bytes, count: 0))
+      #expect(!layout.mayHoldAnswer(1, offset: arena + bytes, count: 1))
+      #expect(!layout.mayHoldAnswer(1, offset: arena + bytes + 1, count: 0))
+      #expect(!layout.mayHoldAnswer(1, offset: UInt64(layout.hostArena), count: 1))
+      #expect(!layout.mayHoldAnswer(1, offset: .max, count: .max))
+      #expect(!layout.mayHoldAnswer(1, offset: arena + 8, count: .max))
+    }
+
+    private func board(_ layout: BoardLayout) throws -> SharedBoard {
+      let file = try BoardFile(bytes: layout.totalBytes)
+      return try #require(SharedBoard(layout, file: file.descriptor))
+    }
+
+    @Test func aFileThatIsTooShortIsNotMapped() throws {
+      let layout = BoardLayout(calls: 1, arenaBytes: 1 << 16)
+      let short = try BoardFile(bytes: layout.totalBytes - 1)
+      #expect(SharedBoard(layout, file: short.descriptor) == nil)
+      let file = try BoardFile(bytes: layout.totalBytes)
+      #expect(ftruncate(file.descriptor, 0) != 0, "the other side could take the pages away")
+    }
+
+    // MARK: Images
+
+    @Test func anAnswerComesOutAsItWentIn() throws {
+      let layout = BoardLayout(calls: 1, arenaBytes: 1 << 16)
+      let board = try board(layout)
+      let answer = Exchange(slot: 0)
+      answer.status = 201
+      answer.addHeader("ETag", "\"1\"")
+      answer.addHeader("X-Empty", "")
+      answer.answerBody.append("{}")
+      AnswerImage.write(answer, to: board, at: layout.answer(0))
+      let scratch = Arena()
+      let count = AnswerImage.count(answer)
+      let parts = try #require(AnswerImage.read(board, layout.answer(0), count, scratch))
+      let copy = Exchange(slot: 1)
+      AnswerImage.answer(copy, parts, board, scratch)
+      let (head, body) = (copy.answerHead, copy.answerBody)
+      #expect(copy.status == 201 && String(body.span(body.all)) == "{}")
+      #expect(copy.answerHeaders.map { String(head.span($0.value)) } == ["\"1\"", ""])
+      #expect(AnswerImage.read(board, layout.answer(0), count - 1, scratch) == nil)
+      #expect(AnswerImage.read(board, layout.answer(0), count + 1, scratch) == nil)
+    }
+
+    @Test(arguments: [
+      ("a\r\nb", "x"), ("", "x"), ("X-A", "a\r\nSet-Cookie: b"), ("Connection", "close"),
+      ("Content-Length", "1"),
+    ])
+    func anAnswerThatWouldForgeAHeaderIsNone(name: String, value: String) throws {
+      let layout = BoardLayout(calls: 1, arenaBytes: 1 << 16)
+      let board = try board(layout)
+      let answer = Exchange(slot: 0)
+      answer.status = 200
+      answer.addHeader(name.utf8.span, value.utf8.span)
+      AnswerImage.write(answer, to: board, at: layout.answer(0))
+      #expect(AnswerImage.read(board, layout.answer(0), AnswerImage.count(answer), Arena()) == nil)
+    }
+
+    @Test func bytesOfNoSenseAreNoImages() throws {
+      let layout = BoardLayout(calls: 1, arenaBytes: 1 << 16)
+      let board = try board(layout)
+      let scratch = Arena()
+      var random = SystemRandomNumberGenerator()
+      var accepted = 0
+      for _ in 0..<20_000 {
+        let count = Int.random(in: 0...512)
+        var bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        // Half of them look right at first.
+        if Bool.random(), count >= 16 {
+          for (index, word) in [200, Int.random(in: 0...3), Int.random(in: 0...64), Int.random(in: 0...300)]
+            .enumerated()
+          {
+            for byte in 0..<4 { bytes[index * 4 + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte)) }
+          }
+        }
+        board.write(bytes, at: layout.answer(0))
+        if AnswerImage.read(board, layout.answer(0), count, scratch) != nil { accepted += 1 }
+        board.write(bytes, at: layout.request(0))
+        let exchange = Exchange(slot: 0)
+        _ = RequestImage.read(board, layout.request(0), count, into: exchange, scratch)
+        board.write(bytes, at: layout.line(0))
+        _ = RunnerLine.read(board, layout.line(0))
+        _ = RunnerWire.problem(bytes)
+      }
+      #expect(accepted < 200)
+    }
+
+    // MARK: A runner out of its mind
+
+    /// The plugin's threads write random bytes all over the shared memory while calls run: each call ends, well or with
+    /// 502, the process is replaced, and once the writing stops everything works.
+    @Test(arguments: 0..<4) func scribblesHarmItsOwnCallsOnly(seed: Int) throws {
+      var settings = RunnerSettings()
+      settings.calls = 16
+      settings.arenaBytes = 1 << 20
+      settings.crashes = 1_000_000
+      settings.overrun = .milliseconds(200)
+      let layout = BoardLayout(calls: settings.calls, arenaBytes: settings.arenaBytes)
+      let path = Workshop.plugin(
+        "../Faults/scribbles",
+        "-DTOTAL=\(layout.totalBytes) -DCOMMAND=\(layout.commandBytes) -DHOT=\(layout.line(0)) -DSEED=\(seed)"
+      )
+      let plugin = try Stage.isolated(path, settings)
+      let log = KeptLog()
+      try plugin.create(
+        config: Array("{}".utf8),
+        services: PluginServices(automation: "reject", generation: 1, records: OneRecord(), log: log))
+      try plugin.activate()
+      func ask(_ route: Int) throws -> Int {
+        let exchange = TestEdge.shared.open {
+          $0.deadline = .now + .seconds(1)
+          $0.path = $0.head.append("/\(route)")
+        }
+        let completion = plugin.handle(exchange, route: route, execution: route == 1 ? .blocking : .inline)
+        // The test's part of the deadline.
+        let settled = TestEdge.shared.settle(exchange, completion, within: .seconds(3))
+        if !settled {
+          let name = exchange.handle
+          if exchange.claim(name) {
+            exchange.answer(Problem(504, "handler.timeout", "Late."))
+            plugin.cancel(name)
+          } else {
+            try #require(TestEdge.shared.settle(exchange, .pending), "a call never ended")
+          }
+        }
+        defer { TestEdge.shared.close(exchange) }
+        return exchange.status
+      }
+      #expect(try ask(0) == 200)
+      var counts: [Int: Int] = [:]
+      let began = Instant.now
+      while Instant.now - began < 3_000_000_000 {
+        // Route 1 starts the writing in whatever process there is.
+        counts[try ask(1), default: 0] += 1
+        for _ in 0..<20 { counts[try ask(0), default: 0] += 1 }
+      }
+      #expect(counts.keys.allSatisfy { [200, 500, 502, 503, 504].contains($0) }, "\(counts)")
+      let crashes = plugin.runners[0].crashes
+      #expect(crashes > 0, "nothing was broken: \(counts)")
+      // A fresh process, in which nobody scribbles.
+      let pid = try #require(plugin.runners[0].processID)
+      kill(pid_t(pid), SIGKILL)
+      #expect(
+        System.eventually { plugin.runners[0].crashes > crashes && plugin.runners[0].state == .serving })
+      for _ in 0..<100 { #expect(try ask(0) == 200) }
+      #expect(plugin.callsInside == 0)
+      try plugin.quiesce()
+      try plugin.stop()
+      try plugin.destroy()
+      print("isolation: scribbled, \(counts.sorted { $0.key < $1.key }), \(crashes) processes ended")
+    }
+  }
+}
