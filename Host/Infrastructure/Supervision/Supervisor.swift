@@ -185,10 +185,11 @@ package final class Supervisor {
         switch action {
         case .ask: tell(id, Notice(.areYouAlive))
         case .abort(let cause):
+          guard let process = hosts[id]?.process else { continue }
           log.write("error", "the host is given up: \(cause)")
           hosts[id]?.reason = cause
-          hosts[id]?.wasStopped = hosts[id].map { SupervisorSystem.isStopped($0.process.id) } ?? false
-          hosts[id]?.process.abort()
+          hosts[id]?.wasStopped = SupervisorSystem.isStopped(process.id)
+          process.abort()
         case .kill: hosts[id]?.process.kill()
         }
       }
