@@ -79,8 +79,8 @@ struct HostSettings {
     return limits
   }
 
-  var commonSuspect: CommonSuspect {
-    CommonSuspect(ends: values.crashes, window: .milliseconds(values.crashWindowMilliseconds))
+  var repeatSuspect: RepeatSuspect {
+    RepeatSuspect(ends: values.crashes, window: .milliseconds(values.crashWindowMilliseconds))
   }
 
   /// The supervisor hears what came of it before its own limit.

@@ -21,7 +21,7 @@ enum SupervisorProcess {
       executable: "/proc/self/exe", arguments: HostCommandLine.arguments(passed),
       environment: environment.map { "\($0.key)=\($0.value)" }, publicListener: publicListener,
       adminListener: adminListener, homeLock: home.lock, limits: settings.succession,
-      heartbeat: settings.heartbeat, commonSuspect: settings.commonSuspect, configuration: text,
+      heartbeat: settings.heartbeat, repeatSuspect: settings.repeatSuspect, configuration: text,
       reload: { inUse throws(Problem) in try reload(options, inUse) })
     return try Supervisor(plan).run()
   }

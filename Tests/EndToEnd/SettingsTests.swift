@@ -24,7 +24,7 @@ import Testing
       ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
       ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
-      ("heartbeat", settings.heartbeat), ("commonSuspect", settings.commonSuspect),
+      ("heartbeat", settings.heartbeat), ("repeatSuspect", settings.repeatSuspect),
       ("freezeLimit", settings.freezeLimit),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
@@ -33,7 +33,7 @@ import Testing
   /// What is no limit, and stays as the code has it.
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
-    "succession.backoff.failures", "commonSuspect.known",
+    "succession.backoff.failures", "repeatSuspect.known",
     "runners.executable", "runners.environment",
   ]
 

@@ -202,7 +202,7 @@ package struct CrashEvidence: Sendable {
     return confession == nil || verdict == nil ? inside : []
   }
 
-  /// Whether ends like this one, together, may accuse somebody: see ``CommonSuspect``.
+  /// Whether ends like this one, together, may accuse somebody: see ``RepeatSuspect``.
   package var isOpen: Bool {
     if verdict != nil || suspects.isEmpty { return false }
     if case .signal(CrashEvidence.killed, _) = ending { return isGivenUp }

@@ -17,7 +17,7 @@ package final class Supervisor {
     package var homeLock: Int32
     package var limits: Succession.Limits
     package var heartbeat: Heartbeat.Limits
-    package var commonSuspect: CommonSuspect
+    package var repeatSuspect: RepeatSuspect
     /// The text of the configuration file; empty when there is none.
     package var configuration: [UInt8]
     /// What the file says now, for SIGHUP: its text, and what its differences from the text in use need. Throws what is
@@ -27,7 +27,7 @@ package final class Supervisor {
     package init(
       executable: String, arguments: [String], environment: [String], publicListener: Int32,
       adminListener: Int32, homeLock: Int32, limits: Succession.Limits,
-      heartbeat: Heartbeat.Limits, commonSuspect: CommonSuspect, configuration: [UInt8],
+      heartbeat: Heartbeat.Limits, repeatSuspect: RepeatSuspect, configuration: [UInt8],
       reload: @escaping @Sendable (_ inUse: [UInt8]) throws(Problem) -> Reload
     ) {
       self.executable = executable
@@ -38,7 +38,7 @@ package final class Supervisor {
       self.homeLock = homeLock
       self.limits = limits
       self.heartbeat = heartbeat
-      self.commonSuspect = commonSuspect
+      self.repeatSuspect = repeatSuspect
       self.configuration = configuration
       self.reload = reload
     }
@@ -81,7 +81,7 @@ package final class Supervisor {
   private var pending: [UInt8]?
   private var hasLoaded = false
   private var crashes: [CrashReport] = []
-  private var commonSuspect: CommonSuspect
+  private var repeatSuspect: RepeatSuspect
   private var end: Int32?
 
   package init(_ plan: Plan) throws(Problem) {
@@ -92,7 +92,7 @@ package final class Supervisor {
     self.signals = signals
     configuration = plan.configuration
     succession = Succession(plan.limits)
-    commonSuspect = plan.commonSuspect
+    repeatSuspect = plan.repeatSuspect
   }
 
   /// Returns the exit code when every host has ended.
@@ -241,7 +241,7 @@ package final class Supervisor {
       id: UUIDv7.make(), now: .now, processID: Int(host.process.id),
       uptime: .nanoseconds(Instant.now - host.started))
     if host.wasStopped { crash.reason = "it was stopped by a signal or a debugger" }
-    if evidence.isOpen, let culprit = commonSuspect.note(crash.suspects, at: crash.time) {
+    if evidence.isOpen, let culprit = repeatSuspect.note(crash.suspects, at: crash.time) {
       crash.culprit = culprit
       crash.basis = "inside_each_time"
     }

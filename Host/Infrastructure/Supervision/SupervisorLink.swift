@@ -13,7 +13,8 @@ package final class SupervisorLink: Sendable {
   /// home and the ports. [main], before the second thread
   package init(lost: @escaping @Sendable () -> Never) throws(Problem) {
     InheritedConfiguration.keepInherited()
-    channel = Channel(HostDescriptors.channel)
+    // Whoever closes it ends the host, in order or not.
+    channel = Channel(HostDescriptors.channel, isOwned: false)
     self.lost = lost
     guard case .message(let bytes) = channel.receive(waits: true),
       let begin = try? JSON.decode(Notice.self, from: bytes).begin

@@ -64,7 +64,7 @@ struct HeartbeatTests {
   }
 }
 
-struct CommonSuspectTests {
+struct RepeatSuspectTests {
   private static func place(_ automation: String, _ generation: Int = 1) -> CrashPlace {
     CrashPlace(automation: automation, generation: generation, sha256: "x", call: "handle")
   }
@@ -75,7 +75,7 @@ struct CommonSuspectTests {
   private static let a = place("a"), b = place("b"), c = place("c")
 
   @Test func theOnlyOneThatIsAlwaysThereIsBlamed() {
-    var rule = CommonSuspect(ends: 3, window: .seconds(60))
+    var rule = RepeatSuspect(ends: 3, window: .seconds(60))
     #expect(rule.note([Self.a, Self.b], at: Self.time(0)) == nil)
     #expect(rule.note([Self.a, Self.c, Self.a], at: Self.time(1)) == nil)
     #expect(rule.note([Self.a, Self.b], at: Self.time(60)) == Self.a)
@@ -84,18 +84,18 @@ struct CommonSuspectTests {
   }
 
   @Test func aCrowdThatNeverChangesProvesNothing() {
-    var rule = CommonSuspect()
+    var rule = RepeatSuspect()
     for second in 0...9 { #expect(rule.note([Self.a, Self.b], at: Self.time(second)) == nil) }
   }
 
   @Test func aSingleEndProvesNothing() {
-    var rule = CommonSuspect(ends: 1)
+    var rule = RepeatSuspect(ends: 1)
     #expect(rule.note([Self.a], at: Self.time(0)) == nil)
     #expect(rule.note([Self.a, Self.b], at: Self.time(1)) == Self.a)
   }
 
   @Test func oldEndsAndOtherGenerationsDoNotCount() {
-    var rule = CommonSuspect(window: .seconds(60))
+    var rule = RepeatSuspect(window: .seconds(60))
     #expect(rule.note([Self.a, Self.b], at: Self.time(0)) == nil)
     #expect(rule.note([Self.a, Self.c], at: Self.time(61)) == nil)
     #expect(rule.note([Self.place("a", 2), Self.b], at: Self.time(62)) == nil)

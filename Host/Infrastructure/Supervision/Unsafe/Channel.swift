@@ -6,10 +6,15 @@ import Kernel
 @safe
 package final class Channel: Sendable {
   package let descriptor: Int32
+  private let isOwned: Bool
 
-  package init(_ descriptor: Int32) { self.descriptor = descriptor }
+  /// `isOwned`: it is closed with this object, and not by the end of the process.
+  package init(_ descriptor: Int32, isOwned: Bool = true) {
+    self.descriptor = descriptor
+    self.isOwned = isOwned
+  }
 
-  deinit { close(descriptor) }
+  deinit { if isOwned { close(descriptor) } }
 
   /// Both ends; the second is for the child, and its number is closed by whoever asked.
   static func pair() -> (ours: Channel, theirs: Int32)? {

@@ -2,7 +2,7 @@ package import Kernel
 
 /// Who is blamed for ends that nobody wrote down while several automations were inside: the one generation that was
 /// inside at each of them, once there were enough. One alone proves nothing, and neither does a crowd that never changes.
-package struct CommonSuspect: Sendable {
+package struct RepeatSuspect: Sendable {
   private struct End {
     var time: Timestamp
     var suspects: [CrashPlace]
