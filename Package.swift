@@ -53,7 +53,7 @@ let package = Package(
     // MARK: Host/Application: use cases, and the ports that adapters fill
     .target(
       name: "Application", dependencies: ["Kernel", "Domain"], path: "Host/Application",
-      exclude: ["Configuration/README.md"]),
+      exclude: ["Configuration/README.md", "Usage/README.md"]),
 
     // MARK: Host/Infrastructure: one target per technology
     system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
@@ -138,7 +138,7 @@ let package = Package(
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
-    tests("CommandLineInterface", path: "CommandLine", with: "Doubles"),
+    tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
     // The host as a process, with real plugins and real clients.
     .testTarget(

@@ -1,6 +1,7 @@
 import Application
 import CommandLineInterface
 import Cryptography
+import Domain
 import HTTPServer
 import Kernel
 import PluginRuntime
@@ -12,7 +13,7 @@ struct ConfigurationTrial {
 
   func run() -> [ConfigurationFinding] {
     [home] + listener("public", settings.publicListener) + listener("admin", settings.adminListener)
-      + settings.load.map(plugin)
+      + signatures + settings.load.map(plugin)
   }
 
   private var home: ConfigurationFinding {
@@ -58,9 +59,24 @@ struct ConfigurationTrial {
     }
   }
 
+  /// The keys that the configuration names; nothing when it names none.
+  private var signatures: [ConfigurationFinding] {
+    guard !settings.values.signatures.trustedKeys.isEmpty else { return [] }
+    do throws(Problem) {
+      let names = try TrustedKeys.policy(settings.values.signatures).keys.map(\.name)
+      return [
+        .init(
+          what: "signatures", isGood: true, detail: "signed by \(names.joined(separator: ", "))", code: "")
+      ]
+    } catch {
+      return [.init(what: "signatures", isGood: false, detail: error.detail, code: error.code)]
+    }
+  }
+
   private func plugin(_ path: String) -> ConfigurationFinding {
     do throws(Problem) {
-      let facts = try ValidateFile(digests: OpenSSLDigests(), limits: settings.validation)(path)
+      let facts = try ValidateFile(
+        digests: OpenSSLDigests(), signatures: settings.signatureCheck, limits: settings.validation)(path)
       return .init(
         what: "plugin", isGood: true, detail: "\(path) is a plugin, \(facts.bytes) bytes", code: "")
     } catch {

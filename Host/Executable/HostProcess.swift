@@ -56,6 +56,7 @@ struct HostProcess {
     // What runs plugins.
     let meter = PrometheusMeter(limits: settings.metrics)
     let automations = Automations()
+    let usage = UsageBook(settings.automations)
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
@@ -67,20 +68,26 @@ struct HostProcess {
       maxCancels: settings.maxCancels)
     let drain = DrainGenerations(automations: automations, canceller: watch, log: log, limits: settings.drain)
     let files = try PluginFolder(home: home.path, maxBytes: settings.pluginFileBytes)
+    let recordings = try RecordingFolder(home: home.path, kept: settings.values.keptRecordings)
     let change = ChangeAutomation(
       ports: .init(
         files: files,
         inspector: InspectPlugin(
-          validate: ValidateFile(digests: digests, limits: settings.validation),
+          validate: ValidateFile(
+            digests: digests, signatures: settings.signatureCheck, limits: settings.validation),
           probe: ProbePlugin(settings.probe)),
-        catalog: control, meter: meter, log: log),
+        catalog: control, meter: meter, log: log,
+        replay: ReplayByChild(
+          home: home.path, recordings: recordings, limit: settings.replayTime,
+          encryptionKeys: settings.values.recordsKeyFile)),
       automations: automations,
       plan: PlanGeneration(schemas: JSONSchemaCompiler(limits: settings.schemas), stores: stores),
       start: StartGeneration(
         loader: LoadByIsolation(
           inProcess: LoadPlugin(exchanges: exchanges, workers: workers, limits: settings.loading),
           exchanges: exchanges, desk: desk, runners: settings.runners),
-        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes),
+        stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: settings.routes,
+        usage: usage),
       drain: drain, limits: settings.changes)
 
     // The automations first, so that nobody meets a host without them.
@@ -108,7 +115,10 @@ struct HostProcess {
     let admin = try AdminApplication(
       .init(
         automations: automations, change: change, catalog: control, files: files, keys: keys, audit: audit,
-        meter: meter, log: log, health: health, host: handOver, crashes: control),
+        meter: meter, log: log, health: health,
+        recordings: RecordTraffic(
+          automations: automations, files: recordings, log: log, limits: settings.recording),
+        host: handOver, crashes: control, usage: usage),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -127,8 +137,12 @@ struct HostProcess {
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
+    UsageMetrics.register(with: meter, usage)
+    usage.beforeEachLook { workers.chargeTimes() }
 
     // Serve.
+    usage.start()
+    gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
@@ -179,6 +193,8 @@ struct HostProcess {
     _ = workers.end(by: .now + settings.workerStopTimeout)
     drain.end()
     watch.end()
+    usage.end()
+    gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }
 
@@ -226,7 +242,8 @@ struct HostProcess {
     let digests = OpenSSLDigests()
     for path in settings.load {
       do throws(Problem) {
-        let facts = try ValidateFile(digests: digests, limits: settings.validation)(path)
+        let facts = try ValidateFile(
+          digests: digests, signatures: settings.signatureCheck, limits: settings.validation)(path)
         if automations.live.contains(where: { $0.generation.record.sha256 == facts.sha256 }) { continue }
         if crashes.isBarred(sha256: facts.sha256) {
           throw Problem(409, "automation.crashed", "It crashed the host too often; an admin can load it.")

@@ -18,6 +18,8 @@ struct HostSettings {
   var load: [String]
   /// Where the first admin key and the first agent key go when no key exists; nil issues none.
   var firstKeys: String?
+  /// Read again for what may change while the host runs.
+  var configFile: String?
   let values: HostConfiguration
 
   init(_ options: ServeOptions) throws(Problem) {
@@ -42,6 +44,7 @@ struct HostSettings {
     home = options.home ?? "var"
     load = options.load
     firstKeys = options.firstKeys
+    configFile = options.configFile
   }
 
   /// What it takes to go from other settings to these.
@@ -117,7 +120,18 @@ struct HostSettings {
   var gateway: Gateway.Limits {
     .init(
       anonymous: RateLimit(requests: values.anonymousRequests, per: .seconds(values.anonymousPeriodSeconds)),
-      violations: values.violations, jsonDepth: values.jsonDepth)
+      violations: values.violations, jsonDepth: values.jsonDepth,
+      inline: InlineWatch.Limits(
+        blockedAfter: .milliseconds(values.inlineBlockedMilliseconds), strikes: values.inlineStrikes,
+        window: .seconds(values.inlineWindowSeconds)))
+  }
+
+  var automations: AutomationLimits.Table {
+    let usual = AutomationLimits(
+      calls: values.automationCalls, cpuMilliseconds: values.automationCPUMilliseconds)
+    return .init(
+      usual: usual, own: AutomationLimits.overrides(values.automationOverrides, usual: usual).own,
+      accounts: values.automationAccounts)
   }
 
   var admin: AdminApplication.Limits {
@@ -145,7 +159,8 @@ struct HostSettings {
 
   var workers: Workers.Limits {
     var limits = Workers.Limits(
-      queue: values.workerQueue, substitutes: values.workerSubstitutes, stackBytes: values.workerStackBytes)
+      queue: values.workerQueue, share: values.workerShare, substitutes: values.workerSubstitutes,
+      substituteShare: values.workerSubstituteShare, stackBytes: values.workerStackBytes)
     if values.workerThreads > 0 { limits.threads = values.workerThreads }
     return limits
   }
@@ -160,7 +175,9 @@ struct HostSettings {
     .init(
       turn: .milliseconds(values.changeWaitMilliseconds),
       drainWait: .milliseconds(values.drainWaitMilliseconds),
-      kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation)
+      kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation,
+      together: values.maxTogether, canaries: values.maxCanaries,
+      canaryLook: .milliseconds(values.canaryLookMilliseconds))
   }
 
   var runnerRecordsThreads: Int { values.runnerRecordsThreads }
@@ -183,6 +200,17 @@ struct HostSettings {
     runners.patience = .milliseconds(values.callTimeoutMilliseconds)
     return runners
   }
+
+  var recording: RecordTraffic.Limits {
+    .init(
+      seconds: values.recordingSeconds, exchanges: values.recordingExchanges,
+      fileBytes: values.recordingFileBytes, queueBytes: values.recordingQueueBytes,
+      partBytes: values.recordingPartBytes,
+      redact: values.recordingRedact.split(separator: " ").map(String.init),
+      look: .milliseconds(values.recordingFlushMilliseconds))
+  }
+
+  var replayTime: Duration { .milliseconds(values.replayMilliseconds) }
 
   var routes: StartGeneration.Defaults {
     .init(

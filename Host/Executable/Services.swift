@@ -19,12 +19,17 @@ enum Services {
   /// `isHost`: the words of `serve` come from a supervisor.
   static func make(environment: [String: String], isHost: Bool = false) -> CommandLineServices {
     let digests = OpenSSLDigests()
-    let inspector = InspectPlugin(validate: ValidateFile(digests: digests), probe: ProbePlugin())
+    let scheme = OpenSSLSignatures()
+    let inspector = InspectPlugin(
+      validate: ValidateFile(digests: digests, signatures: SignatureCheck(scheme)), probe: ProbePlugin())
     return CommandLineServices(
       terminal: SystemTerminal(), files: SystemFiles(), environment: environment,
       version: VersionFacts(
         council: version, abiMajors: PluginContract.majors, abiMinor: PluginContract.minor),
       digests: digests, inspector: inspector, sealer: PluginSealer(inspector),
+      author: AuthorServices(
+        signer: PluginSigner(inspector, scheme, digests), signatures: scheme, schemas: JSONSchemaCompiler(),
+        workshop: SystemWorkshop()),
       transport: { CurlTransport() },
       plan: { manifest, config throws(Problem) in
         let folder = "/nonexistent/council"
@@ -56,6 +61,10 @@ enum Services {
         return ConfigurationReport(
           values: .object(Dictionary(uniqueKeysWithValues: values)),
           findings: tries ? ConfigurationTrial(settings: settings).run() : [])
+      },
+      privateHost: { order throws(Problem) in
+        ChildProcess.endWithSignal
+        return try ChildHost(order)
       })
   }
 }

@@ -44,7 +44,9 @@ final class AdminFixture {
     admin = try AdminApplication(
       AdminApplication.Ports(
         automations: automations, change: change, catalog: catalog, files: files, keys: keys, audit: audit,
-        meter: meter, log: log, health: health), limits: limits)
+        meter: meter, log: log, health: health,
+        recordings: RecordTraffic(automations: automations, files: MemoryRecordings(), log: log)),
+      limits: limits)
   }
 
   deinit {

@@ -26,7 +26,7 @@ struct AutomationEndpointsTests {
       shown["routes"] == [
         [
           "method": "GET", "path": "/hello/{name}", "operation": "greet", "scope": "hello:read",
-          "execution": "blocking", "summary": "",
+          "execution": "blocking", "summary": "", "moved_to_workers": false,
         ]
       ])
     #expect(shown["generations"]?.array?.count == 1)

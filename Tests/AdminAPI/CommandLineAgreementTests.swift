@@ -92,7 +92,8 @@ private final class Day {
     let services = CommandLineServices(
       terminal: terminal, files: files, environment: ["COUNCIL_ADMIN_KEY": key],
       version: VersionFacts(council: "0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
-      inspector: fixture.inspector, sealer: NoSealer(), transport: { () throws(Problem) in transport },
+      inspector: fixture.inspector, sealer: NoSealer(), author: .none,
+      transport: { () throws(Problem) in transport },
       plan: { (_, _) throws(Problem) in [] }, openKeys: { (_) throws(Problem) in MemoryKeyStore() },
       openAudit: { (_) throws(Problem) in MemoryAudit() }, serve: { (_) throws(Problem) in 0 },
       defaultConfiguration: { "" },
@@ -132,6 +133,25 @@ private struct NoSealer: PluginSealing {
   func seal(path: String, output: String, config: [UInt8]) throws(Problem) -> SealReport {
     throw Problem(500, "test.none", "None.")
   }
+}
+
+extension AuthorServices {
+  /// For commands that sign, build and start nothing.
+  fileprivate static let none = AuthorServices(
+    signer: NoSigner(), signatures: WeakSignatures(), schemas: OpenSchemas(), workshop: NoWorkshop())
+}
+
+private struct NoSigner: PluginSigning {
+  func sign(
+    path: String, output: String, privateKey: [UInt8], at time: Timestamp
+  ) throws(Problem) -> SigningReport { throw Problem(500, "test.none", "None.") }
+}
+
+private struct NoWorkshop: Workshop {
+  func open() throws(FileFailure) -> any WorkshopEvents { throw FileFailure("None.") }
+  func makeTemporaryFolder() throws(FileFailure) -> String { throw FileFailure("None.") }
+  func removeFolder(_ path: String) {}
+  var councilProgram: String { "" }
 }
 
 private final class TextTerminal: Terminal {

@@ -80,6 +80,38 @@ struct AsideTests {
     only.close()
   }
 
+  /// Who can write to the folder and not read its key cannot add rows this way either.
+  @Test func rowsThatSomebodyElseSetAsideAreNotTakenIn() throws {
+    let (folder, foreign) = (TestFolder(), TestFolder())
+    let forger = try trail(foreign)
+    try act(forger, "forged")
+    forger.close()
+    let new = try trail(folder)
+    try act(new, "one")
+    let disk = try DiskAuditFolder(folder.path)
+    let name = Aside.prefix + "\(UUIDv7.make())"
+    let aside = try disk.aside(name, creating: false)
+    for file in foreign.names {
+      try aside.open(file, creating: true).write(foreign.read(file).span, at: 0)
+    }
+    #expect(try new.absorbAsides() == 0)
+    #expect(try actions(new) == ["one", "audit.aside_broken"])
+    new.close()
+    try disk.removeAside("broken-" + name)
+  }
+
+  @Test func whatIsLeftOfAnAsideThatWasTakenInIsNotTakenForABrokenOne() throws {
+    let folder = TestFolder()
+    let only = try trail(folder)
+    let disk = try DiskAuditFolder(folder.path)
+    let name = Aside.gone + Aside.prefix + "\(UUIDv7.make())"
+    try disk.aside(name, creating: false).open("head", creating: true).write("x".utf8.span, at: 0)
+    #expect(try only.absorbAsides() == 0)
+    #expect(try !disk.names().contains(name))
+    #expect(try actions(only).isEmpty)
+    only.close()
+  }
+
   @Test func anAsideThatWasTouchedIsNamed() throws {
     let folder = TestFolder()
     let new: JournalAuditTrail

@@ -146,6 +146,27 @@ import Testing
     #expect(fault(in: folder) == nil)
   }
 
+  @Test func aHeadThatCannotBeWrittenLeavesTheOneBefore() async throws {
+    let faulty = try FaultyFolder(folder)
+    let trail = try JournalAuditTrail(
+      in: faulty, digests: OpenSSLDigests(), log: CollectedLog(), limits: testLimits())
+    try fill(trail, rows: 3)
+    faulty.set {
+      $0.write = inputOutput
+      $0.partial = 33
+      $0.name = "head"
+    }
+    #expect(trail.admit())
+    trail.record(makeRow(), of: makeExchange())
+    try await wait { faulty.faults.withLock { $0.count > 2 } }
+    let crashed = folder.copy()
+    faulty.set { $0 = FaultyFolder.Faults() }
+    #expect(trail.close())
+    let again = try openTrail(crashed)
+    defer { again.close() }
+    #expect(try again.verify().rows == 5)
+  }
+
   private func wait(until condition: () -> Bool) async throws {
     let deadline = Instant.now + .seconds(10)
     while !condition() {

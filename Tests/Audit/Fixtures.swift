@@ -114,6 +114,10 @@ final class FaultyFolder: AuditFolder {
     var sync: Int32?
     /// Bytes that a failing write still takes.
     var partial = 0
+    /// The file whose writes fail; nil: every one's.
+    var name: String?
+    /// How many have failed.
+    var count = 0
   }
 
   let faults = Monitor(Faults())
@@ -128,25 +132,30 @@ final class FaultyFolder: AuditFolder {
   func sync() throws(AuditFileError) { try folder.sync() }
 
   func open(_ name: String, creating: Bool) throws(AuditFileError) -> any AuditFile {
-    FaultyFile(try folder.open(name, creating: creating), self)
+    FaultyFile(try folder.open(name, creating: creating), name, self)
   }
 }
 
 private final class FaultyFile: AuditFile {
   private let file: any AuditFile
+  private let name: String
   private let folder: FaultyFolder
 
-  init(_ file: any AuditFile, _ folder: FaultyFolder) {
+  init(_ file: any AuditFile, _ name: String, _ folder: FaultyFolder) {
     self.file = file
+    self.name = name
     self.folder = folder
   }
 
   var size: Int { get throws(AuditFileError) { try file.size } }
 
   func write(_ bytes: Span<UInt8>, at offset: Int) throws(AuditFileError) {
-    let (code, partial) = folder.faults.withLock { ($0.write, $0.partial) }
-    if let code {
-      try file.write(bytes.extracting(0..<min(partial, bytes.count)), at: offset)
+    let faults = folder.faults.withLock { faults in
+      if faults.write != nil, faults.name ?? name == name { faults.count += 1 }
+      return faults
+    }
+    if let code = faults.write, faults.name ?? name == name {
+      try file.write(bytes.extracting(0..<min(faults.partial, bytes.count)), at: offset)
       throw AuditFileError("write", code: code)
     }
     try file.write(bytes, at: offset)

@@ -157,6 +157,10 @@ struct AuditVerifyTests {
     let console = Console()
     console.environment = [:]
     #expect(console.run("audit", "verify", "--home", "/h") == 5)
+    // A folder that is no home has no trail that could be right.
+    console.files.put("/h/other/1", "")
+    #expect(console.run("audit", "verify", "--home", "/h") == 5)
+    #expect(console.errors.contains("/h/audit"))
     console.files.put("/h/audit/1", "")
     #expect(console.run("audit", "verify", "--home", "/h") == 0 && console.requests.isEmpty)
     #expect(console.output == "3 row(s) fit; the last hash is ef\n")

@@ -49,6 +49,7 @@ final class Console {
       terminal: terminal, files: files, environment: environment,
       version: VersionFacts(council: "0.1.0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
       inspector: inspector, sealer: FixedSealer(manifest: Console.manifest),
+      author: .doubles,
       transport: { [transport] () throws(Problem) in transport },
       plan: { [plan] (_, _) throws(Problem) in try plan.get() },
       openKeys: { [keys] (_) throws(Problem) in keys }, openAudit: { [audit] (_) throws(Problem) in audit },

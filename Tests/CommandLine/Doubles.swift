@@ -113,6 +113,8 @@ final class FixedAudit: AuditTrail {
   let result: Result<AuditVerification, Problem>
   init(_ result: Result<AuditVerification, Problem>) { self.result = result }
   func admit() -> Bool { true }
+  func wait(forRowAfter after: Int64, until deadline: Instant) -> Bool { false }
+  var lastSequence: Int64 { 0 }
   func record(_ row: RequestAudit, of exchange: Exchange) {}
   func record(_ act: AdminAct) throws(Problem) {}
   func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue] { [] }

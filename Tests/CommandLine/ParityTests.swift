@@ -7,8 +7,12 @@ import Testing
 struct ParityTests {
   /// A line for every command that calls the host.
   private static let lines: [String: [[String]]] = [
-    "automations list": [[]], "automations show": [["hello"]], "automations load": [["p.so"]],
-    "automations reload": [["hello"]], "automations rollback": [["hello"]], "automations unload": [["hello"]],
+    "automations list": [[]], "automations top": [[]], "automations calls": [["hello", "--for", "0s"]],
+    "automations show": [["hello"]], "automations load": [["p.so"]],
+    "automations reload": [["hello"], ["hello", "--with", "b"]],
+    "automations rollback": [["hello"], ["hello", "--with", "b=2"]], "automations unload": [["hello"]],
+    "automations promote": [["hello"]], "automations abort": [["hello"]],
+    "automations record": [["hello"], ["hello", "--stop"]],
     "automations config": [["hello"], ["hello", "--set", "c.json"]], "quarantine list": [[]],
     "quarantine release": [["ab"]], "keys issue": [["--principal", "p", "--scope", "a:b"]], "keys list": [[]],
     "keys revoke": [["k"]], "keys rotate": [["k"]], "audit read": [[]], "audit verify": [[]],
@@ -25,7 +29,7 @@ struct ParityTests {
     for command in CommandLineApp.commands where !command.endpoints.isEmpty {
       let console = Console(
         ScriptedTransport { _ in
-          .success(IncomingAnswer(status: 200, body: Array(#"{"key":"k","status":"ready"}"#.utf8)))
+          .success(IncomingAnswer(status: 200, body: Array(#"{"key":"k","status":"ready","next":1}"#.utf8)))
         })
       console.files.put("/here/p.so", "\u{7F}ELF")
       console.files.put("/here/c.json", "{}")

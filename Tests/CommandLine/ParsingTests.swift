@@ -66,6 +66,7 @@ struct ParsingTests {
   @Test func anAddressThatIsNotThisMachineIsWarnedAboutWithoutTLS() {
     for (url, isWarned) in [
       ("http://host.example:8081", true), ("https://host.example", false), ("http://127.0.0.9:1", false),
+      ("http://127.host.example", true),
     ] {
       let console = Console(200, ["level": "info"])
       console.run("log-level", "get", "--admin", url)

@@ -47,6 +47,20 @@ import Testing
     ("log:\n  line_bytes: 65537\n  queue_bytes: 65536\n", 0, "more than log.queue_bytes"),
     ("records:\n  max_clauses: 126\n", 0, "more than 16000"),
     (String(repeating: "[", count: 20), 1, "levels deep"),
+    ("plugins:\n  trusted_keys: ci=x\n", 2, "must be a list of texts"),
+    ("plugins:\n  trusted_keys: [1]\n", 2, "must be a list of texts"),
+    ("plugins:\n  trusted_keys: [[a]]\n", 2, "must be a list of texts"),
+    ("plugins:\n  trusted_keys: [ci=x]\n", 0, "no Ed25519 public key"),
+    ("plugins:\n  trusted_keys: [a=/x, a=/y]\n", 0, "'a' twice"),
+    ("plugins:\n  revoked_keys: [abc]\n", 0, "is no key id"),
+    ("plugins:\n  revoked_files: [abc]\n", 0, "is no SHA-256"),
+    ("plugins:\n  require_signature: true\n", 0, "refuses every plugin"),
+    ("plugins:\n  revoked_keys: [\(String(repeating: "a", count: 33))]\n", 2, "more than 32 bytes"),
+    (
+      "plugins:\n  trusted_keys: [\(Array(repeating: "a=/b", count: 257).joined(separator: ", "))]\n", 2,
+      "more than 256 texts"
+    ),
+    ("public:\n  port: 1\n# \u{1}\n", 3, "control characters"),
   ])
   func refusesWithTheLine(text: String, line: Int, reason: String) throws {
     let problem = try #require(throws: Problem.self) { try parse(text) }
@@ -55,6 +69,18 @@ import Testing
     #expect(first?["line"]?.integer == Int64(line), "\(problem.detail)")
     #expect(problem.detail.contains(reason), "\(problem.detail)")
     if line > 0 { #expect(problem.detail.hasPrefix("test.yaml:\(line): ")) }
+  }
+
+  @Test func listsAreTaken() throws {
+    let hash = String(repeating: "a", count: 64)
+    let configuration = try parse(
+      "plugins:\n  require_signature: true\n  trusted_keys:\n    - ci=/etc/ci.pem until 2031-01-01\n"
+        + "  revoked_keys: [\(hash.prefix(32))]\n  revoked_files: [\(hash)]\n")
+    #expect(configuration.signatures.isRequired)
+    #expect(configuration.signatures.trustedKeys == ["ci=/etc/ci.pem until 2031-01-01"])
+    #expect(
+      configuration.signatures.revokedKeys.count == 1 && configuration.signatures.revokedFiles == [hash])
+    #expect(try parse("plugins:\n  trusted_keys: []\n") == HostConfiguration())
   }
 
   @Test func bothSidesOfEveryBound() throws {

@@ -52,6 +52,8 @@ package final class FakePlugin: LoadedPlugin {
     case answers, waits
     /// A status, a media type and a body.
     case says(Int, String, String)
+    /// Does something, then answers.
+    case runs(@Sendable (Exchange) -> Void)
   }
 
   private let file: FakePlugins.File
@@ -77,6 +79,7 @@ package final class FakePlugin: LoadedPlugin {
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
     if case .waits = file.behaviour { return .pending }
+    if case .runs(let body) = file.behaviour { body(exchange) }
     _ = exchange.claim(exchange.handle)
     if case .says(let status, let type, let body) = file.behaviour {
       exchange.status = status

@@ -29,6 +29,8 @@ package final class MemoryAudit: AuditTrail {
     set { state.withLock { $0.isFull = newValue } }
   }
 
+  package func wait(forRowAfter after: Int64, until deadline: Instant) -> Bool { lastSequence > after }
+  package var lastSequence: Int64 { state.withLock { $0.documents.last?["seq"]?.integer ?? 0 } }
   package func admit() -> Bool { !isFull }
   package func record(_ row: RequestAudit, of exchange: Exchange) {
     let head = exchange.head

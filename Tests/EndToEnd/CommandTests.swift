@@ -9,6 +9,17 @@ import Testing
     return path
   }
 
+  /// A file that is there may be somebody else's, or open.
+  @Test func theFirstKeysAreWrittenIntoNewFiles() throws {
+    let home = Fixtures.home()
+    System.shell(
+      "mkdir -p '\(home)/keys' && : > '\(home)/keys/admin.key' && ln '\(home)/keys/admin.key' '\(home)/other'"
+    )
+    let host = try HostUnderTest(home: home)
+    #expect(host.adminKey.hasPrefix("ck_"))
+    #expect(System.text(home + "/other").isEmpty)
+  }
+
   // MARK: Automations
 
   @Test func automationsAreListedReplacedAndRolledBack() throws {

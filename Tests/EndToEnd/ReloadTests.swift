@@ -13,8 +13,10 @@ import Testing
     ]
     let accounts = [HostUnderTest.accounts, HostUnderTest.products + "/libAccountsNext.so"]
     for path in accounts { #expect(System.exists(path), "\(path) is not built: run `swift build` first") }
+    // One host sees them all: its memory is what is looked at. HandOverTests have the recycling.
     let host = try HostUnderTest(
-      load: [versions[0], accounts[0]], settings: "limits:\n  requests: 1000000\n")
+      load: [versions[0], accounts[0]],
+      settings: "limits:\n  requests: 1000000\nsupervisor:\n  retained_generations: 1000000\n")
     let key = try host.issueKey(["hello:read", "accounts:*"])
     let made = try host.call(
       "POST", "/accounts/", key: key, body: #"{"name":"A","email":"a@b.c","balance":1,"currency":"EUR"}"#)

@@ -151,7 +151,7 @@ import Testing
     let connection = try #require(Connection(port: site.host.port))
     for _ in 1...3 {
       let refused = connection.request("GET", "/reject/hello", key: site.key)
-      site.expectAProblem(refused, 503, "plugin.overloaded")
+      site.expectAProblem(refused, 503, "automation.overloaded")
       #expect(refused?.headers["retry-after"] == "1")
     }
     // What runs on the event threads goes on, and lets the others go.

@@ -11,15 +11,19 @@ import Testing
     [
       ("gateway", settings.gateway), ("admin", settings.admin), ("audit", settings.audit),
       ("workers", settings.workers), ("drain", settings.drain), ("changes", settings.changes),
-      ("routes", settings.routes), ("publicListener", settings.publicListener),
+      ("routes", settings.routes), ("automations", settings.automations),
+      ("publicListener", settings.publicListener),
       ("adminListener", settings.adminListener), ("defaultLimit", settings.defaultLimit),
       ("validation", settings.validation), ("probe", settings.probe), ("loading", settings.loading),
       ("sqlite", settings.sqlite), ("schemas", settings.schemas), ("log", settings.log),
       ("metrics", settings.metrics), ("logLevel", settings.logLevel), ("maxKeys", settings.maxKeys),
       ("pluginFileBytes", settings.pluginFileBytes), ("keyUseInterval", settings.keyUseInterval),
+      ("signatures", settings.values.signatures),
       ("healthCheckInterval", settings.healthCheckInterval),
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),
+      ("recording", settings.recording), ("replayTime", settings.replayTime),
+      ("keptRecordings", settings.values.keptRecordings),
       ("recordsKeyFile", settings.values.recordsKeyFile),
       ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
@@ -35,6 +39,8 @@ import Testing
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
     "succession.backoff.failures", "repeatSuspect.known",
     "runners.executable", "runners.environment",
+    // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
+    "automations.usual.queue", "automations.usual.workers",
   ]
 
   /// Members of limits, those of limits inside them included.
@@ -56,6 +62,7 @@ import Testing
       let value = configuration[keyPath: place]
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
     case .text(_, let place): configuration[keyPath: place] = "changed"
+    case .list(_, _, let place): configuration[keyPath: place].append("changed")
     case .flag(let place): configuration[keyPath: place].toggle()
     case .isolation(let place): configuration[keyPath: place] = .process(runners: 2)
     case .level(let place): configuration[keyPath: place] = .critical

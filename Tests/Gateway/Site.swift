@@ -17,10 +17,13 @@ final class Site: Sendable {
   let writer: String
   private let meter = CountingMeter()
   /// When every request came: limits count from it, and must not refill while a slow machine sends.
-  private let began = Instant.now
+  let began = Instant.now
+  let log = MemoryLog()
+  let usage: UsageBook
   private let scopes = ScopeMatrix()
 
-  init() {
+  init(usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits()) {
+    self.usage = usage
     do throws(Problem) {
       let table = try KeyTable(
         capacity: 1000, defaultLimit: RateLimit(requests: 200, per: .seconds(60)), scopes: scopes,
@@ -30,8 +33,8 @@ final class Site: Sendable {
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
       gateway = try Gateway(
         .init(
-          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(), health: health),
-        limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60))))
+          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+        limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)
   }
@@ -44,7 +47,8 @@ final class Site: Sendable {
      {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
      {"method":"GET","path":"/typed","operation":"typed","query":{"needs":"limit"}},
      {"method":"GET","path":"/declared","operation":"declared","response":{"needs":"name"}},
-     {"method":"GET","path":"/slow","operation":"slow","deadline_ms":5}]}
+     {"method":"GET","path":"/slow","operation":"slow","deadline_ms":5},
+     {"method":"GET","path":"/inline","operation":"inline","execution":"inline"}]}
     """
 
   /// Puts a new generation in place, whose handlers behave so.
@@ -62,7 +66,7 @@ final class Site: Sendable {
         config: "{}", loaded: .now)
       let start = StartGeneration(
         loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
-        defaults: .init(checksAnswers: checksAnswers))
+        defaults: .init(checksAnswers: checksAnswers), usage: usage)
       let automation = try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
       _ = automations.swap(in: [automation])
     } catch { preconditionFailure(error.detail) }

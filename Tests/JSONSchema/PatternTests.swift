@@ -101,6 +101,25 @@ import Testing
     #expect(found.map(\.keyword) == ["pattern"])
   }
 
+  /// Each takes a compiler much longer than its length says.
+  @Test func boundsTheTimeOfManyExpressionsInADocument() throws {
+    let long = #""(?:abcdefgh){1500}""#
+    let document = "[\(Array(repeating: long, count: 2000).joined(separator: ","))]"
+    var limits = SchemaLimits()
+    limits.patternTime = .milliseconds(5)
+    for schema in [#"{"items": {"format": "regex"}}"#, #"{"not": {"items": {"format": "regex"}}}"#] {
+      #expect(try violations(schema, document, limits: limits).first?.keyword == "limit")
+    }
+    #expect(try isValid(#"{"items": {"format": "regex"}}"#, "[\(long)]"))
+  }
+
+  @Test func anExpressionInADocumentIsAsLongAsOneInASchema() throws {
+    for (count, keywords) in [(4096, []), (4097, ["limit"])] {
+      let document = "\"" + String(repeating: "a", count: count) + "\""
+      #expect(try violations(#"{"format": "regex"}"#, document).map(\.keyword) == keywords)
+    }
+  }
+
   /// Windows must not hide a match, wherever it starts and whatever it looks back at.
   @Test(arguments: [0, 1, 255, 256, 257, 1000, 65_535, 65_536, 65_537, 199_998])
   func findsAMatchAnywhereInLongText(place: Int) throws {

@@ -1,4 +1,5 @@
 import Application
+import Cryptography
 import Domain
 import Kernel
 import Synchronization
@@ -167,7 +168,7 @@ struct Stage {
   init(
     _ fixture: String, _ mode: Mode = .inProcess, _ flags: String = "", workers: Workers = Stage.workers,
     patience: Duration = .seconds(10),
-    records: (any RecordStore)? = OneRecord()
+    records: (any RecordStore)? = OneRecord(), account: AutomationAccount? = nil
   ) throws {
     let path = Workshop.plugin(fixture, flags)
     plugin =
@@ -175,7 +176,8 @@ struct Stage {
       ? try Stage.isolated(path) : try Stage.loader(workers, patience: patience).load(path: path, sealed: nil)
     try plugin.create(
       config: Array("{}".utf8),
-      services: PluginServices(automation: "reject", generation: 7, records: records, log: log))
+      services: PluginServices(
+        automation: "reject", generation: 7, records: records, log: log, account: account))
     try plugin.activate()
   }
 
@@ -233,3 +235,8 @@ func problem(_ body: () throws -> Void) -> Problem? {
 }
 
 func code(_ body: () throws -> Void) -> String? { problem(body)?.code }
+
+extension SignatureCheck {
+  /// Real signatures, and a policy that trusts nobody.
+  static let ofNobody = SignatureCheck(OpenSSLSignatures())
+}

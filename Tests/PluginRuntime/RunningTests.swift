@@ -252,7 +252,7 @@ extension PluginRuntimeTests {
     // MARK: Workers
 
     @Test func refusesWhatFindsNoRoom() throws {
-      let workers = Workers(.init(threads: 2, queue: 4))
+      let workers = Workers(.init(threads: 2, queue: 4, share: 2))
       let stage = try Stage("running", workers: workers)
       _ = try stage.ask(Route.closes)
       var waiting: [(Exchange, Completion)] = []
@@ -272,7 +272,7 @@ extension PluginRuntimeTests {
       }
       let answer = stage.answer(of: refused)
       #expect(
-        answer.status == 503 && answer.body.contains("plugin.overloaded") && answer["retry-after"] == "1")
+        answer.status == 503 && answer.body.contains("automation.overloaded") && answer["retry-after"] == "1")
       TestEdge.shared.close(refused)
       // One of those that wait for a worker is answered by its deadline: its handler is never called.
       let late = waiting[5].0
@@ -322,7 +322,7 @@ extension PluginRuntimeTests {
     }
 
     @Test func replacesThreadsThatDoNotComeBack() throws {
-      let workers = Workers(.init(threads: 2, queue: 16, substitutes: 3))
+      let workers = Workers(.init(threads: 2, queue: 16, share: 2, substitutes: 3, substituteShare: 3))
       let stage = try Stage("running", workers: workers)
       _ = try stage.ask(Route.closes)
       var stuck: [Exchange] = []

@@ -6,7 +6,8 @@ import Testing
 
 extension PluginRuntimeTests {
   @Suite struct Seal {
-    let inspector = InspectPlugin(validate: ValidateFile(digests: CountingDigests()), probe: Probe.probe())
+    let inspector = InspectPlugin(
+      validate: ValidateFile(digests: CountingDigests(), signatures: .ofNobody), probe: Probe.probe())
 
     @discardableResult
     private func seal(_ path: String, to output: String) throws -> PluginFileFacts {

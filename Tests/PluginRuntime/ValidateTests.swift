@@ -6,7 +6,7 @@ import Testing
 
 extension PluginRuntimeTests {
   @Suite struct Validate {
-    let validate = ValidateFile(digests: CountingDigests())
+    let validate = ValidateFile(digests: CountingDigests(), signatures: .ofNobody)
 
     private func refusal(_ bytes: [UInt8]) -> String? {
       let path = Workshop.file(bytes)
@@ -93,8 +93,10 @@ extension PluginRuntimeTests {
     @Test func takesAFileOfTheLimitAndNoLarger() throws {
       let path = Workshop.plugin("good")
       let size = Workshop.read(path).count
-      let exact = ValidateFile(digests: CountingDigests(), limits: .init(fileBytes: size))
-      let less = ValidateFile(digests: CountingDigests(), limits: .init(fileBytes: size - 1))
+      let exact = ValidateFile(
+        digests: CountingDigests(), signatures: .ofNobody, limits: .init(fileBytes: size))
+      let less = ValidateFile(
+        digests: CountingDigests(), signatures: .ofNobody, limits: .init(fileBytes: size - 1))
       #expect(try exact(path).bytes == size)
       #expect(code { _ = try less(path) } == "plugin.file.too_large")
     }
@@ -245,7 +247,8 @@ extension PluginRuntimeTests {
       }
       #expect(try validate(sealed(Array("{}".utf8))).sealedManifest == Array("{}".utf8))
       #expect(code { _ = try validate(sealed([0xFF, 0xFE])) } == "plugin.manifest.not_utf8")
-      let small = ValidateFile(digests: CountingDigests(), limits: .init(manifestBytes: 10))
+      let small = ValidateFile(
+        digests: CountingDigests(), signatures: .ofNobody, limits: .init(manifestBytes: 10))
       #expect(try small(sealed([UInt8](repeating: 32, count: 10))).sealedManifest?.count == 10)
       #expect(
         code { _ = try small(sealed([UInt8](repeating: 32, count: 11))) } == "plugin.manifest.too_large")

@@ -84,6 +84,64 @@ import Testing
     #expect(try call(records, .get, key: "a", #"{"fields":["passport"]}"#)["passport"] == "1")
   }
 
+  @Test func aValueDoesNotOpenInAnotherAutomationNorLookLikeItsOwn() throws {
+    let stores = stores(1)
+    var records: [RecordsUnderTest] = []
+    for automation in ["bank", "shop"] {
+      records.append(
+        RecordsUnderTest(try stores.openStore(automation: automation, collections: [Self.people])))
+      _ = try call(records[records.count - 1], .insert, key: "a", #"{"passport":"1","note":"mine"}"#)
+    }
+    func connection(_ automation: String) throws -> Connection {
+      try Connection(
+        path: "\(folder.path)/\(automation).sqlite", mode: .existing, busyTimeout: .seconds(60),
+        maxValueBytes: 1 << 20)
+    }
+    let kept = try ["bank", "shop"].map { automation in
+      let statement = try connection(automation).prepare(
+        "SELECT note,\"passport:fingerprint\" FROM people")
+      #expect(try statement.step())
+      return (note: statement.bytes(0), fingerprint: statement.text(1))
+    }
+    #expect(kept[0].fingerprint != kept[1].fingerprint)
+    let move = try connection("shop").prepare("UPDATE people SET note=?")
+    try move.bind(1, blob: kept[0].note)
+    try move.run()
+    #expect(records[1].problem(.get, in: "people", key: "a").code == "records.value_damaged")
+  }
+
+  /// What SQLite sorts goes to the disk else, as soon as it is much.
+  @Test func whatIsDecryptedIsSortedInMemory() throws {
+    _ = try records(1)
+    let cipher = OpenSSLFieldCipher(keys: [Self.key(1)])
+    let connection = try Connection(
+      path: folder.path + "/bank.sqlite", mode: .existing, busyTimeout: .zero, maxValueBytes: 1 << 20,
+      cipher: cipher)
+    let statement = try connection.prepare("PRAGMA temp_store")
+    #expect(try statement.step() && statement.integer(0) == 2)
+  }
+
+  /// Each value is looked for under every key, and SQLite takes 16,384 in one statement.
+  @Test func moreValuesThanOneStatementTakesAreTheCallersMistake() throws {
+    let values = (0..<128).map { "\"\($0)\"" }.joined(separator: ",")
+    func query(_ clauses: Int) -> String {
+      let all = (0..<clauses).map { _ in "{\"passport\":{\"in\":[\(values)]}}" }
+      return "{\"where\":{\"or\":[\(all.joined(separator: ","))]}}"
+    }
+    var records = try records(1)
+    _ = try call(records, .insert, key: "a", #"{"passport":"7"}"#)
+    #expect(try call(records, .count, query(64))["count"] == 1)
+    records.store.close()
+    records = try self.records(2, 1)
+    #expect(try call(records, .count, query(60))["count"] == 1)
+    records.store.close()
+    records = try self.records(3, 2, 1)
+    for operation in [RecordOperation.count, .find] {
+      let problem = records.problem(operation, in: "people", query(64))
+      #expect(problem.status == 400 && problem.code == "records.invalid_query", "\(problem)")
+    }
+  }
+
   @Test func keysRotate() throws {
     var records = try records(1)
     _ = try call(records, .insert, key: "a", #"{"passport":"1","note":"old"}"#)

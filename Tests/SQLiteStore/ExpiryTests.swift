@@ -53,6 +53,19 @@ import Testing
     eventually("the sweep has been") { (try? rows(store)) == 20 }
   }
 
+  @Test func aSweepWithoutWritesKeepsTheLogShort() throws {
+    let clock = TestClock()
+    var configuration = configuration(clock, sweep: .milliseconds(1), batch: 1)
+    configuration.checkpointPages = 10
+    configuration.restartPages = 20
+    let store = try StoreUnderTest(configuration, [Self.sessions])
+    try store.fill(400) { _ in #"{"text":"moon","ends":10}"# }
+    clock.advance(by: .seconds(10))
+    eventually("the sweep has been") { (try? rows(store)) == 0 }
+    // 400 commits of several pages each.
+    #expect(store.folder.size(of: "bank.sqlite-wal") < 200 * 4120)
+  }
+
   @Test func whatAnOpenGenerationStillShowsIsNotRemoved() throws {
     let clock = TestClock()
     var plain = Self.sessions

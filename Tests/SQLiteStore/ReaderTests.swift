@@ -16,6 +16,18 @@ import Testing
     ], indexes: [["status", "balance"]])
 
   /// Every page costs what the first one costs, in steps of the engine, and reads an index without sorting.
+  @Test func aCursorThatIsTooLongSaysWhatToDo() throws {
+    let store = try StoreUnderTest()
+    for letter in ["a", "b"] {
+      try store.records.insert("{\"name\":\"\(String(repeating: letter, count: 4000))\"}", id: letter)
+    }
+    let page = try store.records.json(.find, #"{"order":["name"],"limit":1}"#)
+    let cursor = try #require(page["next"]?.string)
+    let problem = store.records.problem(.find, "{\"order\":[\"name\"],\"after\":\"\(cursor)\"}")
+    #expect(problem.status == 400 && problem.code == "records.invalid_cursor")
+    #expect(problem.detail.contains("4096 bytes"), "\(problem.detail)")
+  }
+
   @Test(arguments: [
     (#""order":["-created_at"]"#, "created_at"), (#""order":["balance"]"#, "balance"),
     (#""order":["-balance"]"#, "balance"), (#""order":["name"]"#, "name"),

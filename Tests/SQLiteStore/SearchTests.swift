@@ -46,6 +46,29 @@ import Testing
       "INSERT INTO \"search:notes:words\"(\"search:notes:words\") VALUES('integrity-check')")
   }
 
+  /// While one host hands over to another, both write.
+  @Test func whatAnotherProcessMakesOfTheIndexIsKeptToo() throws {
+    let plain = CollectionDeclaration(name: "notes", fields: [FieldDeclaration(name: "text", type: .string)])
+    let old = try StoreUnderTest(StoreUnderTest.patient, [plain])
+    _ = try old.records.call(.insert, in: "notes", key: "a", #"{"text":"moon"}"#)
+    let stores = SQLiteRecordStores(folder: old.folder.path, configuration: StoreUnderTest.patient)
+    var indexed = plain
+    indexed.fields[0].searchable = true
+    let new = try RecordsUnderTest(stores, collections: [indexed])
+    let query = #"{"search":"moon"}"#
+    _ = try old.records.call(.insert, in: "notes", key: "b", #"{"text":"moon"}"#)
+    #expect(try new.json(.count, in: "notes", query)["count"] == 2)
+    _ = try old.records.call(.delete, in: "notes", key: "a")
+    _ = try new.call(.insert, in: "notes", key: "a", #"{"text":"moon"}"#)
+    #expect(try new.json(.count, in: "notes", query)["count"] == 2)
+    try old.foreign().execute(
+      "INSERT INTO \"search:notes:words\"(\"search:notes:words\") VALUES('integrity-check')")
+    new.store.close()
+    let last = try RecordsUnderTest(stores, collections: [plain])
+    _ = try old.records.call(.put, in: "notes", key: "b", #"{"text":"sun"}"#)
+    #expect(try last.json(.get, in: "notes", key: "b")["text"] == "sun")
+  }
+
   @Test func aMigrationThatFailsLeavesNoIndexAndNoTrigger() throws {
     let plain = CollectionDeclaration(name: "notes", fields: [FieldDeclaration(name: "text", type: .string)])
     let store = try StoreUnderTest(SQLiteConfiguration(), [plain])

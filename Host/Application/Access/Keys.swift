@@ -56,6 +56,12 @@ package final class Keys: Sendable {
     }
   }
 
+  /// Where in the head a key stands that nobody has looked at yet; empty without exactly one. [event]
+  package static func credential(of exchange: Exchange) -> ByteRange {
+    guard exchange.has(.authorization) || exchange.has(.apiKey) else { return .empty }
+    return (try? text(of: exchange)) ?? .empty
+  }
+
   private static func text(of exchange: Exchange) throws(Problem) -> ByteRange {
     guard exchange.has(.authorization) else {
       guard exchange.has(.apiKey) else { throw missing }

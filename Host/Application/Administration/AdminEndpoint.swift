@@ -10,12 +10,20 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
   case metrics = "metrics"
   case listAutomations = "automations.list"
   case showAutomation = "automations.show"
+  case followCalls = "automations.calls"
   case loadAutomation = "automations.load"
   case reloadAutomation = "automations.reload"
   case rollBackAutomation = "automations.rollback"
   case unloadAutomation = "automations.unload"
+  case reloadSet = "automations.reload_set"
+  case rollBackSet = "automations.rollback_set"
+  case promoteCanary = "automations.promote"
+  case abortCanary = "automations.abort"
+  case startRecording = "automations.record"
+  case stopRecording = "automations.record_stop"
   case readConfiguration = "automations.config"
   case changeConfiguration = "automations.configure"
+  case showUsage = "automations.usage"
   case listQuarantine = "quarantine.list"
   case releaseQuarantine = "quarantine.release"
   case issueKey = "keys.issue"
@@ -60,20 +68,41 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .metrics: Row(.get, "/metrics", [])
     case .listAutomations: Row(.get, "/admin/v1/automations", [read])
     case .showAutomation: Row(.get, "/admin/v1/automations/{id}", [read])
+    // Who called what with which key: what the audit trail says.
+    case .followCalls:
+      Row(.get, "/admin/v1/automations/{id}/calls", [AdminScope.audit], query: ["after", "wait_ms"])
     case .loadAutomation:
       Row(.post, "/admin/v1/automations", [write], act: "automation.load", query: ["replace", "isolation"])
     case .reloadAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload",
-        query: ["isolation"])
+        query: ["canary", "require_replay", "isolation"])
     case .rollBackAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/rollback", [AdminScope.reload, write], act: "automation.rollback")
     case .unloadAutomation: Row(.delete, "/admin/v1/automations/{id}", [write], act: "automation.unload")
+    // Not below an automation's path: one could be named `reload`.
+    case .reloadSet: Row(.post, "/admin/v1/reload", [AdminScope.reload, write], act: "automation.reload_set")
+    case .rollBackSet:
+      Row(.post, "/admin/v1/rollback", [AdminScope.reload, write], act: "automation.rollback_set")
+    case .promoteCanary:
+      Row(
+        .post, "/admin/v1/automations/{id}/canary/promote", [AdminScope.reload, write],
+        act: "automation.canary_promote")
+    case .abortCanary:
+      Row(
+        .post, "/admin/v1/automations/{id}/canary/abort", [AdminScope.reload, write],
+        act: "automation.canary_abort")
+    // What agents send and get is nothing that a build needs to see.
+    case .startRecording:
+      Row(.post, "/admin/v1/automations/{id}/recording", [write], act: "automation.record")
+    case .stopRecording:
+      Row(.delete, "/admin/v1/automations/{id}/recording", [write], act: "automation.record_stop")
     // A configuration may hold what only those may know who may change it.
     case .readConfiguration: Row(.get, "/admin/v1/automations/{id}/config", [write])
     case .changeConfiguration:
       Row(.put, "/admin/v1/automations/{id}/config", [write], act: "automation.configure")
+    case .showUsage: Row(.get, "/admin/v1/usage", [read])
     case .listQuarantine: Row(.get, "/admin/v1/quarantine", [read])
     case .releaseQuarantine: Row(.delete, "/admin/v1/quarantine/{sha256}", [write], act: "quarantine.release")
     case .issueKey: Row(.post, "/admin/v1/keys", [AdminScope.keys], act: "key.issue")

@@ -46,6 +46,14 @@ extension HostConfiguration {
     package var reportedErrors = 50
   }
 
+  /// Whose plugins are taken. Lines as a file holds them; ``SignaturePolicy`` reads them.
+  package struct Signatures: Sendable, Equatable {
+    package var isRequired = false
+    package var trustedKeys: [String] = []
+    package var revokedKeys: [String] = []
+    package var revokedFiles: [String] = []
+  }
+
   package struct Metrics: Sendable, Equatable {
     package var series = 16_384
     package var cells = 32_768

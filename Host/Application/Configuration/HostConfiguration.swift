@@ -52,12 +52,21 @@ package struct HostConfiguration: Sendable, Equatable {
   package var checksAnswers = true
   package var workerThreads = 0
   package var workerQueue = 1024
+  package var workerShare = 0
   package var workerSubstitutes = 64
+  package var workerSubstituteShare = 0
   package var workerStackBytes = 2 << 20
   package var workerStopMilliseconds = 1000
   package var violations = 20
   package var deadlineCheckMilliseconds = 20
   package var maxCancels = 10_000
+  package var inlineBlockedMilliseconds = 5
+  package var inlineStrikes = 3
+  package var inlineWindowSeconds = 60
+  package var automationCalls = 2048
+  package var automationCPUMilliseconds = 0
+  package var automationAccounts = 1024
+  package var automationOverrides = ""
 
   package var pluginFileBytes = 64 << 20
   package var probeTimeoutMilliseconds = 5000
@@ -68,9 +77,22 @@ package struct HostConfiguration: Sendable, Equatable {
   package var drainWaitMilliseconds = 250
   package var drainTimeoutMilliseconds = 30_000
   package var drainGraceMilliseconds = 5000
+  package var maxTogether = 32
+  package var maxCanaries = 16
+  package var canaryLookMilliseconds = 100
+  package var recordingSeconds = 3600
+  package var recordingExchanges = 100_000
+  package var recordingFileBytes = 64 << 20
+  package var recordingQueueBytes = 4 << 20
+  package var recordingPartBytes = 256 << 10
+  package var recordingFlushMilliseconds = 20
+  package var keptRecordings = 16
+  package var recordingRedact = "password secret token"
+  package var replayMilliseconds = 100_000
   package var manifestBytes = 1 << 20
   package var imageBytes = 1 << 30
   package var probe = Probe()
+  package var signatures = Signatures()
 
   package var isolation = Isolation.inProcess
   package var runnerMemoryBytes = 512 << 20

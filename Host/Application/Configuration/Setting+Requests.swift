@@ -84,7 +84,7 @@ extension Setting {
     .init("json.max_depth", .number(8...256, \.jsonDepth), "Levels of a JSON body or record: more is 400."),
   ]
 
-  /// `limits`, `routes`, `workers`
+  /// `limits`, `routes`, `workers`, `inline`, `automations`
   static let requests: [Setting] = [
     .init(
       "limits.requests", .number(1...1_000_000_000, \.limitRequests),
@@ -121,13 +121,40 @@ extension Setting {
       "workers.threads", .number(threads, \.workerThreads),
       "For blocking handlers; 0 takes 4 for each core, at least 8."),
     .init(
-      "workers.queue", .number(1...1_048_576, \.workerQueue), "Calls that wait for a worker: more is 503."),
+      "workers.queue", .number(1...1_048_576, \.workerQueue),
+      "Calls of one automation that wait for a worker: more is 503."),
+    .init(
+      "workers.share", .number(threads, \.workerShare),
+      "Workers that one automation has at a time; 0 for three quarters of them."),
     .init(
       "workers.substitutes", .number(0...512, \.workerSubstitutes),
       "Threads in the place of those that do not come back from a plugin."),
+    .init(
+      "workers.substitute_share", .number(0...512, \.workerSubstituteShare),
+      "Of them, in the place of one automation's; 0 for half."),
     .init("workers.stack_bytes", .number((1 << 20)...(64 << 20), \.workerStackBytes), "Of each worker."),
     .init(
       "workers.stop_timeout_ms", .number(milliseconds, \.workerStopMilliseconds),
       "For workers when the host ends."),
+    .init(
+      "inline.blocked_after_ms", .number(1...60_000, \.inlineBlockedMilliseconds),
+      "An inline handler that takes longer blocks its event thread: it is logged and counted."),
+    .init(
+      "inline.strikes", .number(0...1000, \.inlineStrikes),
+      "So many within inline.window_s move the route to the workers; 0 for never."),
+    .init("inline.window_s", .number(1...86_400, \.inlineWindowSeconds), "For inline.strikes."),
+    .init(
+      "automations.max_calls", .number(1...1_000_000, \.automationCalls),
+      "Calls of one automation that wait for an answer at a time: more is 503."),
+    .init(
+      "automations.cpu_ms_per_minute", .number(0...100_000_000, \.automationCPUMilliseconds),
+      "CPU time of one automation in any minute: beyond, its calls get 503; 0 for no budget."),
+    .init(
+      "automations.overrides", .text(maxLength: 65_536, \.automationOverrides),
+      "Limits of single automations, like \"accounts max_calls=64 max_workers=2; hello max_queue=8 cpu_ms_per_minute=500\"."
+    ),
+    .init(
+      "automations.max_accounts", .number(1...AutomationLimits.Table.maxAccounts, \.automationAccounts),
+      "Automations that are told apart in what they use and may use; those beyond share one account."),
   ]
 }

@@ -6,6 +6,8 @@ package struct Setting: Sendable {
   package enum Kind: Sendable {
     case number(ClosedRange<Int>, any WritableKeyPath<HostConfiguration, Int> & Sendable)
     case text(maxLength: Int, any WritableKeyPath<HostConfiguration, String> & Sendable)
+    /// A sequence of texts.
+    case list(maxItems: Int, maxLength: Int, any WritableKeyPath<HostConfiguration, [String]> & Sendable)
     case flag(any WritableKeyPath<HostConfiguration, Bool> & Sendable)
     case isolation(any WritableKeyPath<HostConfiguration, Isolation> & Sendable)
     case level(any WritableKeyPath<HostConfiguration, LogLevel> & Sendable)
@@ -17,12 +19,14 @@ package struct Setting: Sendable {
   package let meaning: String
 
   package var path: String { "\(section).\(name)" }
+  package var isList: Bool { if case .list = kind { true } else { false } }
 
   /// What a value may be, as the file of defaults says it.
   package var bounds: String {
     switch kind {
     case .number(let range, _): "\(range.lowerBound) to \(range.upperBound)"
     case .text(let maxLength, _): "text, at most \(maxLength) bytes"
+    case .list(let maxItems, _, _): "a list of at most \(maxItems) texts"
     case .flag: "true or false"
     case .isolation: Isolation.forms
     case .level: LogLevel.allCases.map(\.name).joined(separator: ", ")
@@ -43,6 +47,15 @@ package struct Setting: Sendable {
       guard text.utf8.count <= maxLength else { return "is longer than \(maxLength) bytes" }
       configuration[keyPath: place] = text
     case (.text, _): return "must be text"
+    case (.list(let maxItems, let maxLength, let place), .array(let items)):
+      let texts = items.compactMap(\.string)
+      guard texts.count == items.count else { return "must be a list of texts" }
+      guard texts.count <= maxItems else { return "has more than \(maxItems) texts" }
+      guard texts.allSatisfy({ $0.utf8.count <= maxLength }) else {
+        return "has a text of more than \(maxLength) bytes"
+      }
+      configuration[keyPath: place] = texts
+    case (.list, _): return "must be a list of texts"
     case (.flag(let place), .bool(let flag)): configuration[keyPath: place] = flag
     case (.flag, _): return "must be true or false"
     case (.isolation(let place), .string(let text)):
@@ -64,6 +77,7 @@ package struct Setting: Sendable {
     switch kind {
     case .number(_, let place): .integer(Int64(configuration[keyPath: place]))
     case .text(_, let place): .string(configuration[keyPath: place])
+    case .list(_, _, let place): .array(configuration[keyPath: place].map(JSONValue.string))
     case .flag(let place): .bool(configuration[keyPath: place])
     case .isolation(let place): .string(configuration[keyPath: place].text)
     case .level(let place): .string(configuration[keyPath: place].name)
@@ -82,7 +96,7 @@ extension Setting {
 
   /// Every setting, in the order of the file that `council config default` writes.
   package static let all: [Setting] =
-    listening + requests + plugins + isolation + storage + supervision + telemetry
+    listening + requests + plugins + signatures + recordings + isolation + storage + supervision + telemetry
 
   /// What no single setting can know: settings that must fit together.
   package static func conflicts(in configuration: HostConfiguration) -> [String] {
@@ -100,6 +114,7 @@ extension Setting {
     if configuration.auditRingBytes.nonzeroBitCount != 1 {
       all.append("audit.ring_bytes must be a power of two")
     }
+    all += signatureFaults(configuration.signatures)
     let records = configuration.records
     let atMost: [(String, Int, String, Int)] = [
       ("admin.default_page", configuration.adminDefaultPage, "admin.max_page", configuration.adminMaxPage),
@@ -122,6 +137,8 @@ extension Setting {
     if records.maxClauses * records.maxListValues > 16_000 {
       all.append("records.max_clauses times records.max_list_values is more than 16000")
     }
+    let overrides = AutomationLimits.overrides(configuration.automationOverrides, usual: AutomationLimits())
+    all += overrides.faults.map { "automations.overrides: \($0)" }
     return all
   }
 

@@ -13,6 +13,9 @@ package final class Automations: Sendable {
     var stuck: [Generation] = []
     /// Automations that are stored as active and did not come back.
     var unavailable: [String: Unavailability] = [:]
+    var canaries: [String: Canary] = [:]
+    var recordings: [String: Recording] = [:]
+    var version = 0
   }
 
   private let state = Monitor(State())
@@ -34,7 +37,7 @@ package final class Automations: Sendable {
   func miss(_ id: String, _ why: Unavailability) {
     state.withLock { state in
       state.unavailable[id] = why
-      snapshots.publish(Snapshot(Array(state.live.values), unavailable: state.unavailable))
+      publish(&state)
     }
   }
 
@@ -45,6 +48,10 @@ package final class Automations: Sendable {
       var replaced: [Generation] = []
       for id in leaving {
         if let old = state.live.removeValue(forKey: id) { replaced.append(old.generation) }
+        if let canary = state.canaries.removeValue(forKey: id) {
+          replaced.append(canary.candidate.generation)
+        }
+        state.recordings[id] = nil
       }
       for automation in arriving {
         automation.generation.state = .active
@@ -52,11 +59,26 @@ package final class Automations: Sendable {
         if let old = state.live.updateValue(automation, forKey: id) { replaced.append(old.generation) }
       }
       for id in leaving + arriving.map(\.generation.manifest.id) { state.unavailable[id] = nil }
-      snapshots.publish(Snapshot(Array(state.live.values), unavailable: state.unavailable))
-      for generation in replaced { generation.retire() }
-      state.retiring += replaced
-      return replaced
+      return retire(replaced, &state)
     }
+  }
+
+  /// Publishes what serves now, then closes the doors of what does not.
+  private func retire(_ generations: [Generation], _ state: inout State) -> [Generation] {
+    publish(&state)
+    for generation in generations { generation.retire() }
+    state.retiring += generations
+    return generations
+  }
+
+  private func publish(_ state: inout State) {
+    state.version += 1
+    let serving = state.live.map { id, automation in
+      let (canary, recording) = (state.canaries[id], state.recordings[id])
+      if canary == nil, recording == nil { return automation }
+      return LiveAutomation(automation, ServingExtras(canary: canary, recording: recording))
+    }
+    snapshots.publish(Snapshot(serving, unavailable: state.unavailable, version: state.version))
   }
 
   func finished(_ generation: Generation, stuck: Bool) {
@@ -64,6 +86,71 @@ package final class Automations: Sendable {
       state.retiring.removeAll { $0 === generation }
       state.stuck.removeAll { $0 === generation }
       if stuck { state.stuck.append(generation) }
+    }
+  }
+
+  // MARK: Canaries
+
+  package func canary(of id: String) -> Canary? { state.withLock { $0.canaries[id] } }
+
+  /// Every generation that requests enter: those that serve, and canaries.
+  package var entered: [Generation] {
+    state.withLock { state in
+      state.live.values.map(\.generation) + state.canaries.values.map(\.candidate.generation)
+    }
+  }
+
+  /// Gives a canary its part of the requests; throws when `limit` run already.
+  func begin(_ canary: Canary, limit: Int) throws(Problem) {
+    try state.withLock { state throws(Problem) in
+      guard state.canaries.count < limit else {
+        throw Problem(
+          409, "canary.too_many", "\(limit) canaries run already; wait until one has ended.",
+          retryAfterSeconds: 30)
+      }
+      // The host may have begun to end.
+      guard state.live[canary.automation]?.generation === canary.baseline else {
+        throw Problem(409, "automation.changed", "'\(canary.automation)' was changed meanwhile.")
+      }
+      canary.candidate.generation.state = .active
+      state.canaries[canary.automation] = canary
+      publish(&state)
+    }
+  }
+
+  /// Ends a canary: its generation serves everybody, or nobody. Returns what no longer gets requests; nil when the
+  /// canary is over already.
+  func end(_ canary: Canary, promoting: Bool) -> [Generation]? {
+    state.withLock { state in
+      let id = canary.automation
+      guard state.canaries[id] === canary else { return nil }
+      state.canaries[id] = nil
+      guard promoting else { return retire([canary.candidate.generation], &state) }
+      let old = state.live.updateValue(canary.candidate, forKey: id)
+      return retire(old.map { [$0.generation] } ?? [], &state)
+    }
+  }
+
+  // MARK: Recordings
+
+  package func recording(of id: String) -> Recording? { state.withLock { $0.recordings[id] } }
+
+  /// Lets a recording see the automation's requests. False: one does already, or nothing of that name serves.
+  func begin(_ recording: Recording) -> Bool {
+    state.withLock { state in
+      let id = recording.automation
+      guard state.live[id] != nil, state.recordings[id] == nil else { return false }
+      state.recordings[id] = recording
+      publish(&state)
+      return true
+    }
+  }
+
+  func end(_ recording: Recording) {
+    state.withLock { state in
+      guard state.recordings[recording.automation] === recording else { return }
+      state.recordings[recording.automation] = nil
+      publish(&state)
     }
   }
 }

@@ -1,101 +1,20 @@
 package import Domain
 package import Kernel
+import Synchronization
 
 /// Loads, reloads, rolls back and unloads automations: the life of a generation, DESIGN section 6.
 ///
 /// One change at a time per automation. The old generation serves until SWAP; a step that fails leaves everything
 /// as it was and names itself in the problem's member `step`. [control]
 package final class ChangeAutomation: Sendable {
-  /// Where the new generation's file comes from.
-  package enum Source: Sendable {
-    /// A path on this machine; it is copied.
-    case path(String)
-    /// The file of a generation that is kept; it is copied, and not remembered as where the automation comes from.
-    case kept(String)
-    /// A file in `incoming/` that is ours to move.
-    case received(String)
-  }
-
-  package enum Intent: Sendable, Equatable {
-    /// A new automation; 409 when its id is taken.
-    case load
-    /// A new generation of an automation that is active.
-    case reload(String)
-    /// Whichever of the two fits what the manifest says.
-    case either
-  }
-
-  package struct Request: Sendable {
-    package var intent: Intent
-    package var source: Source
-    /// What the file's SHA-256 has to be, lower-case hex.
-    package var expectedSHA256: String?
-    /// The automation's configuration; nil keeps the one it has.
-    package var config: [UInt8]?
-    /// Where its code is to run; nil keeps it, and for a new automation takes the host's default.
-    package var isolation: Isolation?
-
-    package init(
-      _ intent: Intent, from source: Source, expectedSHA256: String? = nil, config: [UInt8]? = nil,
-      isolation: Isolation? = nil
-    ) {
-      self.intent = intent
-      self.source = source
-      self.expectedSHA256 = expectedSHA256
-      self.config = config
-      self.isolation = isolation
-    }
-  }
-
-  package struct Limits: Sendable {
-    /// How long a change waits for the one before it.
-    package var turn: Duration
-    /// How long a change waits for the drain before it answers `draining: true`.
-    package var drainWait: Duration
-    /// Generations per automation whose files are kept, the active one included.
-    package var kept: Int
-    /// Retired generations that may still drain when another change begins.
-    package var draining: Int
-    /// Where the code of a new automation runs when its load does not say.
-    package var isolation: Isolation
-
-    package init(
-      turn: Duration = .seconds(30), drainWait: Duration = .milliseconds(250), kept: Int = 5,
-      draining: Int = 8, isolation: Isolation = .inProcess
-    ) {
-      self.turn = turn
-      self.drainWait = drainWait
-      self.kept = kept
-      self.draining = draining
-      self.isolation = isolation
-    }
-  }
-
-  package struct Ports: Sendable {
-    package var files: any GenerationFiles
-    package var inspector: any PluginInspector
-    package var catalog: any Catalog
-    package var meter: any RequestMeter
-    package var log: any LogSink
-
-    package init(
-      files: any GenerationFiles, inspector: any PluginInspector, catalog: any Catalog,
-      meter: any RequestMeter, log: any LogSink
-    ) {
-      self.files = files
-      self.inspector = inspector
-      self.catalog = catalog
-      self.meter = meter
-      self.log = log
-    }
-  }
-
-  private let ports: Ports
-  private let automations: Automations
+  let ports: Ports
+  let automations: Automations
   private let plan: PlanGeneration
-  private let starter: StartGeneration
-  private let drain: DrainGenerations
-  private let limits: Limits
+  let starter: StartGeneration
+  let drain: DrainGenerations
+  let limits: Limits
+  /// How the last canary of each automation ended.
+  let endedCanaries = Mutex<[String: CanaryReport]>([:])
   private let turns = Monitor<Set<String>>([])
 
   package init(
@@ -114,13 +33,17 @@ package final class ChangeAutomation: Sendable {
 
   /// Loads or reloads, as the request says.
   package func change(_ request: Request) throws(Problem) -> ChangeReport {
-    var clock = StepClock()
-    let incoming = try clock.measure(.receive) { () throws(Problem) -> String in
-      switch request.source {
-      case .path(let path), .kept(let path): try ports.files.receive(copyOf: path)
-      case .received(let path): path
-      }
+    try withCandidate(request) { (candidate, config, clock) throws(Problem) in
+      try install(candidate, request, config: config, &clock)
     }
+  }
+
+  /// RECEIVE to PROBE, then `body` while it is the automation's turn.
+  func withCandidate<Result>(
+    _ request: Request, _ body: (Candidate, [UInt8]?, inout StepClock) throws(Problem) -> Result
+  ) throws(Problem) -> Result {
+    var clock = StepClock()
+    let incoming = try receive(request, &clock)
     // Once adopted, the file has another name and this finds nothing.
     defer { ports.files.remove(incoming) }
     let known = if case .reload(let id) = request.intent { id } else { nil as String? }
@@ -130,15 +53,37 @@ package final class ChangeAutomation: Sendable {
       config = config ?? current
     }
     let candidate = try inspect(incoming, request.expectedSHA256, config, &clock)
-    return try inTurn(candidate.manifest.id) { () throws(Problem) in
-      let source = if case .path(let path) = request.source { path } else { nil as String? }
-      return try install(candidate, request, config: config, source: source, &clock)
+    return try inTurn(candidate.manifest.id) { () throws(Problem) in try body(candidate, config, &clock) }
+  }
+
+  func receive(_ request: Request, _ clock: inout StepClock) throws(Problem) -> String {
+    try clock.measure(.receive) { () throws(Problem) -> String in
+      switch request.source {
+      case .path(let path), .kept(let path): try ports.files.receive(copyOf: path)
+      case .received(let path): path
+      }
     }
   }
 
   /// Goes back to the generation before the active one, or to `number`: its file is loaded again, as a new generation.
   package func rollBack(_ id: String, to number: Int? = nil) throws(Problem) -> ChangeReport {
     let current = try stored(id)
+    try refuseDuringCanary(id)
+    let earlier = try earlier(of: current, number)
+    var report = try change(rollBackRequest(earlier))
+    report.previous = current.number
+    return report
+  }
+
+  func rollBackRequest(_ earlier: GenerationRecord) -> Request {
+    Request(
+      .reload(earlier.automation), from: .kept(ports.files.absolute(earlier.file)),
+      expectedSHA256: earlier.sha256, config: Array(earlier.config.utf8))
+  }
+
+  /// The generation `number`; nil: the last one before `current` with another file.
+  func earlier(of current: GenerationRecord, _ number: Int?) throws(Problem) -> GenerationRecord {
+    let id = current.automation
     let earlier = try ports.catalog.generations(of: id).first { record in
       if let number {
         record.number == number
@@ -150,14 +95,10 @@ package final class ChangeAutomation: Sendable {
       throw Problem(
         404, "automation.no_such_generation",
         number.map { "Automation '\(id)' has no generation \($0)." }
-          ?? "Automation '\(id)' has no earlier generation with another file.")
+          ?? "Automation '\(id)' has no earlier generation with another file.",
+        members: ["automation": .string(id)])
     }
-    var report = try change(
-      Request(
-        .reload(id), from: .kept(ports.files.absolute(earlier.file)), expectedSHA256: earlier.sha256,
-        config: Array(earlier.config.utf8)))
-    report.previous = current.number
-    return report
+    return earlier
   }
 
   /// Takes an automation away: its routes answer 404, its records stay.
@@ -165,8 +106,10 @@ package final class ChangeAutomation: Sendable {
     var clock = StepClock()
     return try inTurn(id) { () throws(Problem) in
       guard let generation = automations.live(id)?.generation else { return try giveUp(id, &clock) }
+      try refuseDuringCanary(id)
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
+      endedCanaries.withLock { $0[id] = nil }
       drain.drain(retired)
       let quiet = try settle(retired, &clock)
       ports.log.log(.info, "generations", "unloaded", generation.logFields)
@@ -249,7 +192,7 @@ package final class ChangeAutomation: Sendable {
 
   // MARK: Steps
 
-  private struct Candidate {
+  struct Candidate {
     var path: String
     var facts: PluginFileFacts
     var manifest: Manifest
@@ -257,7 +200,7 @@ package final class ChangeAutomation: Sendable {
   }
 
   /// VALIDATE and PROBE.
-  private func inspect(
+  func inspect(
     _ path: String, _ expectedSHA256: String?, _ config: [UInt8]?, quarantines: Bool = true,
     _ clock: inout StepClock
   ) throws(Problem) -> Candidate {
@@ -304,11 +247,28 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
-  /// PLAN to STORE, while it is this automation's turn.
-  private func install(
-    _ candidate: Candidate, _ request: Request, config: [UInt8]?, source: String?,
-    _ clock: inout StepClock
-  ) throws(Problem) -> ChangeReport {
+  /// What passed PLAN.
+  struct Planned {
+    var candidate: Candidate
+    var config: [UInt8]
+    var isolation: Isolation
+    var source: String?
+    var plan: PlanGeneration.Plan
+    var previous: Generation?
+  }
+
+  /// What passed START: it serves nobody yet.
+  struct Started {
+    var automation: LiveAutomation
+    var planned: Planned
+
+    var record: GenerationRecord { automation.generation.record }
+  }
+
+  /// PLAN, and the replay where one is required; while it is this automation's turn.
+  func plan(
+    _ candidate: Candidate, _ request: Request, config: [UInt8]?, _ clock: inout StepClock
+  ) throws(Problem) -> Planned {
     let manifest = candidate.manifest
     let previous = automations.live(manifest.id)?.generation
     // Read again: the configuration may have changed while this waited for its turn.
@@ -318,54 +278,84 @@ package final class ChangeAutomation: Sendable {
       try check(request.intent, manifest, previous)
       return try plan(manifest, config: config)
     }
-    var record: GenerationRecord?
+    if let recording = request.replay {
+      try clock.measure(.replay) { () throws(Problem) in
+        try replay(recording, candidate, against: previous, config: config)
+      }
+    }
+    let source = if case .path(let path) = request.source { path } else { nil as String? }
+    return Planned(
+      candidate: candidate, config: config, isolation: isolation, source: source ?? previous?.record.source,
+      plan: planned,
+      previous: previous)
+  }
+
+  /// LOAD and START. What fails is gone again, file and all.
+  func start(_ planned: Planned, _ clock: inout StepClock) throws(Problem) -> Started {
+    let (candidate, manifest) = (planned.candidate, planned.candidate.manifest)
+    var file: String?
     do throws(Problem) {
-      let plugin = try clock.measure(.load) { () throws(Problem) -> any LoadedPlugin in
+      let (plugin, record) = try clock.measure(.load) {
+        () throws(Problem) -> (any LoadedPlugin, GenerationRecord) in
         let number = try ports.catalog.nextNumber(of: manifest.id)
-        let file = try ports.files.adopt(
+        let adopted = try ports.files.adopt(
           candidate.path, automation: manifest.id, number: number, sha256: candidate.facts.sha256)
-        record = GenerationRecord(
-          automation: manifest.id, number: number, sha256: candidate.facts.sha256, file: file,
-          source: source ?? previous?.record.source, version: manifest.version,
-          config: String(decoding: config, as: UTF8.self), isolation: isolation, loaded: .now)
-        return try starter.load(
-          ports.files.absolute(file), isolation: isolation, expecting: candidate.manifestBytes)
+        file = adopted
+        let record = GenerationRecord(
+          automation: manifest.id, number: number, sha256: candidate.facts.sha256, file: adopted,
+          source: planned.source, version: manifest.version,
+          config: String(decoding: planned.config, as: UTF8.self), isolation: planned.isolation, loaded: .now)
+        let plugin = try starter.load(
+          ports.files.absolute(adopted), isolation: planned.isolation, expecting: candidate.manifestBytes)
+        return (plugin, record)
       }
-      guard let record else { preconditionFailure("load sets the record") }
       let automation = try clock.measure(.start) { () throws(Problem) -> LiveAutomation in
-        try starter.start(plugin, record, manifest, planned)
+        try starter.start(plugin, record, manifest, planned.plan, signature: candidate.facts.signature)
       }
-      let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [automation]) }
-      // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set. The old
-      // generation is stopped later: should it crash in that, the next start brings the new one.
-      do throws(Problem) {
-        try clock.measure(.store) { () throws(Problem) in
-          try ports.catalog.activate([record])
-          try forgetOldest(of: manifest.id)
-        }
-      } catch {
-        drain.drain(retired)
-        throw error
-      }
-      drain.drain(retired)
-      let quiet = try settle(retired, &clock)
-      let report = report(
-        automation.generation, previous: previous?.record.number, migration: planned.migration,
-        draining: !quiet, clock)
-      for (step, nanoseconds) in clock.nanoseconds {
-        ports.meter.recordReload(automation: manifest.id, step: step.rawValue, nanoseconds: nanoseconds)
-      }
-      ports.log.log(
-        .info, "generations", "serving",
-        automation.generation.logFields.merging(
-          ["duration_ms": .number(clock.total)]) { first, _ in first })
-      return report
+      return Started(automation: automation, planned: planned)
     } catch {
-      if let record, automations.live(manifest.id)?.generation.record != record {
-        ports.files.remove(ports.files.absolute(record.file))
-      }
+      if let file { ports.files.remove(ports.files.absolute(file)) }
       throw error
     }
+  }
+
+  /// PLAN to STORE, while it is this automation's turn.
+  private func install(
+    _ candidate: Candidate, _ request: Request, config: [UInt8]?, _ clock: inout StepClock
+  ) throws(Problem) -> ChangeReport {
+    let started = try start(try plan(candidate, request, config: config, &clock), &clock)
+    let retired = try clock.measure(.swap) { () throws(Problem) in
+      automations.swap(in: [started.automation])
+    }
+    // What serves is what is stored: a store that fails here is reported, and the boot after takes the old set. The old
+    // generation is stopped later: should it crash in that, the next start brings the new one.
+    do throws(Problem) {
+      try clock.measure(.store) { () throws(Problem) in
+        try ports.catalog.activate([started.record])
+        try forgetOldest(of: candidate.manifest.id)
+      }
+    } catch {
+      drain.drain(retired)
+      throw error
+    }
+    drain.drain(retired)
+    let quiet = try settle(retired, &clock)
+    return serving(started, draining: !quiet, clock)
+  }
+
+  /// Tells the meter and the log of what serves now.
+  func serving(_ started: Started, draining: Bool, _ clock: StepClock) -> ChangeReport {
+    let generation = started.automation.generation
+    for (step, nanoseconds) in clock.nanoseconds {
+      ports.meter.recordReload(
+        automation: generation.manifest.id, step: step.rawValue, nanoseconds: nanoseconds)
+    }
+    ports.log.log(
+      .info, "generations", "serving",
+      generation.logFields.merging(["duration_ms": .number(clock.total)]) { first, _ in first })
+    return report(
+      generation, previous: started.planned.previous?.record.number,
+      migration: started.planned.plan.migration, draining: draining, clock)
   }
 
   private func check(_ intent: Intent, _ manifest: Manifest, _ previous: Generation?) throws(Problem) {
@@ -382,6 +372,7 @@ package final class ChangeAutomation: Sendable {
       )
     default: break
     }
+    try refuseDuringCanary(manifest.id)
     let draining = automations.retiring.filter { $0.record.automation == manifest.id }.count
     if draining >= limits.draining {
       throw Problem(
@@ -395,11 +386,13 @@ package final class ChangeAutomation: Sendable {
     let path = ports.files.absolute(record.file)
     let config = Array(record.config.utf8)
     var expected: [UInt8]?
+    let signature: SignatureFacts?
     if isProbed {
-      _ = try validate(path, record.sha256, &clock)
+      signature = try validate(path, record.sha256, &clock).signature
     } else {
       // It has served before: a slow disk at boot must not make it a danger.
-      expected = try inspect(path, record.sha256, config, quarantines: false, &clock).manifestBytes
+      let candidate = try inspect(path, record.sha256, config, quarantines: false, &clock)
+      (expected, signature) = (candidate.manifestBytes, candidate.facts.signature)
     }
     let plugin = try starter.load(path, isolation: record.isolation, expecting: expected)
     let manifest = try Manifest.parse(plugin.manifest)
@@ -407,17 +400,18 @@ package final class ChangeAutomation: Sendable {
       throw Problem(
         422, "plugin.manifest.other_automation", "The file is a plugin of '\(manifest.id)'.")
     }
-    return try starter.start(plugin, record, manifest, try plan(manifest, config: config))
+    return try starter.start(
+      plugin, record, manifest, try plan(manifest, config: config), signature: signature)
   }
 
   /// DRAIN: waits a moment, so that a caller usually sees the end of it.
-  private func settle(_ retired: [Generation], _ clock: inout StepClock) throws(Problem) -> Bool {
+  func settle(_ retired: [Generation], _ clock: inout StepClock) throws(Problem) -> Bool {
     try clock.measure(.drain) { () throws(Problem) in
       drain.wait(for: retired, until: .now + limits.drainWait)
     }
   }
 
-  private func forgetOldest(of id: String) throws(Problem) {
+  func forgetOldest(of id: String) throws(Problem) {
     let mapped = Set((automations.retiring + automations.stuck).map(\.record.file))
     let old = try ports.catalog.generations(of: id).dropFirst(limits.kept).filter {
       !mapped.contains($0.file)
@@ -429,17 +423,25 @@ package final class ChangeAutomation: Sendable {
 
   // MARK: Turns
 
-  private func inTurn<Result>(
+  func inTurn<Result>(
     _ id: String, _ body: () throws(Problem) -> Result
+  ) throws(Problem) -> Result { try inTurn([id], body) }
+
+  /// The turns of several automations are taken together, so that no two changes wait for each other.
+  func inTurn<Result>(
+    _ ids: Set<String>, _ body: () throws(Problem) -> Result
   ) throws(Problem) -> Result {
     let mine: Bool? = turns.wait(until: .now + limits.turn) { busy in
-      busy.insert(id).inserted ? true : nil
+      guard busy.isDisjoint(with: ids) else { return nil }
+      busy.formUnion(ids)
+      return true
     }
     guard mine != nil else {
       throw Problem(
-        409, "automation.busy", "Another change of '\(id)' is under way.", retryAfterSeconds: 5)
+        409, "automation.busy",
+        "Another change of '\(ids.sorted().joined(separator: "', '"))' is under way.", retryAfterSeconds: 5)
     }
-    defer { turns.signal(all: true) { _ = $0.remove(id) } }
+    defer { turns.signal(all: true) { $0.subtract(ids) } }
     return try body()
   }
 

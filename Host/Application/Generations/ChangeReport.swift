@@ -2,7 +2,7 @@ import Kernel
 
 /// The steps of a generation's life that a change reports on: DESIGN, section 6.
 package enum ChangeStep: String, Sendable, CaseIterable {
-  case receive, validate, probe, plan, load, start, swap, drain, store
+  case receive, validate, probe, plan, replay, load, start, swap, drain, store
 }
 
 /// What a change did, and how long each step took.

@@ -23,6 +23,10 @@ package final class Generation: Sendable {
   package let manifest: Manifest
   package let plugin: any LoadedPlugin
   package let records: (any RecordStore)?
+  /// Who vouches for its file; nil for an unsigned one.
+  package let signature: SignatureFacts?
+  /// Its automation's, which it shares with the generations before and after.
+  package let account: AutomationAccount
 
   private let inside = Atomic<Int>(0)
   private let retired = Atomic<Bool>(false)
@@ -32,12 +36,14 @@ package final class Generation: Sendable {
 
   package init(
     record: GenerationRecord, manifest: Manifest, plugin: any LoadedPlugin,
-    records: (any RecordStore)?
+    records: (any RecordStore)?, signature: SignatureFacts? = nil, account: AutomationAccount? = nil
   ) {
+    self.account = account ?? UsageBook().account(of: manifest.id)
     self.record = record
     self.manifest = manifest
     self.plugin = plugin
     self.records = records
+    self.signature = signature
   }
 
   package var state: State {

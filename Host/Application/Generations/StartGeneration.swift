@@ -25,11 +25,13 @@ package struct StartGeneration: Sendable {
   private let scopes: ScopeMatrix
   private let log: any LogSink
   private let defaults: Defaults
+  private let usage: UsageBook
 
   package init(
     loader: any PluginLoader, stores: any RecordStores, meter: any RequestMeter, scopes: ScopeMatrix,
-    log: any LogSink, defaults: Defaults
+    log: any LogSink, defaults: Defaults, usage: UsageBook = UsageBook()
   ) {
+    self.usage = usage
     self.loader = loader
     self.stores = stores
     self.meter = meter
@@ -53,7 +55,7 @@ package struct StartGeneration: Sendable {
   /// Migrates and opens the records, creates the instance, activates it. What fails is taken down again.
   package func start(
     _ plugin: any LoadedPlugin, _ record: GenerationRecord, _ manifest: Manifest,
-    _ plan: PlanGeneration.Plan
+    _ plan: PlanGeneration.Plan, signature: SignatureFacts? = nil
   ) throws(Problem) -> LiveAutomation {
     let scopes = try manifest.routes.map { route throws(Problem) in
       try route.scope.map { name throws(Problem) in try self.scopes.require(name) }
@@ -62,7 +64,9 @@ package struct StartGeneration: Sendable {
     if !manifest.collections.isEmpty {
       records = try stores.open(automation: manifest.id, collections: manifest.collections)
     }
-    let generation = Generation(record: record, manifest: manifest, plugin: plugin, records: records)
+    let generation = Generation(
+      record: record, manifest: manifest, plugin: plugin, records: records, signature: signature,
+      account: usage.account(of: manifest.id))
     do throws(Problem) {
       var routes: [LiveRoute] = []
       for number in manifest.routes.indices {
@@ -82,6 +86,23 @@ package struct StartGeneration: Sendable {
     }
   }
 
+  /// Takes down an instance that was started and that nobody will call.
+  func discard(_ generation: Generation) {
+    generation.retire()
+    do throws(Problem) {
+      try generation.plugin.quiesce()
+      try generation.plugin.stop()
+      try generation.plugin.destroy()
+      generation.records?.close()
+      generation.state = .stopped
+    } catch {
+      // It may still be inside a call on its records.
+      generation.state = .stuck
+      log.log(
+        .error, "generations", "a discarded generation does not stop: \(error.detail)", generation.logFields)
+    }
+  }
+
   private func create(_ generation: Generation) throws(Problem) {
     let plugin = generation.plugin
     try plugin.create(
@@ -91,7 +112,7 @@ package struct StartGeneration: Sendable {
         records: generation.records, log: log,
         routes: generation.manifest.routes.map { route in
           "\(route.method.rawValue) /\(generation.manifest.id)\(route.path)"
-        }))
+        }, account: generation.account))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.
       do throws(Problem) {

@@ -16,6 +16,11 @@ package protocol AuditTrail: AnyObject, Sendable {
   /// Rows with a sequence number above `after`, oldest first.
   func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue]
 
+  /// Waits until a row above `after` is on disk; false when none is at the deadline. [control]
+  func wait(forRowAfter after: Int64, until deadline: Instant) -> Bool
+  /// Of the newest row that is on disk; 0 before the first.
+  var lastSequence: Int64 { get }
+
   /// Walks the whole chain. Throws `audit.broken` (409; members `seq`, `reason`) at the first row that does not fit.
   func verify() throws(Problem) -> AuditVerification
 }
@@ -101,7 +106,8 @@ package protocol RequestMeter: AnyObject, Sendable {
   /// Durations of one reload's steps, by name.
   func recordReload(automation: String, step: String, nanoseconds: Int64)
 
-  /// A value read at each scrape; `name` and `help` after the Prometheus naming rules.
+  /// A value read at each scrape; `name` and `help` after the Prometheus naming rules. A name that ends in `_total` is
+  /// a counter's.
   func gauge(_ name: String, help: String, _ read: @escaping @Sendable () -> [GaugeSample])
 
   /// The same for what only grows; its name ends in `_total`.

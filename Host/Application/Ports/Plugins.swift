@@ -9,16 +9,20 @@ package struct PluginFileFacts: Sendable {
   /// The manifest in the ELF section `.council.manifest`; nil for an unsealed file.
   package var sealedManifest: [UInt8]?
   package var neededLibraries: [String]
+  /// A signature that holds; nil for an unsigned file.
+  package var signature: SignatureFacts?
   /// What an admin should know and what does not refuse the file.
   package var warnings: [String]
 
   package init(
-    bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String], warnings: [String] = []
+    bytes: Int, sha256: String, sealedManifest: [UInt8]?, neededLibraries: [String],
+    signature: SignatureFacts? = nil, warnings: [String] = []
   ) {
     self.bytes = bytes
     self.sha256 = sha256
     self.sealedManifest = sealedManifest
     self.neededLibraries = neededLibraries
+    self.signature = signature
     self.warnings = warnings
   }
 }
@@ -55,15 +59,20 @@ package struct PluginServices: Sendable {
   package var log: any LogSink
   /// What the routes are called in crash reports, in the manifest's order.
   package var routes: [String]
+  /// Where what it uses is written down, and what bounds it.
+  package var account: AutomationAccount
 
+  /// Without an account, as in a probe and in tests, what it uses is written into one of its own.
   package init(
-    automation: String, generation: Int, records: (any RecordStore)?, log: any LogSink, routes: [String] = []
+    automation: String, generation: Int, records: (any RecordStore)?, log: any LogSink, routes: [String] = [],
+    account: AutomationAccount? = nil
   ) {
     self.routes = routes
     self.automation = automation
     self.generation = generation
     self.records = records
     self.log = log
+    self.account = account ?? UsageBook().account(of: automation)
   }
 }
 
@@ -119,7 +128,7 @@ package protocol LoadedPlugin: AnyObject, Sendable {
 
   /// Runs the handler of a route on this thread, or gives it to a worker. Before it returns `.answered` or
   /// before it calls ``Exchange/deliver()``, the answer is in the exchange; a handler that returns without one is
-  /// answered here with `plugin.no_answer` (500), a full worker queue with `plugin.overloaded` (503).
+  /// answered here with `plugin.no_answer` (500), a full worker queue with `automation.overloaded` (503).
   /// [event]
   func handle(_ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution) -> Completion
 

@@ -1,5 +1,6 @@
 package import Domain
 package import Kernel
+import Synchronization
 
 /// The routing state that one request sees from start to end: every automation that serves, immutable.
 package final class Snapshot: Sendable {
@@ -7,9 +8,14 @@ package final class Snapshot: Sendable {
   private let byID: AutomationIndex
 
   private let unavailable: [String: Unavailability]
+  /// Counts the changes of what serves: two automations read from one snapshot belong together.
+  package let version: Int
 
-  package init(_ automations: [LiveAutomation], unavailable: [String: Unavailability] = [:]) {
+  package init(
+    _ automations: [LiveAutomation], unavailable: [String: Unavailability] = [:], version: Int = 0
+  ) {
     self.unavailable = unavailable
+    self.version = version
     self.automations = automations.sorted { $0.generation.manifest.id < $1.generation.manifest.id }
     byID = AutomationIndex(self.automations.map(\.generation.manifest.id))
   }
@@ -42,11 +48,33 @@ package final class LiveAutomation: Sendable {
   package let generation: Generation
   package let routes: [LiveRoute]
   package let table: RouteTable
+  /// What happens to its requests beside being served; nil but for a while, and then the request path never looks.
+  package let extras: ServingExtras?
 
   package init(generation: Generation, routes: [LiveRoute]) {
     self.generation = generation
     self.routes = routes
     table = RouteTable(routes.map { ($0.declaration.method, $0.pattern) })
+    extras = nil
+  }
+
+  /// The same automation, with extras.
+  init(_ automation: LiveAutomation, _ extras: ServingExtras) {
+    generation = automation.generation
+    routes = automation.routes
+    table = automation.table
+    self.extras = extras
+  }
+}
+
+/// A canary that takes some of an automation's requests, a recording that keeps some, or both.
+package final class ServingExtras: Sendable {
+  package let canary: Canary?
+  package let recording: Recording?
+
+  init(canary: Canary?, recording: Recording?) {
+    self.canary = canary
+    self.recording = recording
   }
 }
 
@@ -71,6 +99,7 @@ package final class LiveRoute: Sendable {
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
+  private let isMoved = Atomic<Bool>(false)
 
   package init(
     number: Int, declaration: RouteDeclaration, pattern: RoutePattern, generation: Generation,
@@ -99,6 +128,21 @@ package final class LiveRoute: Sendable {
         "operation": .string(declaration.operation), "route": .string("/" + id + declaration.path),
       ] as JSONValue)
     self.labels = RouteLabels(json: Array(labels.utf8.dropFirst().dropLast()))
+  }
+
+  /// Whether the handler runs on the event thread. [any]
+  @inline(__always)
+  package var isInline: Bool {
+    declaration.execution == .inline && !isMoved.load(ordering: .relaxed)
+  }
+
+  /// Whether the route was moved to the workers. [any]
+  package var isMovedToWorkers: Bool { isMoved.load(ordering: .relaxed) }
+
+  /// The handler blocked although its manifest says "inline": workers run it as long as this generation serves. False:
+  /// they do already. [any]
+  package func moveToWorkers() -> Bool {
+    declaration.execution == .inline && !isMoved.exchange(true, ordering: .relaxed)
   }
 
   /// FNV-1a, 64 bits.

@@ -52,6 +52,10 @@ extension RecordSchema {
   package func cursor(
     _ text: Span<UInt8>, for query: RecordQuery, limits: RecordLimits
   ) throws(Problem) -> RecordCursor {
+    guard text.count <= limits.maxCursorBytes else {
+      throw .recordCursorInvalid(
+        "this cursor is over \(limits.maxCursorBytes) bytes: order by fields with shorter values")
+    }
     guard let cursor = RecordCursor(text, limits: limits) else {
       throw .recordCursorInvalid("this is not a cursor; pass 'next' of a page as it came")
     }

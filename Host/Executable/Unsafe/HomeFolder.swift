@@ -114,14 +114,16 @@ struct HomeFolder {
     }
   }
 
-  /// Writes a file that only its owner can read, durably; one that exists is replaced.
+  /// Writes a file that only its owner can read, durably; one that exists is replaced, not written into: it may
+  /// belong to somebody else, or be open.
   static func writeSecret(_ text: String, to path: String) throws(Problem) {
-    let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    // Safe: the text lives during the call. What cannot be removed is in the way of the next line.
+    unsafe _ = unlink(path)
+    let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else {
       throw Problem(500, "secret.failed", "\(path) cannot be written (errno \(errno)).")
     }
     defer { close(file) }
-    fchmod(file, 0o600)
     let line = Array((text + "\n").utf8)
     // Safe: the count is the array's own.
     guard unsafe write(file, line, line.count) == line.count, fsync(file) == 0 else {

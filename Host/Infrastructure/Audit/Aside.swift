@@ -10,11 +10,19 @@ import Kernel
 /// while they are taken in may repeat some, never lose one.
 enum Aside {
   static let prefix = "aside-"
+  /// Before the name of one that was taken in, while its files go.
+  static let gone = "gone-"
   static let began = "audit.aside"
   static let absorbed = "audit.absorbed"
   static let broken = "audit.aside_broken"
   /// Bytes of frames that one commit takes.
   static let batch = 1 << 20
+
+  /// An aside's chain is made with a key that only who has the trail's key can know: else anybody who can make a folder
+  /// could have rows of his own taken in.
+  static func key(_ name: String, _ trail: [UInt8], _ digests: any Digests) -> [UInt8] {
+    digests.hmacSHA256(key: trail.span, name.utf8.span).withSpan { [UInt8]($0) }
+  }
 
   static func frame(_ action: String, _ name: String, _ details: [String: JSONValue] = [:]) -> Arena {
     let frame = Arena()
@@ -65,36 +73,36 @@ extension Journal {
   /// Takes in every aside whose host is gone. Returns how many rows came; throws when the disk fails: what was not taken
   /// in stays where it is. `publish` is told what is on disk before the files of an aside go.
   func absorb(
-    _ digests: any Digests, _ log: any LogSink, _ publish: (Durable) -> Void
+    _ digests: any Digests, _ key: [UInt8], _ log: any LogSink, _ publish: (Durable) -> Void
   ) throws(AuditFileError) -> Int {
+    for name in try folder.names() where name.hasPrefix(Aside.gone) { try folder.removeAside(name) }
     var rows = 0
     for name in try folder.names() where name.hasPrefix(Aside.prefix) {
       let aside = try folder.aside(name, creating: false)
       guard try aside.lock() else { continue }
-      rows += try absorb(name, aside, digests, log, publish)
+      rows += try absorb(name, aside, digests, Aside.key(name, key, digests), log, publish)
     }
     return rows
   }
 
   private func absorb(
-    _ name: String, _ aside: any AuditFolder, _ digests: any Digests, _ log: any LogSink,
+    _ name: String, _ aside: any AuditFolder, _ digests: any Digests, _ key: [UInt8], _ log: any LogSink,
     _ publish: (Durable) -> Void
   ) throws(AuditFileError) -> Int {
     var fault: Problem?
-    let opened: (journal: Journal, key: [UInt8], recovery: AuditRecovery)
+    let opened: Journal
     do throws(Problem) {
-      opened = try Journal.open(aside, digests, limits: limits, now: .now)
+      opened = try Journal.open(aside, digests, limits: limits, now: .now, key: key).journal
     } catch {
       log.log(
         .critical, "audit", "an aside of the audit trail does not hold: \(error.detail)",
         ["aside": .string(name)])
       return try refuse(name, error, publish)
     }
-    let key = opened.key
     var walk = ChainWalk(aside, digests.hmacSHA256Stream(key: key.span))
     let frames = Arena(capacity: 64 << 10)
     var rows = 0
-    for segment in opened.journal.durable.segments {
+    for segment in opened.durable.segments {
       let stop = try walk.follow(segment, to: nil)
       if let found = stop.fault { fault = fault ?? JournalAuditTrail.broken(found) }
       let file = try aside.open(segment.name, creating: false)

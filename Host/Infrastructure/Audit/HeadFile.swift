@@ -46,12 +46,14 @@ final class HeadFile {
   }
 
   func write(_ head: Head) throws(AuditFileError) {
-    turn += 1
-    let signed = HeadFile.signedText(head, turn)
+    let next = turn + 1
+    let signed = HeadFile.signedText(head, next)
     var slot = Array("\(signed),\"mac\":\"\(sign(signed).hex)\"}".utf8)
     while slot.count < HeadFile.slotBytes - 1 { slot.append(UInt8(ascii: " ")) }
     slot.append(0x0A)
-    try file.write(slot.span, at: Int(turn % 2) * HeadFile.slotBytes)
+    // A write that fails is repeated in the same slot: the other one is whole.
+    try file.write(slot.span, at: Int(next % 2) * HeadFile.slotBytes)
+    turn = next
   }
 
   func sync() throws(AuditFileError) { try file.sync() }

@@ -15,13 +15,16 @@ extension Journal {
   /// Finds the end of the trail, cuts off what a crash left half written, and makes a first segment when there is
   /// none. Rows up to the head are not read again: that is what ``JournalAuditTrail/verify()`` is for.
   ///
+  /// `key` is for a folder that keeps none of its own.
+  ///
   /// Throws `audit.broken` (409) when rows that were confirmed are missing or changed, `audit.key_missing` (500),
   /// `audit.unavailable` (503).
   static func open(
-    _ folder: any AuditFolder, _ digests: any Digests, limits: JournalAuditTrail.Limits, now: Timestamp
+    _ folder: any AuditFolder, _ digests: any Digests, limits: JournalAuditTrail.Limits, now: Timestamp,
+    key: [UInt8]? = nil
   ) throws(Problem) -> (journal: Journal, key: [UInt8], recovery: AuditRecovery) {
     do {
-      return try openFiles(folder, digests, limits, now)
+      return try openFiles(folder, digests, limits, now, key)
     } catch {
       switch error {
       case .file(let error): throw JournalAuditTrail.unavailable(error)
@@ -40,10 +43,11 @@ extension Journal {
   }
 
   private static func openFiles(
-    _ folder: any AuditFolder, _ digests: any Digests, _ limits: JournalAuditTrail.Limits, _ now: Timestamp
+    _ folder: any AuditFolder, _ digests: any Digests, _ limits: JournalAuditTrail.Limits, _ now: Timestamp,
+    _ given: [UInt8]?
   ) throws(OpenError) -> (journal: Journal, key: [UInt8], recovery: AuditRecovery) {
     var segments = try disk { () throws(AuditFileError) in try Segment.list(folder) }
-    let key = try self.key(folder, isNew: segments.isEmpty)
+    let key = if let given { given } else { try self.key(folder, isNew: segments.isEmpty) }
     let head = try disk { () throws(AuditFileError) in try HeadFile(folder, digests, key: key) }
     let last = try disk { () throws(AuditFileError) in try head.read() }
     let isHeadEmpty = try disk { () throws(AuditFileError) in try head.isEmpty }

@@ -6,15 +6,23 @@ extension JournalAuditTrail {
   package func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue] {
     let wanted = min(max(0, limit), limits.maxRead)
     guard wanted > 0 else { return [] }
-    try expectTheTrail()
+    let rows: [JSONValue]?
     do {
-      return try withDurable { durable throws(AuditFileError) in
-        try rows(from: after < .max ? max(1, after + 1) : .max, wanted, durable)
+      rows = try withDurable { durable throws(AuditFileError) in
+        try self.rows(from: after < .max ? max(1, after + 1) : .max, wanted, durable)
       }
     } catch {
       throw JournalAuditTrail.unavailable(error)
     }
+    guard let rows else { throw JournalAuditTrail.handedOver }
+    return rows
   }
+
+  package func wait(forRowAfter after: Int64, until deadline: Instant) -> Bool {
+    waitDurable(until: deadline) { $0.seq > after }
+  }
+
+  package var lastSequence: Int64 { durableNow.seq }
 
   private func rows(
     from first: Int64, _ wanted: Int, _ durable: Journal.Durable
@@ -35,8 +43,7 @@ extension JournalAuditTrail {
   }
 
   package func verify() throws(Problem) -> AuditVerification {
-    try expectTheTrail()
-    let result: (rows: Int64, hash: Digest256, fault: ChainFault?)
+    let result: (rows: Int64, hash: Digest256, fault: ChainFault?)?
     do {
       // Listed first: an aside that is taken in from here on has its row in what is walked, or its folder in this list.
       let asides = try folder.names()
@@ -44,6 +51,7 @@ extension JournalAuditTrail {
     } catch {
       throw JournalAuditTrail.unavailable(error)
     }
+    guard let result else { throw JournalAuditTrail.handedOver }
     if let fault = result.fault { throw JournalAuditTrail.broken(fault) }
     return AuditVerification(rows: result.rows, lastHash: result.hash.hex)
   }

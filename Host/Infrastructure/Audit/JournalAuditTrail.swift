@@ -334,7 +334,7 @@ extension JournalAuditTrail {
   }
 
   private func takeIn(_ journal: Journal) throws(AuditFileError) -> Int {
-    try journal.absorb(digests, log) { durable in inbox.withLock { $0.durable = durable } }
+    try journal.absorb(digests, key, log) { durable in inbox.withLock { $0.durable = durable } }
   }
 
   private func setAside(
@@ -343,7 +343,10 @@ extension JournalAuditTrail {
     if journal.hasPending { _ = try journal.commit() }
     let aside = try folder.aside(name, creating: true)
     let next: Journal
-    do throws(Problem) { next = try Journal.open(aside, digests, limits: limits, now: .now).journal } catch {
+    do throws(Problem) {
+      let key = Aside.key(name, key, digests)
+      next = try Journal.open(aside, digests, limits: limits, now: .now, key: key).journal
+    } catch {
       return .failure(AuditFileError("aside", code: 0))
     }
     journal.render(Aside.frame(Aside.began, name))
@@ -370,26 +373,37 @@ extension JournalAuditTrail {
     }
   }
 
-  /// Throws `audit.handed_over` (503) while another process has the trail.
-  func expectTheTrail() throws(Problem) {
-    guard inbox.withLock({ $0.isAside }) else { return }
-    throw Problem(
-      503, "audit.handed_over", "Another host process has the audit trail: send the request again.",
-      retryAfterSeconds: 1)
-  }
+  static let handedOver = Problem(
+    503, "audit.handed_over", "Another host process has the audit trail: send the request again.",
+    retryAfterSeconds: 1)
 }
 
 // MARK: - What readers see
 
 extension JournalAuditTrail {
-  /// Runs `body` on what is on disk now; nothing of it is deleted meanwhile.
+  var durableNow: Journal.Durable { inbox.withLock { $0.durable } }
+
+  /// Waits until what is on disk is as wanted, or the trail closes.
+  func waitDurable(until deadline: Instant, _ isWanted: (Journal.Durable) -> Bool) -> Bool {
+    inbox.wait(until: deadline) { inbox in
+      if isWanted(inbox.durable) { return true }
+      return inbox.isClosed ? false : nil
+    } ?? false
+  }
+}
+
+extension JournalAuditTrail {
+  /// Runs `body` on what is on disk now; nothing of it is deleted meanwhile. nil while another process has the trail:
+  /// what this one has on disk then is an aside.
   func withDurable<Result>(
     _ body: (Journal.Durable) throws(AuditFileError) -> Result
-  ) throws(AuditFileError) -> Result {
-    let durable = inbox.withLock { inbox in
+  ) throws(AuditFileError) -> Result? {
+    let durable = inbox.withLock { inbox -> Journal.Durable? in
+      if inbox.isAside { return nil }
       inbox.walkers += 1
       return inbox.durable
     }
+    guard let durable else { return nil }
     defer { inbox.withLock { $0.walkers -= 1 } }
     return try body(durable)
   }

@@ -65,8 +65,9 @@ package enum ConfigurationFile {
           faults.append((line, unknown(name, among: names, in: section)))
           continue
         }
-        guard case .scalar(let scalar) = value.content else {
-          faults.append((value.line, "\(setting.path) must be a single value"))
+        guard let scalar = value.flat(takesList: setting.isList) else {
+          let wanted = setting.isList ? "a list of texts" : "a single value"
+          faults.append((value.line, "\(setting.path) must be \(wanted)"))
           continue
         }
         if let wrong = setting.apply(scalar, to: &configuration) {
@@ -96,5 +97,20 @@ package enum ConfigurationFile {
       }
     }
     return row[b.count]
+  }
+}
+
+extension YAMLNode {
+  /// The value of a setting: a scalar, or a sequence of them where that is taken; nil for what nests.
+  fileprivate func flat(takesList: Bool) -> JSONValue? {
+    switch content {
+    case .scalar(let scalar): return scalar
+    case .sequence(let items) where takesList:
+      let scalars = items.compactMap { item in
+        if case .scalar(let scalar) = item.content { scalar } else { nil as JSONValue? }
+      }
+      return scalars.count == items.count ? .array(scalars) : nil
+    default: return nil
+    }
   }
 }

@@ -22,9 +22,10 @@ package final class InProcessPlugin: LoadedPlugin, @unchecked Sendable {
   private let patience: Duration
   /// What the crash page calls this generation.
   private let crashEntry: UInt32
-  // Both are written by `create`, before the generation is published to the threads that read them.
+  // All three are written by `create`, before the generation is published to the threads that read them.
   private var instance = Instance()
   private var context: HostContext?
+  private var lane: Lane?
   private let state = Atomic<UInt8>(State.loaded.rawValue)
   private let calls = CallCounter()
   /// Open from create to the beginning of stop.
@@ -52,6 +53,7 @@ extension InProcessPlugin {
     try expect([.loaded], .start, "create")
     let context = HostContext(services, crashEntry: crashEntry)
     self.context = context
+    lane = workers.lane(of: services.account)
     CrashPage.name(services.routes, of: crashEntry)
     let made = try watched(.start, .create) { [image] () -> Made in
       var instance = Instance()
@@ -182,16 +184,12 @@ extension InProcessPlugin {
       calls.add(-1)
       return completion
     }
-    if workers.submit(Job(plugin: self, exchange: exchange, request: request, route: UInt32(route))) {
-      return .pending
-    }
+    let queued = Call(plugin: self, exchange: exchange, request: request, route: UInt32(route))
+    if let lane, workers.submit(queued, to: lane) { return .pending }
     exchange.endHandling()
     calls.add(-1)
-    return refuse(
-      exchange, request,
-      Problem(
-        503, "plugin.overloaded", "Too many requests wait for a worker. Send this one again later.",
-        retryAfterSeconds: 1))
+    lane?.account.add(1, to: .overloaded)
+    return refuse(exchange, request, AutomationAccount.overloaded)
   }
 
   /// Runs a queued call. [worker]
@@ -207,7 +205,7 @@ extension InProcessPlugin {
 
   package func cancel(_ handle: UInt64) {
     // First: a cancel that blocks must not keep the worker's substitute away.
-    workers.overrun(handle)
+    if let lane { workers.overrun(handle, of: lane) }
     let now = state.load(ordering: .acquiring)
     if now == State.active.rawValue || now == State.quiesced.rawValue, cancelling.enter() {
       CrashPage.within(crashEntry, .cancel) { image.cancel(instance, handle) }

@@ -17,6 +17,11 @@ package struct PluginSealer: Sendable {
       throw refusal(.seal, "seal.output", "\(output) exists and is no regular file; name another output.")
     }
     let before = try inspector.validate(path: path)
+    // A new seal would make every signature wrong.
+    if before.signature != nil {
+      throw refusal(
+        .seal, "seal.signed", "The file is signed: seal the one that the build made, then sign it.")
+    }
     let manifest = try inspector.probe(path: path, config: config).manifest
     let bytes = try RegularFile.read(path, maxBytes: before.bytes, step: .seal)
     let draft = "\(output).\(Hex.encode(randomBytes(6)))"

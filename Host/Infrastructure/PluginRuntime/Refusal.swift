@@ -2,7 +2,7 @@ import Kernel
 
 /// The steps of a generation's life that this target takes; a refusal names its own in the member `step`.
 enum Step: String {
-  case validate, probe, load, start, drain, stop, seal
+  case validate, probe, load, start, drain, stop, seal, sign
 }
 
 /// A refusal of a plugin: 422 with a code below `plugin.` and the step that refused.

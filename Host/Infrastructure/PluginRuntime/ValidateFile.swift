@@ -21,8 +21,10 @@ package struct ValidateFile: Sendable {
 
   private let limits: Limits
   private let digests: any Digests
+  private let signatures: SignatureCheck
 
-  package init(digests: any Digests, limits: Limits = Limits()) {
+  package init(digests: any Digests, signatures: SignatureCheck, limits: Limits = Limits()) {
+    self.signatures = signatures
     self.digests = digests
     self.limits = limits
   }
@@ -34,12 +36,15 @@ package struct ValidateFile: Sendable {
     let needed = try libraries(parts, search, path)
     var warnings: [String] = []
     let sealed = try sealedManifest(parts)
+    let sha256 = Hex.encode(digests.sha256(bytes.span).bytes)
+    let signature = try signatures(
+      bytes, sha256: sha256, sections: parts.sections, manifest: sealed, digests)
     if sealed == nil {
       warnings.append("The file is not sealed: `council plugin seal` writes the manifest into it.")
     }
     return PluginFileFacts(
-      bytes: bytes.count, sha256: Hex.encode(digests.sha256(bytes.span).bytes), sealedManifest: sealed,
-      neededLibraries: needed, warnings: warnings)
+      bytes: bytes.count, sha256: sha256, sealedManifest: sealed, neededLibraries: needed,
+      signature: signature, warnings: warnings)
   }
 
   private struct Parts {

@@ -1,27 +1,35 @@
+import Application
 import Glibc
 package import Kernel
 import Synchronization
 
-/// The threads that handlers may block: a fixed number, shared by all plugins, behind a bounded queue.
+/// The threads that handlers may block: a fixed number, shared by all automations. Each automation has a bounded queue
+/// and a share of the threads that is less than all of them: one that blocks does not keep the others waiting.
 ///
 /// A handler that is still inside when the host has answered in its place keeps its thread. Another thread takes that
 /// one's part, up to a bound, so that one plugin that hangs does not stop the others; what comes back leaves.
 package final class Workers: Sendable {
   package struct Limits: Sendable {
     package var threads: Int
-    /// Calls that wait for a thread; rounded up to a power of two.
+    /// Calls of one automation that wait for a thread; rounded up to a power of two.
     package var queue: Int
+    /// Threads that one automation may have at a time; 0 for three quarters of them.
+    package var share: Int
     /// Threads beyond `threads`, in the place of those that do not come back.
     package var substitutes: Int
+    /// Of them, in the place of one automation's; 0 for half.
+    package var substituteShare: Int
     package var stackBytes: Int
 
     package init(
-      threads: Int = max(8, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), queue: Int = 1024,
-      substitutes: Int = 64, stackBytes: Int = 2 << 20
+      threads: Int = max(8, 4 * sysconf(Int32(_SC_NPROCESSORS_ONLN))), queue: Int = 1024, share: Int = 0,
+      substitutes: Int = 64, substituteShare: Int = 0, stackBytes: Int = 2 << 20
     ) {
       self.threads = threads
       self.queue = queue
+      self.share = share
       self.substitutes = substitutes
+      self.substituteShare = substituteShare
       self.stackBytes = stackBytes
     }
   }
@@ -32,15 +40,23 @@ package final class Workers: Sendable {
     var alive = 0
     /// Calls that overran and are inside still.
     var overrunning = 0
+    /// Places whose call overran, and whose part of its lane's share another thread has.
+    var substituted: Set<Int> = []
+    var lanes: [String: Lane] = [:]
+    var numbered: [Lane] = []
   }
 
   /// How often a worker that ran out of work looks again before it sleeps: about a microsecond, less than the
   /// wake that it saves.
   private static let looks = 32
   private static let overran = UInt64.max
+  /// Twice the accounts that there can be: a lane is listed once, and a place is free again a little later than its lane.
+  private static let maxLanes = 2 * (AutomationLimits.Table.maxAccounts + 1)
 
   private let limits: Limits
-  private let queue: JobQueue
+  /// Lanes with calls that a worker may take, in turn.
+  private let ready = JobQueue<Listing>(capacity: Workers.maxLanes)
+  private let times: WorkerTimes
   private let bell = Doorbell()
   private let isEnding = Atomic<Bool>(false)
   private let crew: Monitor<Crew>
@@ -50,32 +66,69 @@ package final class Workers: Sendable {
   package init(_ limits: Limits = Limits()) {
     precondition(limits.threads > 0 && limits.queue > 0 && limits.substitutes >= 0)
     self.limits = limits
-    queue = JobQueue(capacity: limits.queue)
     now = AtomicWords(count: limits.threads + limits.substitutes)
+    times = WorkerTimes(threads: now.count)
     crew = Monitor(Crew(free: (0..<now.count).reversed()))
-    for _ in 0..<limits.threads { hire(isNeeded: true) }
+    for _ in 0..<limits.threads { hire() }
   }
 
-  /// Calls that can wait at a time.
-  package var queueBound: Int { queue.capacity }
-  /// Whether no call waits for a thread now.
-  package var isQueueEmpty: Bool { queue.isEmpty }
+  /// Whether no call that may be taken waits for a thread now.
+  package var isQueueEmpty: Bool { ready.isEmpty }
   /// Threads that run now, and how many of them are in calls that nobody waits for.
   package var threads: (alive: Int, overrunning: Int) { crew.withLock { ($0.alive, $0.overrunning) } }
 
-  /// False when the queue is full, or the pool ends. [event]
-  func submit(_ job: Job) -> Bool {
-    guard !isEnding.load(ordering: .relaxed), queue.push(job) else { return false }
+  /// The queue and share of an account's automation. Kept for good, as accounts are.
+  func lane(of account: AutomationAccount) -> Lane {
+    let lane = crew.withLock { crew in
+      if let known = crew.lanes[account.automation] { return known }
+      let lane = Lane(
+        crew.numbered.count, account: account,
+        share: min(account.limits.workers ?? usualShare, limits.threads),
+        substitutes: limits.substituteShare > 0 ? limits.substituteShare : (limits.substitutes + 1) / 2,
+        queue: account.limits.queue ?? limits.queue, ready: ready)
+      crew.lanes[account.automation] = lane
+      crew.numbered.append(lane)
+      return lane
+    }
+    account.readQueue { [weak lane] in lane?.figures ?? .init() }
+    return lane
+  }
+
+  private var usualShare: Int { limits.share > 0 ? limits.share : max(1, limits.threads * 3 / 4) }
+
+  /// False when the automation's queue is full, or the pool ends. [event]
+  func submit(_ call: Call, to lane: Lane) -> Bool {
+    guard !isEnding.load(ordering: .relaxed), lane.add(call) else { return false }
     bell.ring()
     return true
   }
 
-  /// The host has answered in the place of the handler of `request`, which may be inside still. [any]
-  func overrun(_ request: UInt64) {
+  /// Charges the time of calls that still run to their automations. [the book's thread]
+  package func chargeTimes() {
+    let lanes = crew.withLock { $0.numbered }
+    times.charge { $0 < lanes.count ? lanes[$0] : nil }
+  }
+
+  /// The host has answered in the place of the handler of `request`, which may be inside still; `lane` is its
+  /// automation's. [any]
+  func overrun(_ request: UInt64, of lane: Lane) {
     for place in 0..<now.count where now.load(place) == request {
-      guard now.compareExchange(place, expected: request, desired: Workers.overran).exchanged else { return }
-      crew.withLock { $0.overrunning += 1 }
-      if !isEnding.load(ordering: .relaxed) { hire() }
+      let substitute: Int?? = crew.withLock { crew in
+        guard now.compareExchange(place, expected: request, desired: Workers.overran).exchanged else {
+          return .none
+        }
+        crew.overrunning += 1
+        let isEnding = isEnding.load(ordering: .relaxed)
+        guard lane.overrun(hasSubstitute: !isEnding && !crew.free.isEmpty) else { return .some(nil) }
+        crew.substituted.insert(place)
+        crew.alive += 1
+        return crew.free.popLast()
+      }
+      if case .some(.some(let free)) = substitute {
+        start(at: free)
+        lane.finish()
+        bell.ring()
+      }
       return
     }
   }
@@ -88,53 +141,68 @@ package final class Workers: Sendable {
     return crew.wait(until: deadline) { $0.alive == 0 ? true : nil } ?? false
   }
 
-  /// Starts a thread, if there is a place for one. A substitute that the system refuses is done without: the next overrun
-  /// asks again.
-  private func hire(isNeeded: Bool = false) {
-    let place = crew.withLock { crew -> Int? in
-      guard let place = crew.free.popLast() else { return nil }
+  /// Starts one of the fixed number.
+  private func hire() {
+    let place = crew.withLock { crew in
       crew.alive += 1
-      return place
+      return crew.free.removeLast()
     }
-    guard let place else { return }
-    let name = "worker-\(place)"
-    if isNeeded { return OSThread(name, stackBytes: limits.stackBytes) { self.work(place) }.leave() }
+    OSThread("worker-\(place)", stackBytes: limits.stackBytes) { self.work(place) }.leave()
+  }
+
+  /// Starts a substitute. One that the system refuses is done without: the next overrun asks again.
+  private func start(at place: Int) {
     do throws(OSThread.Refused) {
-      try OSThread(attempting: name, stackBytes: limits.stackBytes) { self.work(place) }.leave()
+      try OSThread(attempting: "worker-\(place)", stackBytes: limits.stackBytes) { self.work(place) }.leave()
     } catch { leave(place) }
   }
 
   private func work(_ place: Int) {
+    times.begin(at: place)
+    var last: Lane?
     bell.beginSearch()
     while true {
-      if let job = search() {
-        bell.found { queue.isEmpty }
-        now.store(job.request, at: place)
-        job.run()
-        if !now.compareExchange(place, expected: job.request, desired: 0).exchanged, isSurplus(place) {
-          return
+      if let (lane, call) = search() {
+        bell.found { ready.isEmpty }
+        times.turn(at: place, from: last, to: lane)
+        last = lane
+        now.store(call.request, at: place)
+        call.run()
+        if now.compareExchange(place, expected: call.request, desired: 0).exchanged {
+          lane.finish()
+        } else if isSurplus(place, lane) {
+          times.end(at: place, last: lane)
+          free(place)
+          // What this one has made ready is for the others.
+          return bell.ring()
         }
         bell.beginSearch()
       } else if isEnding.load(ordering: .sequentiallyConsistent) {
         bell.found { true }
+        times.end(at: place, last: last)
         return leave(place)
       } else {
-        bell.sleep { !queue.isEmpty || isEnding.load(ordering: .sequentiallyConsistent) }
+        bell.sleep { !ready.isEmpty || isEnding.load(ordering: .sequentiallyConsistent) }
       }
     }
   }
 
   /// After a call that overran: whether another thread does this one's work by now, and this one is to go.
-  private func isSurplus(_ place: Int) -> Bool {
+  private func isSurplus(_ place: Int, _ lane: Lane) -> Bool {
     now.store(0, at: place)
-    return crew.signal(all: true) { crew in
+    let (hadSubstitute, isSurplus) = crew.withLock { crew in
       crew.overrunning -= 1
-      guard crew.alive - crew.overrunning > limits.threads else { return false }
+      let hadSubstitute = crew.substituted.remove(place) != nil
+      if hadSubstitute { lane.comeBack() }
+      guard crew.alive - crew.overrunning > limits.threads else { return (hadSubstitute, false) }
       crew.alive -= 1
-      crew.free.append(place)
-      return true
+      return (hadSubstitute, true)
     }
+    if !hadSubstitute { lane.finish() }
+    return isSurplus
   }
+
+  private func free(_ place: Int) { crew.signal(all: true) { $0.free.append(place) } }
 
   private func leave(_ place: Int) {
     crew.signal(all: true) { crew in
@@ -143,11 +211,13 @@ package final class Workers: Sendable {
     }
   }
 
-  private func search() -> Job? {
-    for look in 0..<Workers.looks {
-      if let job = queue.pop() { return job }
+  private func search() -> (Lane, Call)? {
+    for look in 0...Workers.looks {
+      while let lane = ready.pop()?.lane {
+        if let call = lane.next() { return (lane, call) }
+      }
       if look > 0 { pauseBriefly() }
     }
-    return queue.pop()
+    return nil
   }
 }

@@ -19,14 +19,17 @@ package final class AdminApplication: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    package var recordings: RecordTraffic
     /// nil where nobody supervises: then there is nobody to hand over to.
     package var host: (any HostControl)?
     package var crashes: (any CrashStore)?
+    package var usage: UsageBook
 
     package init(
       automations: Automations, change: ChangeAutomation, catalog: any Catalog, files: any GenerationFiles,
       keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health,
-      host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil
+      recordings: RecordTraffic, host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil,
+      usage: UsageBook = UsageBook()
     ) {
       self.host = host
       self.crashes = crashes
@@ -39,6 +42,8 @@ package final class AdminApplication: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.recordings = recordings
+      self.usage = usage
     }
   }
 
@@ -47,6 +52,7 @@ package final class AdminApplication: HTTPApplication {
   let threads = ThreadSlots<AdminThread> { _ in AdminThread() }
   let routes: AdminRoutes
   let control: ControlThreads
+  let followers: CallFollowers
 
   /// Starts the control threads. Throws `scope.too_many` when the table of scopes is full.
   package init(_ ports: Ports, limits: Limits = Limits()) throws(Problem) {
@@ -54,6 +60,7 @@ package final class AdminApplication: HTTPApplication {
     self.limits = limits
     routes = try AdminRoutes(
       scopes: ports.keys.table.scopes, meter: ports.meter, metricsNeedKey: limits.metricsNeedKey)
+    followers = CallFollowers(limit: max(1, limits.controlThreads / 2))
     control = ControlThreads(count: limits.controlThreads, queued: limits.queuedJobs)
   }
 

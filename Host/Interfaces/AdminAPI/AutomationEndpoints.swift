@@ -30,8 +30,16 @@ extension AdminApplication {
       document["records"] = .array(manifest.collections.map { .string($0.name) })
       document["source"] = live.record.source.map(JSONValue.string) ?? .null
       document["loaded"] = .string(live.record.loaded.text)
-      document["routes"] = .array(manifest.routes.map { $0.json(below: id) })
+      document["signature"] = live.signature?.json ?? .null
+      let routes = ports.automations.live(id)?.routes ?? []
+      document["routes"] = .array(
+        manifest.routes.enumerated().map { number, route in
+          route.json(below: id, isMoved: routes.count > number && routes[number].isMovedToWorkers)
+        })
+      document["usage"] = .object(live.account.summary(at: .now))
     }
+    document["canary"] = ports.change.canary(of: id)?.json ?? .null
+    document["recording"] = ports.recordings.report(of: id)?.json ?? .null
     document["crash_count"] = .integer(Int64(try ports.crashes?.crashCounts()[id] ?? 0))
     let crashes = try ports.crashes?.crashes(of: id, limit: 20) ?? []
     document["crashes"] = .array(crashes.map { .object($0.json) })
@@ -48,7 +56,7 @@ extension AdminApplication {
       throw Problem(400, "request.query_parameter_invalid", "'replace' is true or false.")
     }
     let isolation = try isolation(request)
-    let source = try source(request, stored: nil)
+    let source = try source(request, stored: nil, options: [])
     return answer(
       try ports.change.change(
         ChangeAutomation.Request(
@@ -73,12 +81,20 @@ extension AdminApplication {
         403, "access.scope_missing", "A change of 'isolation' needs the scope '\(AdminScope.write)'.",
         members: ["scope": .string(AdminScope.write)])
     }
-    let source = try source(request, stored: stored)
-    return answer(
-      try ports.change.change(
-        ChangeAutomation.Request(
-          .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config,
-          isolation: isolation)))
+    var canary = try canaryOption(request)
+    let source = try source(request, stored: stored, options: ["canary", "require_replay"])
+    if let option = source.canary {
+      guard canary == nil else {
+        throw Problem(422, "request.body_invalid", "/canary is in the query, too.")
+      }
+      canary = option
+    }
+    let change = ChangeAutomation.Request(
+      .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config,
+      isolation: isolation,
+      replay: source.replay ?? request.query["require_replay"])
+    guard let canary else { return answer(try ports.change.change(change)) }
+    return answer(try ports.change.startCanary(change, canary), status: 202)
   }
 
   /// Where the admin wants the code to run; nil where nothing is said.
@@ -138,15 +154,23 @@ extension AdminApplication {
     var file: ChangeAutomation.Source
     var sha256: String?
     var config: [UInt8]?
+    var canary: CanaryRule?
+    var replay: String?
   }
 
   /// The file that a request names or brings; the path of `stored` when it does neither.
-  private func source(_ request: AdminRequest, stored: GenerationRecord?) throws(Problem) -> Source {
+  private func source(
+    _ request: AdminRequest, stored: GenerationRecord?, options: [String]
+  ) throws(Problem) -> Source {
     if case .upload(let upload) = request.body {
       return Source(
         file: .received(try upload.finish()), sha256: request.expectedSHA256, config: request.config)
     }
-    var members = try Members(request.body, optional: stored != nil, known: ["path", "config", "sha256"])
+    var members = try Members(
+      request.body, optional: stored != nil, known: ["path", "config", "sha256"] + options)
+    let replay = members.text("require_replay", max: 255)
+    var canary: CanaryRule?
+    members.object("canary", known: CanaryRule.members) { canary = CanaryRule(&$0) }
     let path = members.text("path", max: 4096, required: stored == nil)
     if let path, !path.hasPrefix("/") {
       members.fault("path", "must be an absolute path on the host's machine")
@@ -164,7 +188,7 @@ extension AdminApplication {
     }
     return Source(
       file: .path(path), sha256: sha256 ?? request.expectedSHA256,
-      config: members["config"]?.object.map { JSON.encode($0) })
+      config: members["config"]?.object.map { JSON.encode($0) }, canary: canary, replay: replay)
   }
 
   // MARK: Writing answers
@@ -204,7 +228,8 @@ extension AdminApplication {
   private func generations(
     _ known: [GenerationRecord], _ live: Generation?, _ draining: [Generation]
   ) -> [JSONValue] {
-    let running = draining + (live.map { [$0] } ?? [])
+    let canary = live.flatMap { ports.automations.canary(of: $0.manifest.id)?.candidate.generation }
+    let running = draining + [live, canary].compactMap { $0 }
     let unknown = running.map(\.record).filter { record in !known.contains { $0.number == record.number } }
     return (known + unknown).sorted { $0.number > $1.number }.map { record in
       let generation = running.first { $0.record.number == record.number }
@@ -213,7 +238,8 @@ extension AdminApplication {
         "sha256": .string(record.sha256), "loaded": .string(record.loaded.text),
         "source": record.source.map(JSONValue.string) ?? .null,
         "isolation": .string(record.isolation.text),
-        "state": .string(generation?.state.name ?? "kept"),
+        "state": .string(
+          generation == nil ? "kept" : generation === canary ? "canary" : generation?.state.name ?? ""),
         "requests_inside": .integer(Int64(generation?.requestsInside ?? 0)),
       ]
     }
@@ -236,11 +262,11 @@ extension RunnerFigures {
 }
 
 extension RouteDeclaration {
-  fileprivate func json(below id: String) -> JSONValue {
+  fileprivate func json(below id: String, isMoved: Bool) -> JSONValue {
     [
       "method": .string(method.rawValue), "path": .string("/" + id + path), "operation": .string(operation),
       "summary": .string(summary), "scope": scope.map(JSONValue.string) ?? .null,
-      "execution": .string(execution.rawValue),
+      "execution": .string(execution.rawValue), "moved_to_workers": .bool(isMoved),
     ]
   }
 }

@@ -126,6 +126,22 @@ struct Members {
     faults += inner.faults
   }
 
+  /// The objects of an array, in order.
+  mutating func each(
+    _ name: String, known: [String], _ read: (inout Members) throws(Problem) -> Void
+  ) throws(Problem) {
+    guard let items = values[name]?.array else { return fault(name, "must be an array of objects") }
+    for (index, item) in items.enumerated() {
+      guard let members = item.object else {
+        fault("\(name)/\(index)", "must be an object")
+        continue
+      }
+      var inner = Members(members, at: "\(pointer)/\(name)/\(index)", known: known)
+      try read(&inner)
+      faults += inner.faults
+    }
+  }
+
   /// Throws `request.body_invalid` (422) that lists every fault.
   func check() throws(Problem) {
     guard let first = faults.first else { return }

@@ -9,14 +9,25 @@ struct AdminClient {
   private let invocation: Invocation
   private let base: String
   private let timeout: Duration
+  /// In place of the one that options and environment name.
+  private var key: String?
 
-  init(_ invocation: Invocation) throws {
+  /// `url` goes before the option and the environment.
+  init(_ invocation: Invocation, url: String? = nil) throws {
     self.invocation = invocation
     let text =
-      invocation.value("--admin") ?? invocation.services.environment["COUNCIL_ADMIN_URL"]
+      url ?? invocation.value("--admin") ?? invocation.services.environment["COUNCIL_ADMIN_URL"]
       ?? AdminClient.defaultURL
     base = try AdminClient.base(text, invocation)
     timeout = .seconds(try invocation.duration("--timeout") ?? 120)
+  }
+
+  /// A host of this command's own.
+  init(_ invocation: Invocation, base: String, key: String) {
+    self.invocation = invocation
+    self.base = base
+    self.key = key
+    timeout = .seconds(120)
   }
 
   /// Sends one request and returns the document it answers with. Throws its ``Problem`` when it is none of 2xx.
@@ -56,6 +67,7 @@ struct AdminClient {
   // MARK: The key
 
   private func key(for endpoint: AdminEndpoint) throws -> String? {
+    if let key { return key }
     let environment = invocation.services.environment
     if let path = invocation.value("--key-file") { return try read(path) }
     if let key = environment["COUNCIL_ADMIN_KEY"], !key.isEmpty {
@@ -126,7 +138,10 @@ struct AdminClient {
       throw invocation.usage("'\(text)' is no address: it reads like \(defaultURL)")
     }
     let host = rest.hasPrefix("[") ? rest.prefix { $0 != "]" } + "]" : rest.prefix { $0 != ":" }
-    if scheme == "http://", host != "localhost", host != "[::1]", !host.hasPrefix("127.") {
+    // A name may begin like an address.
+    let isLoopback =
+      host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+    if scheme == "http://", host != "localhost", host != "[::1]", !isLoopback {
       invocation.note("council: warning: \(scheme)\(rest) sends the admin key unencrypted")
     }
     return scheme + rest

@@ -3,59 +3,73 @@ import Kernel
 
 /// `council automations …`
 enum AutomationCommands {
-  static let all = [
-    Command(
-      words: ["automations", "list"], summary: "Lists what serves.", endpoints: [.listAutomations], run: list),
-    Command(
-      words: ["automations", "show"], summary: "Shows one: its routes, its generations and their state.",
-      arguments: [id], endpoints: [.showAutomation], run: show),
-    Command(
-      words: ["automations", "load"], summary: "Loads a plugin as an automation of its own.",
-      notes: [uploading],
-      arguments: [.init(name: "FILE", help: "The plugin, a shared library (.so).")],
-      options: [
-        byPath, config, sha256, isolation,
-        .init(name: "--replace", help: "Reload the automation when it is loaded already."),
-      ],
-      examples: ["council automations load accounts.so --config accounts.json"],
-      endpoints: [.loadAutomation], run: load),
-    Command(
-      words: ["automations", "reload"], summary: "Replaces the code of an automation; no request is lost.",
-      notes: [uploading],
-      arguments: [
-        id,
-        .init(
-          name: "FILE", help: "The plugin. Without it: the path it was loaded from, on the host.",
-          isOptional: true),
-      ],
-      options: [byPath, config, sha256, isolation],
-      examples: [
-        "council automations reload accounts", "council automations reload accounts build/accounts.so",
-      ],
-      endpoints: [.reloadAutomation], run: reload),
-    Command(
-      words: ["automations", "rollback"], summary: "Goes back to an earlier generation.", arguments: [id],
-      options: [
-        .init(name: "--to", value: "N", help: "Its number. Default: the one before with other code.")
-      ],
-      endpoints: [.rollBackAutomation], run: rollBack),
-    Command(
-      words: ["automations", "unload"], summary: "Takes an automation away; its records stay.",
-      arguments: [id],
-      endpoints: [.unloadAutomation], run: unload),
-    Command(
-      words: ["automations", "config"], summary: "Prints an automation's configuration, or replaces it.",
-      notes: [
-        "A new configuration makes a new generation of the same file, which takes over when it has started."
-      ],
-      arguments: [id],
-      options: [.init(name: "--set", value: "FILE", help: "The new configuration, JSON.")],
-      endpoints: [.readConfiguration, .changeConfiguration], run: configure),
-  ]
+  static let all =
+    [
+      Command(
+        words: ["automations", "list"], summary: "Lists what serves.", endpoints: [.listAutomations],
+        run: list),
+      Command(
+        words: ["automations", "show"], summary: "Shows one: its routes, its generations and their state.",
+        arguments: [id], endpoints: [.showAutomation], run: show),
+      UsageCommand.top,
+      Command(
+        words: ["automations", "calls"],
+        summary: "Prints each call of an automation as it happens, until it is ended.",
+        arguments: [id],
+        options: [.init(name: "--for", value: "DURATION", help: "How long. Default: until Ctrl-C.")],
+        endpoints: [.followCalls], run: CallFeed.follow),
+      Command(
+        words: ["automations", "load"], summary: "Loads a plugin as an automation of its own.",
+        notes: [uploading],
+        arguments: [.init(name: "FILE", help: "The plugin, a shared library (.so).")],
+        options: [
+          byPath, config, sha256, isolation,
+          .init(name: "--replace", help: "Reload the automation when it is loaded already."),
+        ],
+        examples: ["council automations load accounts.so --config accounts.json"],
+        endpoints: [.loadAutomation], run: load),
+      Command(
+        words: ["automations", "reload"], summary: "Replaces the code of an automation; no request is lost.",
+        notes: [uploading],
+        arguments: [
+          id,
+          .init(
+            name: "FILE", help: "The plugin. Without it: the path it was loaded from, on the host.",
+            isOptional: true),
+        ],
+        options: [byPath, config, sha256, isolation] + ReloadCommands.options,
+        examples: [
+          "council automations reload accounts", "council automations reload accounts build/accounts.so",
+          "council automations reload accounts new.so --canary 10 --canary-for 5m",
+          "council automations reload accounts accounts.so --with orders=orders.so --with ledger",
+        ],
+        endpoints: [.reloadAutomation, .reloadSet], run: reload),
+      Command(
+        words: ["automations", "rollback"], summary: "Goes back to an earlier generation.", arguments: [id],
+        options: [
+          .init(name: "--to", value: "N", help: "Its number. Default: the one before with other code."),
+          .init(
+            name: "--with", value: "ID[=N]", help: "Take this one back in the same swap, too: all or none.",
+            isRepeated: true),
+        ],
+        endpoints: [.rollBackAutomation, .rollBackSet], run: rollBack),
+      Command(
+        words: ["automations", "unload"], summary: "Takes an automation away; its records stay.",
+        arguments: [id],
+        endpoints: [.unloadAutomation], run: unload),
+      Command(
+        words: ["automations", "config"], summary: "Prints an automation's configuration, or replaces it.",
+        notes: [
+          "A new configuration makes a new generation of the same file, which takes over when it has started."
+        ],
+        arguments: [id],
+        options: [.init(name: "--set", value: "FILE", help: "The new configuration, JSON.")],
+        endpoints: [.readConfiguration, .changeConfiguration], run: configure),
+    ] + ReloadCommands.all
 
   private static let uploading =
     "The file is uploaded and its SHA-256 checked. With --by-path the host reads it at that path itself."
-  private static let id = Command.Argument(name: "ID", help: "The automation: the first part of its paths.")
+  static let id = Command.Argument(name: "ID", help: "The automation: the first part of its paths.")
   private static let byPath = Command.Option(
     name: "--by-path", help: "Do not upload: the host is on this machine and reads the file.")
   private static let config = Command.Option(
@@ -105,8 +119,15 @@ enum AutomationCommands {
         "title     \(Table.printable(document.cell("title")))",
         "version   \(Table.printable(document.cell("version")))",
         "sha256    \(document.cell("sha256"))", "source    \(Table.printable(document.cell("source")))",
+        "signed    \(signer(document["signature"]))",
         "records   \(document.cell("records"))", "isolation \(document.cell("isolation"))",
       ]
+      if let canary = document["canary"]?.object {
+        lines.append("canary    " + ReloadCommands.text(.object(canary)))
+      }
+      if let recording = document["recording"]?.object {
+        lines.append("recording " + ReloadCommands.recordingText(.object(recording)))
+      }
       lines += (document["runners"]?.array ?? []).map { runner in
         "runner    \(runner.cell("state")), pid \(runner.cell("pid")), \(runner.cell("crashes")) crash(es), "
           + "\(runner.cell("cpu_s")) s CPU, \(runner.cell("resident_bytes")) bytes resident"
@@ -114,9 +135,13 @@ enum AutomationCommands {
       lines.append("")
       var routes = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
       for route in document["routes"]?.array ?? [] {
-        routes.add(["method", "path", "operation", "scope", "execution"].map { route.cell($0) })
+        let isMoved = route["moved_to_workers"]?.bool == true
+        routes.add(
+          ["method", "path", "operation", "scope"].map { route.cell($0) }
+            + [isMoved ? "inline, moved to workers: it blocks" : route.cell("execution")])
       }
       lines += [routes.text(style), ""]
+      if let usage = document["usage"] { lines += [UsageCommand.table([usage]).text(style), ""] }
       var generations = Table(["GENERATION", "STATE", "VERSION", "INSIDE", "LOADED", "SHA256"])
       for item in document["generations"]?.array ?? [] {
         generations.add(
@@ -136,6 +161,13 @@ enum AutomationCommands {
     }
   }
 
+  /// `ci (key …, at …)`: the name that the host's configuration gives the key.
+  private static func signer(_ signature: JSONValue?) -> String {
+    guard let signature, signature.object != nil else { return "no" }
+    let name = signature["signer"]?.string ?? "a key that the host does not trust"
+    return Table.printable("\(name) (key \(signature.cell("key_id")), at \(signature.cell("signed_at")))")
+  }
+
   // MARK: Changing
 
   private static func load(_ invocation: Invocation) throws {
@@ -144,9 +176,10 @@ enum AutomationCommands {
   }
 
   private static func reload(_ invocation: Invocation) throws {
+    if invocation.has("--with") { return try ReloadCommands.reloadTogether(invocation) }
     try change(
       invocation, .reloadAutomation, [invocation.arguments[0]], file: invocation.argument(1),
-      query: isolation(invocation))
+      query: try ReloadCommands.query(invocation) + isolation(invocation))
   }
 
   private static func isolation(_ invocation: Invocation) -> [(String, String)] {
@@ -154,9 +187,10 @@ enum AutomationCommands {
   }
 
   private static func rollBack(_ invocation: Invocation) throws {
+    if invocation.has("--with") { return try ReloadCommands.rollBackTogether(invocation) }
     let number = try invocation.whole("--to", in: 1...Int(Int32.max))
     let body = number.map { OutgoingRequest.Body.bytes(JSON.encode(["generation": $0])) } ?? .none
-    report(
+    try report(
       try AdminClient(invocation).call(.rollBackAutomation, invocation.arguments, body: body), invocation)
   }
 
@@ -173,7 +207,7 @@ enum AutomationCommands {
       return invocation.show(document) { JSON.text($0["config"] ?? .null, pretty: true) }
     }
     let config = try configuration(path, invocation)
-    report(
+    try report(
       try AdminClient(invocation).call(
         .changeConfiguration, invocation.arguments, body: .bytes(JSON.encode(config))), invocation)
   }
@@ -190,14 +224,28 @@ enum AutomationCommands {
       if let file { members["path"] = .string(files.absolute(file)) }
       if let sha256 = invocation.value("--sha256") { members["sha256"] = .string(sha256) }
       if let config { members["config"] = config }
-      return report(
+      return try report(
         try client.call(
           endpoint, parameters, query: query,
           body: members.isEmpty ? .none : .bytes(JSON.encode(members))), invocation)
     }
+    try report(
+      try upload(
+        file, config: config, sha256: invocation.value("--sha256"), to: client, endpoint, parameters,
+        query: query,
+        invocation), invocation)
+  }
+
+  /// Sends a file, and refuses to when it is not the one that `sha256` names.
+  static func upload(
+    _ file: String, config: JSONValue?, sha256 wanted: String? = nil, to client: AdminClient,
+    _ endpoint: AdminEndpoint, _ parameters: [String] = [], query: [(String, String)],
+    _ invocation: Invocation
+  ) throws -> JSONValue {
+    let files = invocation.services.files
     let bytes = try files.read(file, maxBytes: maxPluginBytes)
     let sha256 = invocation.services.digests.sha256(bytes.span).hex
-    if let wanted = invocation.value("--sha256"), wanted.lowercased() != sha256 {
+    if let wanted, wanted.lowercased() != sha256 {
       throw Problem(422, "plugin.file.hash_mismatch", "The SHA-256 of '\(file)' is \(sha256), not \(wanted).")
     }
     var headers = [(name: "Content-Type", value: "application/octet-stream")]
@@ -211,10 +259,8 @@ enum AutomationCommands {
       }
       headers.append((name: "X-Automation-Config", value: Base64URL.encode(text)))
     }
-    report(
-      try client.call(
-        endpoint, parameters, query: query, headers: headers, body: .file(files.absolute(file))),
-      invocation)
+    return try client.call(
+      endpoint, parameters, query: query, headers: headers, body: .file(files.absolute(file)))
   }
 
   static func configuration(_ path: String, _ invocation: Invocation) throws -> JSONValue {
@@ -225,13 +271,16 @@ enum AutomationCommands {
     return value
   }
 
-  private static func report(_ document: JSONValue, _ invocation: Invocation) {
+  private static func report(_ document: JSONValue, _ invocation: Invocation) throws {
+    if document["percent"] != nil { return try ReloadCommands.follow(document, invocation) }
     invocation.show(document) { document in
       let previous = document["previous"].map { " (was \($0.cell))" } ?? ""
-      let steps = ["receive", "validate", "probe", "plan", "load", "start", "swap", "store", "drain"]
-        .compactMap { step in
-          (document["steps_ms"]?[step]).map { "\(step) \($0.cell)" }
-        }
+      let steps = [
+        "receive", "validate", "probe", "plan", "replay", "load", "start", "swap", "store", "drain",
+      ]
+      .compactMap { step in
+        (document["steps_ms"]?[step]).map { "\(step) \($0.cell)" }
+      }
       return """
         \(document.cell("automation")): generation \(document.cell("generation")) serves\(previous), \
         version \(Table.printable(document.cell("version"))), \(document.cell("routes")) route(s)\(draining(document))

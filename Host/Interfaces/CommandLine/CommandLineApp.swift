@@ -9,7 +9,8 @@ package struct CommandLineApp: Sendable {
 
   /// Every command there is, in the order of help.
   package static let commands: [Command] =
-    [ServeCommand.serve] + PluginCommands.all + AutomationCommands.all + QuarantineCommands.all
+    [ServeCommand.serve] + PluginCommands.all + SigningCommands.all + [DevCommand.dev, TestCommand.test]
+    + AutomationCommands.all + QuarantineCommands.all
     + KeyCommands.all
     + AuditCommands.all + HostCommands.all
 
@@ -100,7 +101,7 @@ struct Failure {
   func text(_ style: Style) -> String {
     var lines = ["council: \(Table.printable(message)) [\(code)]"]
     if let step = members["step"]?.string { lines[0] += " at step \(step)" }
-    for name in ["errors", "conflicts", "changes"] {
+    for name in ["errors", "conflicts", "changes", "automations"] {
       for item in members[name]?.array ?? [] { lines.append("  - " + Failure.line(item)) }
     }
     if let hint { lines.append("  " + hint) }

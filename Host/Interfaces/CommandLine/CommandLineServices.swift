@@ -11,6 +11,7 @@ package struct CommandLineServices: Sendable {
   package var digests: any Digests
   package var inspector: any PluginInspector
   package var sealer: any PluginSealing
+  package var author: AuthorServices
   /// Made at the first request, so that commands that call nobody start no client.
   package var transport: @Sendable () throws(Problem) -> any HTTPTransport
   /// The step PLAN without a host: a manifest and a configuration against an empty system. Returns what the
@@ -27,10 +28,13 @@ package struct CommandLineServices: Sendable {
   /// too. Throws what is wrong with the file.
   package var checkConfiguration:
     @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport
+  /// Starts a host that serves this process alone.
+  package var privateHost: @Sendable (PrivateHostOrder) throws(Problem) -> any PrivateHost
 
   package init(
     terminal: any Terminal, files: any LocalFiles, environment: [String: String], version: VersionFacts,
     digests: any Digests, inspector: any PluginInspector, sealer: any PluginSealing,
+    author: AuthorServices,
     transport: @escaping @Sendable () throws(Problem) -> any HTTPTransport,
     plan: @escaping @Sendable (Manifest, [UInt8]) throws(Problem) -> [String],
     openKeys: @escaping @Sendable (_ home: String) throws(Problem) -> any KeyStore,
@@ -38,7 +42,10 @@ package struct CommandLineServices: Sendable {
     serve: @escaping @Sendable (ServeOptions) throws(Problem) -> Int32,
     defaultConfiguration: @escaping @Sendable () -> String,
     checkConfiguration:
-      @escaping @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport
+      @escaping @Sendable (ServeOptions, _ tries: Bool) throws(Problem) -> ConfigurationReport,
+    privateHost: @escaping @Sendable (PrivateHostOrder) throws(Problem) -> any PrivateHost = {
+      (_) throws(Problem) in throw Problem(501, "replay.unavailable", "No host can be started here.")
+    }
   ) {
     self.terminal = terminal
     self.files = files
@@ -47,6 +54,7 @@ package struct CommandLineServices: Sendable {
     self.digests = digests
     self.inspector = inspector
     self.sealer = sealer
+    self.author = author
     self.transport = transport
     self.plan = plan
     self.openKeys = openKeys
@@ -54,6 +62,7 @@ package struct CommandLineServices: Sendable {
     self.serve = serve
     self.defaultConfiguration = defaultConfiguration
     self.checkConfiguration = checkConfiguration
+    self.privateHost = privateHost
   }
 }
 

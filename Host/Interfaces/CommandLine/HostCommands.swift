@@ -63,9 +63,9 @@ enum AuditCommands {
   private static func verify(_ invocation: Invocation) throws {
     var document: JSONValue
     if let home = invocation.value("--home").map(invocation.services.files.absolute) {
-      // A folder that is not there would be made, and its empty trail found right.
-      guard invocation.services.files.kind(home) == .folder else {
-        throw CommandFailure.local("no folder is at '\(home)'")
+      // What is not there would be made, and its empty trail found right.
+      guard invocation.services.files.kind(home + "/audit") == .folder else {
+        throw CommandFailure.local("no audit trail is at '\(home)/audit'")
       }
       let verification = try invocation.services.openAudit(home).verify()
       document = ["rows": .integer(verification.rows), "last_hash": .string(verification.lastHash)]

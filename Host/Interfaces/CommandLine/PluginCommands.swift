@@ -24,7 +24,7 @@ enum PluginCommands {
       words: ["plugin", "check"],
       summary: "Tries a plugin as a host would, without one: validate, probe, manifest, plan.",
       arguments: [file],
-      options: [config],
+      options: [config, SigningCommands.trust],
       run: check),
     Command(
       words: ["plugin", "seal"], summary: "Probes a plugin and writes its manifest into the file.",
@@ -39,7 +39,8 @@ enum PluginCommands {
     Command(
       words: ["plugin", "show"],
       summary: "Reads the manifest that was sealed into a plugin; runs none of it.",
-      arguments: [file], run: show),
+      arguments: [file], options: [SigningCommands.trust], run: show),
+    ReplayCommand.replay,
   ]
 
   private static let config = Command.Option(
@@ -84,6 +85,7 @@ enum PluginCommands {
       }
     }
     let facts = try measure("validate") { try services.inspector.validate(path: path) }
+    try SigningCommands.checkTrust(facts, invocation)
     let probe = try measure("probe") {
       try services.inspector.probe(path: path, config: config)
     }
@@ -99,7 +101,8 @@ enum PluginCommands {
     let migration = try measure("plan") { try services.plan(manifest, config) }
     let document: JSONValue = [
       "file": .string(path), "sha256": .string(facts.sha256), "bytes": .integer(Int64(facts.bytes)),
-      "sealed": .bool(facts.sealedManifest != nil), "id": .string(manifest.id),
+      "sealed": .bool(facts.sealedManifest != nil), "signature": SigningCommands.json(facts, invocation),
+      "id": .string(manifest.id),
       "version": .string(manifest.version),
       "routes": .array(manifest.routes.map { $0.line(below: manifest.id) }),
       "migration": .array(migration.map(JSONValue.string)),
@@ -113,7 +116,7 @@ enum PluginCommands {
         "\(style.paint("ok", .good))  \($0.name)  \(Double($0.nanoseconds / 1000) / 1000) ms"
       }
       lines.append("")
-      lines.append(summary(manifest, facts, style))
+      lines.append(summary(manifest, facts, invocation))
       return lines.joined(separator: "\n")
     }
   }
@@ -137,10 +140,11 @@ enum PluginCommands {
   private static func show(_ invocation: Invocation) throws {
     let path = try existing(invocation)
     let facts = try invocation.services.inspector.validate(path: path)
+    try SigningCommands.checkTrust(facts, invocation)
     var document: [String: JSONValue] = [
       "file": .string(path), "sha256": .string(facts.sha256), "bytes": .integer(Int64(facts.bytes)),
       "needs": .array(facts.neededLibraries.map(JSONValue.string)),
-      "sealed": .bool(facts.sealedManifest != nil),
+      "sealed": .bool(facts.sealedManifest != nil), "signature": SigningCommands.json(facts, invocation),
     ]
     guard let sealed = facts.sealedManifest else {
       return invocation.show(.object(document)) { _ in
@@ -152,10 +156,13 @@ enum PluginCommands {
     }
     let manifest = try Manifest.parse(sealed)
     document["manifest"] = try? JSONValue.parse(sealed.span)
-    invocation.show(.object(document)) { _ in summary(manifest, facts, invocation.style) }
+    invocation.show(.object(document)) { _ in summary(manifest, facts, invocation) }
   }
 
-  private static func summary(_ manifest: Manifest, _ facts: PluginFileFacts, _ style: Style) -> String {
+  private static func summary(_ manifest: Manifest, _ facts: PluginFileFacts, _ invocation: Invocation)
+    -> String
+  {
+    let style = invocation.style
     var table = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
     for route in manifest.routes {
       table.add([
@@ -167,6 +174,7 @@ enum PluginCommands {
       \(style.paint(manifest.id, .bold)) \(Table.printable(manifest.version))  \(Table.printable(manifest.title))
       sha256   \(facts.sha256)
       sealed   \(facts.sealedManifest == nil ? "no" : "yes")
+      signed   \(SigningCommands.line(facts, invocation))
       needs    \(facts.neededLibraries.isEmpty ? "-" : facts.neededLibraries.map(Table.printable).joined(separator: " "))
       records  \(manifest.collections.isEmpty ? "-" : manifest.collections.map(\.name).joined(separator: " "))
 
@@ -174,7 +182,7 @@ enum PluginCommands {
       """
   }
 
-  private static func existing(_ invocation: Invocation) throws -> String {
+  static func existing(_ invocation: Invocation) throws -> String {
     let files = invocation.services.files
     let path = files.absolute(invocation.arguments[0])
     if files.kind(path) == .missing { throw CommandFailure.local("no file is at '\(path)'") }

@@ -8,17 +8,30 @@ final class Call {
   var route: LiveRoute?
   /// The request is counted inside `route.generation`.
   var isInside = false
+  /// Of the automation that the path named; nil but while a canary or a recording runs.
+  var extras: ServingExtras?
+  /// A canary's generation took the request.
+  var isCandidate = false
+  /// The request reached its handler: what a canary is judged by.
+  var isHandled = false
   var grant: KeyGrant?
   /// What the limit said, for the RateLimit headers; nil before it was asked.
   var decision: RateDecision?
   var limit: RateLimit?
   /// The audit trail has admitted the request: it gets its row, however it ends.
   var isAudited = false
+  /// Where the call stands among those that wait for an answer; nil when it does not.
+  var entered: AutomationAccount?
   var isConcluded = false
 
   func reset() {
     route = nil
     isInside = false
+    if extras != nil {
+      extras = nil
+      isCandidate = false
+    }
+    isHandled = false
     grant = nil
     decision = nil
     limit = nil
@@ -27,6 +40,10 @@ final class Call {
   }
 
   func leave() {
+    if let entered {
+      self.entered = nil
+      entered.leave()
+    }
     guard isInside, let route else { return }
     isInside = false
     route.generation.leave()
@@ -41,6 +58,7 @@ final class EventThread {
   var matched: [Int] = []
   let json: JSONDocument
   let scratch = Arena(capacity: 1024)
+  let inline = InlineSlot()
 
   init(_ snapshots: Published<Snapshot>, jsonDepth: Int) {
     self.snapshots = .init(snapshots)

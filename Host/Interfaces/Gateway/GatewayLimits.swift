@@ -9,14 +9,16 @@ extension Gateway {
     package var violations: Int
     /// Levels of a JSON body.
     package var jsonDepth: Int
+    package var inline: InlineWatch.Limits
 
     package init(
       anonymous: RateLimit = RateLimit(requests: 200, per: .seconds(60)), violations: Int = 20,
-      jsonDepth: Int = JSONDocument.defaultMaxDepth
+      jsonDepth: Int = JSONDocument.defaultMaxDepth, inline: InlineWatch.Limits = InlineWatch.Limits()
     ) {
       self.anonymous = anonymous
       self.violations = violations
       self.jsonDepth = jsonDepth
+      self.inline = inline
     }
   }
 }

@@ -93,12 +93,15 @@ package final class DeadlineWatch: RequestCanceller {
 
   private func answer(_ exchange: Exchange, _ handle: UInt64, _ serial: Int, _ problem: Problem) {
     guard exchange.claim(handle) else { return }
+    let isLate = problem.code == DeadlineWatch.late.code
     if exchange.isAbandoned { exchange.closes = true }
     exchange.endWaiting()
     exchange.answer(problem)
     exchange.deliver()
-    let known = automations.live.map(\.generation) + automations.retiring
-    guard let plugin = known.first(where: { $0.serial == serial })?.plugin else { return }
+    let known = automations.entered + automations.retiring
+    guard let generation = known.first(where: { $0.serial == serial }) else { return }
+    if isLate { generation.account.add(1, to: .overruns) }
+    let plugin = generation.plugin
     let isFull = cancels.signal { waiting in
       guard let count = waiting?.count, count < maxCancels else { return true }
       waiting?.append((plugin, handle))

@@ -4,7 +4,8 @@ package import Kernel
 
 /// The public listener: the path of every request, DESIGN section 4.
 ///
-///     trace → match route → authenticate → limit rate → authorize → validate → handler → check answer → audit → metrics
+///     trace → match route → authenticate → limit rate → authorize → validate → bulkhead → handler → check answer
+///     → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -37,6 +38,7 @@ package final class Gateway: HTTPApplication {
   let cells: LimitCells
   let anonymousRate: GCRA
   private let unmatched: Int
+  package let inlineWatch: InlineWatch
 
   /// Throws `limit.invalid` for a default limit out of range.
   package init(_ ports: Ports, limits: Limits) throws(Problem) {
@@ -47,6 +49,7 @@ package final class Gateway: HTTPApplication {
     anonymousRate = try GCRA(limits.anonymous)
     let snapshots = ports.automations.snapshots
     threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
+    inlineWatch = InlineWatch(threads, automations: ports.automations, log: ports.log, limits: limits.inline)
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }
 
@@ -80,19 +83,18 @@ package final class Gateway: HTTPApplication {
   package func handle(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
     guard let route = call.route else { return .answered }
+    let thread = threads.current
     do throws(Problem) {
-      try validate(exchange, route, threads.current)
+      try validate(exchange, route, thread)
     } catch {
       refuse(exchange, error)
       return .answered
     }
+    call.isHandled = true
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
-    // Before the handler, an inline one too: when that overruns, the answer is the watch's, and its own comes too late.
-    watch(exchange, route)
-    return route.generation.plugin.handle(
-      exchange, route: route.number, execution: route.declaration.execution)
+    return run(exchange, call, route, began: began, thread)
   }
 
   // MARK: The answer
@@ -121,6 +123,7 @@ package final class Gateway: HTTPApplication {
     }
     ports.meter.record(
       series: call.route?.series ?? unmatched, status: exchange.status, nanoseconds: nanoseconds)
+    if let extras = call.extras { observe(exchange, call, extras, nanoseconds) }
     if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
   }
 

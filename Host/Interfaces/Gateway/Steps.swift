@@ -17,13 +17,14 @@ extension Gateway {
       let snapshot = thread.snapshots.look()
       let head = exchange.head
       guard let first = exchange.segments.first else { throw Gateway.notFound }
-      guard let automation = snapshot.automation(head.span(first)) else {
+      guard var automation = snapshot.automation(head.span(first)) else {
         switch snapshot.unavailability(of: head.span(first)) {
         case .failed: throw Gateway.unavailable
         case .crashed: throw Gateway.crashed
         case nil: throw Gateway.notFound
         }
       }
+      if let extras = automation.extras { automation = choose(extras, automation, exchange, call) }
       guard let route = try find(exchange, automation, thread) else { return nil }
       call.route = route
       if route.generation.enter() {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 static _Thread_local uint32_t number = CTHREADS_NO_NUMBER;
 static _Thread_local int asked = 0;
@@ -49,3 +50,5 @@ void cthreads_set_name(const char *name) {
   kept[i] = 0;
   pthread_setname_np(pthread_self(), kept);
 }
+
+int32_t cthreads_id(void) { return gettid(); }

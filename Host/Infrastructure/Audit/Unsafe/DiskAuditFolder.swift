@@ -69,6 +69,15 @@ package final class DiskAuditFolder: AuditFolder {
   }
 
   package func removeAside(_ name: String) throws(AuditFileError) {
+    var name = name
+    if name.hasPrefix(Aside.prefix) {
+      // A crash must not leave half of it under a name that says that it is whole.
+      // Safe: as above.
+      if unsafe rename("\(path)/\(name)", "\(path)/\(Aside.gone)\(name)") != 0 {
+        throw AuditFileError("rename", code: errno)
+      }
+      name = Aside.gone + name
+    }
     let aside = try DiskAuditFolder("\(path)/\(name)")
     for file in try aside.names() { try aside.remove(file) }
     // Safe: as above.

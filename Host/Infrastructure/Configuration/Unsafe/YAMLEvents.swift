@@ -19,10 +19,12 @@ final class YAMLEvents {
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   // The parser reads these bytes as long as it lives.
   private let input: UnsafeMutablePointer<UInt8>
+  private let count: Int
 
   init(_ bytes: [UInt8]) throws(YAMLFault) {
     unsafe parser = .allocate(capacity: 1)
     unsafe parser.initialize(to: yaml_parser_t())
+    count = bytes.count
     unsafe input = .allocate(capacity: max(bytes.count, 1))
     for (index, byte) in bytes.enumerated() { unsafe input[index] = byte }
     // Safe: initialised before use, deleted once in deinit; a failed initialise leaves it empty.
@@ -81,6 +83,13 @@ final class YAMLEvents {
   private func failure() -> YAMLFault {
     // Safe: the text is the library's own and constant.
     let reason = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "not YAML"
-    return YAMLFault(line: unsafe Int(parser.pointee.problem_mark.line) + 1, reason: reason)
+    var line = unsafe Int(parser.pointee.problem_mark.line) + 1
+    if unsafe parser.pointee.error == YAML_READER_ERROR {
+      // Bytes that are no text are found before there are lines: the error has a place in the input instead.
+      let end = unsafe min(parser.pointee.problem_offset, count)
+      // Safe: `count` bytes are in the input.
+      line = unsafe UnsafeBufferPointer(start: input, count: end).count { $0 == 0x0A } + 1
+    }
+    return YAMLFault(line: line, reason: reason)
   }
 }

@@ -120,7 +120,7 @@ final class PatternMatcher {
 
   /// Whether the validation may spend more time in patterns. A thread that had to wait for its core is not to
   /// blame: past the deadline, only time of its own counts.
-  private func hasTime() -> Bool {
+  func hasTime() -> Bool {
     let now = Instant.now
     guard let start else {
       start = (now, threadNanoseconds())

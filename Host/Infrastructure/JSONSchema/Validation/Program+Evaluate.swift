@@ -154,10 +154,20 @@ extension Program {
       valid = run.fail(
         element.index, "pattern", "must match the regular expression \(patternTexts[Int(rules.pattern)])")
     }
-    if let format = rules.format, !format.accepts(text) {
+    if let format = rules.format, !accepts(format, text, element.index, &run) {
       valid = run.fail(element.index, "format", "must be \(format.text)")
     }
     return valid
+  }
+
+  /// A regular expression of a document is compiled, which takes longer than its length says: it is bounded as those
+  /// of schemas are, and its time counts as that of a match does.
+  private func accepts(_ format: Format, _ text: Span<UInt8>, _ place: Int, _ run: inout Run) -> Bool {
+    if format == .regex, text.count > limits.patternBytes || !run.scratch.matcher.hasTime() {
+      run.halt(.evaluations, at: place)
+      return false
+    }
+    return format.accepts(text)
   }
 
   private func codePoints(_ text: Span<UInt8>) -> Int {

@@ -72,6 +72,11 @@ final class Descriptor {
     }
   }
 
+  /// Returns when everything written is on disk.
+  func sync() throws(Problem) {
+    guard fsync(number) == 0 else { throw Descriptor.failure("cannot be made durable", "the file") }
+  }
+
   static func failure(_ what: String, _ path: String) -> Problem {
     // errno is read first: what follows may overwrite it.
     let code = errno

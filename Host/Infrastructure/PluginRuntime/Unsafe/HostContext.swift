@@ -14,6 +14,7 @@ final class HostContext: @unchecked Sendable {
   let automation: String
   let generation: Int
   let log: any LogSink
+  let account: AutomationAccount
   /// In a probe, records can be named and not called.
   let isProbe: Bool
   /// What the crash page calls this generation.
@@ -30,6 +31,7 @@ final class HostContext: @unchecked Sendable {
     automation = services.automation
     generation = services.generation
     log = services.log
+    account = services.account
     records = services.records
     self.isProbe = isProbe
     // Safe: the table comes first, the object's address behind it; `of` reads the same places.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A handler's call on its way to a worker.
 @safe
-struct Job {
+struct Call {
   // Unretained: the generation waits for its calls before it ends, and an exchange lives as long as the host.
   unowned(unsafe) let plugin: InProcessPlugin
   unowned(unsafe) let exchange: Exchange
@@ -20,10 +20,21 @@ struct Job {
   func run() { unsafe plugin.work(exchange, request, route) }
 }
 
+/// An automation whose calls wait for a worker.
+@safe
+struct Listing {
+  // Unretained: the workers keep every lane for good.
+  unowned(unsafe) private let own: Lane
+
+  init(_ lane: Lane) { unsafe own = lane }
+
+  var lane: Lane { unsafe own }
+}
+
 /// A bounded queue of many producers and consumers without a lock: each place has a number that says whose turn it
 /// is (Dmitry Vyukov, "Bounded MPMC queue").
 @safe
-final class JobQueue: @unchecked Sendable {
+final class JobQueue<Job>: @unchecked Sendable {
   private struct Place: ~Copyable {
     let turn: Atomic<Int>
     var job: Job?
@@ -34,8 +45,8 @@ final class JobQueue: @unchecked Sendable {
   // Head and tail stand on cache lines of their own.
   private let ends: UnsafeMutablePointer<Atomic<Int>>
   private let mask: Int
-  private static let tail = 0
-  private static let head = 16
+  private static var tail: Int { 0 }
+  private static var head: Int { 16 }
 
   /// Room for `capacity` jobs, rounded up to a power of two, at least 2.
   init(capacity: Int) {
@@ -102,6 +113,12 @@ final class JobQueue: @unchecked Sendable {
         position = unsafe ends[JobQueue.head].load(ordering: .relaxed)
       }
     }
+  }
+
+  /// How many jobs wait. Right at one moment only.
+  var count: Int {
+    let head = unsafe ends[JobQueue.head].load(ordering: .relaxed)
+    return unsafe max(0, ends[JobQueue.tail].load(ordering: .relaxed) - head)
   }
 
   /// Whether a job waits. Right at one moment only.

@@ -35,7 +35,11 @@ nonisolated func recordsCall(
     unsafe write(RecordsCall.stale, to: out)
     return Status.stale
   }
-  defer { context.gate.leave() }
+  let began = Instant.now
+  defer {
+    context.account.addAnywhere(UInt64(max(0, Instant.now - began)), to: .storeTime)
+    context.gate.leave()
+  }
   // Safe: both views are lent for this call.
   guard let keyBytes = unsafe key.bytes, let inputBytes = unsafe input.bytes else {
     unsafe write(RecordsCall.invalid("A view names bytes that it does not have."), to: out)

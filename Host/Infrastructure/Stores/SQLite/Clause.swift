@@ -45,6 +45,14 @@ struct Clause {
     values.append(value)
   }
 
+  /// Before the clause is compiled: a list counts as long as it was filled up, and an encrypted value once for each key.
+  func checkCount() throws(SQLiteError) {
+    guard values.count > Connection.maxValues else { return }
+    throw SQLiteError(
+      code: SQLiteError.Code.tooManyValues,
+      message: "compares with more values than one query can: ask in parts")
+  }
+
   // MARK: Filters
 
   /// Everything that the filter and the segment take, without order.

@@ -37,6 +37,8 @@ package struct SQLiteError: Error, Sendable, Equatable {
     /// Our own, of an encrypted value: SQLite gives the extensions of its generic error by counting up.
     package static let keyMissing: Int32 = 1 | 201 << 8
     package static let valueDamaged: Int32 = 1 | 202 << 8
+    /// Our own, of a query.
+    package static let tooManyValues: Int32 = 1 | 203 << 8
     package static let constraintPrimaryKey: Int32 = 19 | 6 << 8
     package static let constraintUnique: Int32 = 19 | 8 << 8
   }
@@ -49,6 +51,7 @@ package struct SQLiteError: Error, Sendable, Equatable {
   package func problem(_ configuration: SQLiteConfiguration) -> Problem {
     if code == Code.keyMissing { return .recordsKeyMissing(message) }
     if code == Code.valueDamaged { return .recordsValueDamaged(message) }
+    if code == Code.tooManyValues { return .recordQueryInvalid(RecordIssue("/where", message)) }
     return switch primary {
     case Code.busy, Code.locked, Code.lockProtocol:
       .recordsUnavailable(cause: "busy", "the records are locked by another process")

@@ -49,6 +49,7 @@ extension SQLiteRecordStore {
     var clause = Clause(target, words: query.words, now: now(for: target))
     clause.add(filter: query.filter)
     let count = try read { reader throws(SQLiteError) -> Int64 in
+      try clause.checkCount()
       let key = StatementKey(collection: target.number, text: [Question.count] + clause.sql)
       let statement = try reader.statement(key) {
         "SELECT count(*) FROM \(source(query, target))\(String(decoding: clause.sql, as: UTF8.self))"
@@ -124,6 +125,7 @@ extension SQLiteRecordStore {
     clause.add(filter: query.filter, segment: segment)
     // One more than fits shows whether there is a next page.
     clause.add(order: segment?.rest ?? query.order, limit: query.limit + 1 - page.count)
+    try clause.checkCount()
     var key = prefix(Question.page, query.fields)
     // The cursor's columns are part of the statement and not of its clause.
     for part in query.order { key += [UInt8(part.member >> 8 & 0xFF), UInt8(part.member & 0xFF)] }

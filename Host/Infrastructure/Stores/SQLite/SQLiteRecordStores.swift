@@ -32,7 +32,8 @@ package final class SQLiteRecordStores: RecordStores {
   package func plan(
     automation: String, collections: [CollectionDeclaration]
   ) throws(Problem) -> [String] {
-    let compiled = try compile(collections)
+    let cipher = cipher(of: automation)
+    let compiled = try compile(collections, cipher)
     let path = try path(of: automation)
     let schemas = compiled.map(\.schema)
     guard Files.exists(path) else {
@@ -63,7 +64,7 @@ package final class SQLiteRecordStores: RecordStores {
   package func openStore(
     automation: String, collections: [CollectionDeclaration]
   ) throws(Problem) -> SQLiteRecordStore {
-    let compiled = try compile(collections)
+    let compiled = try compile(collections, cipher(of: automation))
     let path = try path(of: automation)
     let file = try acquire(automation, path)
     let token = Monitor<UInt64>(0)
@@ -90,7 +91,13 @@ package final class SQLiteRecordStores: RecordStores {
     ) { self.release(automation, file, number) }
   }
 
-  private func compile(_ declarations: [CollectionDeclaration]) throws(Problem) -> [CompiledCollection] {
+  private func cipher(of automation: String) -> (any FieldCipher)? {
+    cipher.map { AutomationCipher($0, automation) }
+  }
+
+  private func compile(
+    _ declarations: [CollectionDeclaration], _ cipher: (any FieldCipher)?
+  ) throws(Problem) -> [CompiledCollection] {
     let schemas = try RecordSchema.all(declarations, limits: configuration.limits)
     var compiled: [CompiledCollection] = []
     var issues: [RecordIssue] = []
@@ -140,7 +147,8 @@ package final class SQLiteRecordStores: RecordStores {
           return open.file
         }
         try Files.makeFolder(folder)
-        let file = try DatabaseFile(path: path, configuration: configuration, cipher: cipher)
+        let file = try DatabaseFile(
+          path: path, configuration: configuration, cipher: cipher(of: automation))
         files[automation] = Open(file: file, generations: 1)
         return file
       }

@@ -45,6 +45,16 @@ struct SearchIndex {
     try connection.execute("DROP TABLE \(ids)")
   }
 
+  /// Takes away every trigger of a connection, and what they note into: a connection has no other temporary things.
+  static func unwatchAll(on connection: Connection) throws(SQLiteError) {
+    var found: [(type: String, name: String)] = []
+    let statement = try connection.prepare(
+      "SELECT type,name FROM sqlite_temp_schema WHERE type IN ('trigger','table') ORDER BY type DESC")
+    while try statement.step() { found.append((statement.text(0), statement.text(1))) }
+    statement.reset()
+    for (type, name) in found { try connection.execute("DROP \(type) temp.\(SQL.quoted(name))") }
+  }
+
   /// Makes the triggers: once on every connection that writes.
   func watch(_ fields: [String], on connection: Connection) throws(SQLiteError) {
     let table = "main.\(SQL.quoted(collection))"

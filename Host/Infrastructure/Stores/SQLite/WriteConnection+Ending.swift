@@ -52,7 +52,10 @@ extension WriteConnection {
     guard !collections.isEmpty else { return false }
     dropUnusedStatements()
     keeper.release()
-    defer { keeper.hold() }
+    defer {
+      moveLog()
+      keeper.hold()
+    }
     var hasMore = false
     do throws(Problem) {
       for collection in collections where try hasEnded(in: collection) {

@@ -12,8 +12,7 @@ final class WriteConnection: @unchecked Sendable {
   var keeper: ReadLockKeeper
   let file: DatabaseFile.Shared
   private var seenGenerations: UInt64
-  /// What brings noted changes into the full-text index, by collection.
-  private var searches: [String: [String]] = [:]
+  var searches = Searches()
 
   init(_ file: DatabaseFile.Shared) throws(SQLiteError) {
     let configuration = file.configuration
@@ -32,32 +31,13 @@ final class WriteConnection: @unchecked Sendable {
     try connection.execute("PRAGMA cell_size_check=ON")
     // What is noted for a search has no business on the disk.
     try connection.execute("PRAGMA temp_store=MEMORY")
-    try Migrator(connection: connection, configuration: configuration).watchSearches()
     keeper = try ReadLockKeeper(file)
     connection.countLogPages()
     connection.limitTime(configuration.timeLimit)
     keeper.hold()
-    try readSearches()
   }
 
-  private func readSearches() throws(SQLiteError) {
-    searches = [:]
-    for (collection, fields) in try Migrator(connection: connection, configuration: configuration)
-      .knownSearches()
-    {
-      searches[collection] = SearchIndex(collection).statements(fieldCount: fields.count)
-    }
-  }
-
-  /// Before what these collections changed is kept.
-  func index(_ collections: some Sequence<String>) throws(Problem) {
-    if searches.isEmpty { return }
-    for collection in Set(collections) {
-      for sql in searches[collection] ?? [] { try control(sql) }
-    }
-  }
-
-  private func problem(_ error: SQLiteError) -> Problem { error.problem(configuration) }
+  func problem(_ error: SQLiteError) -> Problem { error.problem(configuration) }
 
   // MARK: Groups
 
@@ -70,6 +50,11 @@ final class WriteConnection: @unchecked Sendable {
     } else {
       runGroup(jobs, counters)
     }
+    moveLog()
+  }
+
+  /// Keeps the log short, whoever made it grow.
+  func moveLog() {
     if connection.unmovedPages >= configuration.checkpointPages {
       connection.checkpoint(waiting: connection.logPages >= configuration.restartPages)
     }
@@ -84,8 +69,10 @@ final class WriteConnection: @unchecked Sendable {
     do throws(Problem) {
       try begin()
       let result = try body(connection)
+      // Before the commit: what is done must neither be called failed, nor leave the searches unknown.
+      let found = try readSearches()
       try commit()
-      do { try readSearches() } catch { throw problem(error) }
+      searches = found
       counters.commits.add(1, ordering: .relaxed)
       job.complete(.success(result))
     } catch {
@@ -140,7 +127,7 @@ final class WriteConnection: @unchecked Sendable {
     do throws(Problem) {
       try control("SAVEPOINT w")
       let result = try isBatch ? runBatch(writes) : run(writes[0])
-      if !searches.isEmpty { try index(writes.map(\.collection.schema.name)) }
+      if !searches.statements.isEmpty { try index(writes.map(\.collection.schema.name)) }
       try control("RELEASE w")
       return .success(result)
     } catch {
@@ -170,9 +157,16 @@ final class WriteConnection: @unchecked Sendable {
 
   // MARK: Transactions
 
+  /// Begins a transaction, in which the indexes for searches are those that this connection keeps.
   func begin() throws(Problem) {
-    connection.restartTime()
-    try control("BEGIN IMMEDIATE")
+    while true {
+      connection.restartTime()
+      try control("BEGIN IMMEDIATE")
+      if try hasPresentSearches() { return }
+      let found = try watchSearches()
+      try commit()
+      searches = found
+    }
   }
 
   func commit() throws(Problem) {
@@ -187,7 +181,7 @@ final class WriteConnection: @unchecked Sendable {
     try? control("ROLLBACK")
   }
 
-  private func control(_ sql: String) throws(Problem) {
+  func control(_ sql: String) throws(Problem) {
     try statement(StatementKey(collection: 0, text: Array(sql.utf8)), sql) { statement throws(SQLiteError) in
       _ = try statement.step()
     }

@@ -14,3 +14,6 @@ static inline uintptr_t cthreads_stack_position(void) { return (uintptr_t)__buil
 
 /* Names the calling thread for debuggers and /proc (15 bytes are kept). */
 void cthreads_set_name(const char *name);
+
+/* The calling thread's number in /proc. */
+int32_t cthreads_id(void);

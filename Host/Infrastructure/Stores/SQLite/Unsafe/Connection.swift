@@ -12,6 +12,9 @@ package final class Connection {
     case existing
   }
 
+  /// Values that one statement takes.
+  static let maxValues = 16_384
+
   fileprivate let handle: OpaquePointer
   // Lives as long as the connection, which hands its address to SQLite's callbacks.
   private let watch: UnsafeMutablePointer<Watch>
@@ -45,7 +48,11 @@ package final class Connection {
     unsafe sqlite3_busy_timeout(handle, busyMilliseconds)
     unsafe sqlite3_progress_handler(handle, 5000, stopRunaway, watch)
     unsafe registerFunctions(on: handle)
-    if let cipher { unsafe registerOpening(cipher, on: handle) }
+    if let cipher {
+      unsafe registerOpening(cipher, on: handle)
+      // What is sorted or grouped after it was decrypted would reach the disk in plain text when it is much.
+      try execute("PRAGMA temp_store=MEMORY")
+    }
   }
 
   deinit {
@@ -69,7 +76,7 @@ package final class Connection {
     let limits: [(Int32, Int32)] = [
       (SQLITE_LIMIT_LENGTH, Int32(clamping: maxValueBytes)), (SQLITE_LIMIT_SQL_LENGTH, 256 * 1024),
       (SQLITE_LIMIT_COLUMN, 1000), (SQLITE_LIMIT_EXPR_DEPTH, 500), (SQLITE_LIMIT_COMPOUND_SELECT, 4),
-      (SQLITE_LIMIT_ATTACHED, 0), (SQLITE_LIMIT_VARIABLE_NUMBER, 16_384),
+      (SQLITE_LIMIT_ATTACHED, 0), (SQLITE_LIMIT_VARIABLE_NUMBER, Int32(Connection.maxValues)),
       (SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1024), (SQLITE_LIMIT_TRIGGER_DEPTH, 4),
       (SQLITE_LIMIT_WORKER_THREADS, 0),
     ]
@@ -106,6 +113,20 @@ extension Connection {
     // Safe: SQLite reads the text during the call.
     let status = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
     guard status == SQLITE_OK else { throw lastError(status) }
+  }
+
+  /// Writes the whole database, as it is at one moment, over another. Others may write meanwhile; what they had in
+  /// the log stays there.
+  package func copy(to target: Connection) throws(SQLiteError) {
+    // The last one to close would move the log into a file that is not ours.
+    unsafe _ = csqlite_set_flag(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    // Safe: both connections live until the copy is finished, which frees it once.
+    guard let backup = unsafe sqlite3_backup_init(target.handle, "main", handle, "main") else {
+      throw target.lastError(SQLITE_ERROR)
+    }
+    let step = unsafe sqlite3_backup_step(backup, -1)
+    let end = unsafe sqlite3_backup_finish(backup)
+    guard step == SQLITE_DONE, end == SQLITE_OK else { throw target.lastError(end == SQLITE_OK ? step : end) }
   }
 
   func lastError(_ status: Int32) -> SQLiteError {

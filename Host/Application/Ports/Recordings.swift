@@ -1,0 +1,24 @@
+package import Kernel
+
+/// The folder of recorded traffic: one file per recording, readable by its owner alone.
+package protocol RecordingFiles: AnyObject, Sendable {
+  /// Creates a file of that name, which must be new; deletes the oldest ones beyond the bound.
+  func create(_ name: String) throws(Problem) -> any RecordingFile
+  /// Where a recording is. Throws `recording.not_found` (404), also for a name that is a path.
+  func path(of name: String) throws(Problem) -> String
+}
+
+/// A recording that is being written. One thread at a time.
+package protocol RecordingFile: AnyObject {
+  var path: String { get }
+  func write(_ bytes: [UInt8]) throws(Problem)
+  /// Returns when it is on disk.
+  func close() throws(Problem)
+}
+
+/// Runs a recording against two plugin files, in hosts of their own and on copies of the records.
+package protocol ReplayGate: Sendable {
+  /// Throws `replay.differs` (409) when the new file answers otherwise than the old one; read-only calls only.
+  /// `recording` is the path of its file. [control]
+  func replay(_ recording: String, new: String, old: String, config: [UInt8]) throws(Problem)
+}

@@ -1,0 +1,140 @@
+import Application
+import Domain
+import Doubles
+import Kernel
+import Testing
+
+/// What gets into a recording, and what does not.
+@Suite struct RecordTrafficTests {
+  private static let manifest = """
+    {"id":"a","version":"1","requires":["council.records/1"],"routes":[{"method":"POST","path":"/{code}","operation":"o",
+     "path_parameters":{"type":"object","properties":{"code":{"type":"string","writeOnly":true}}},
+     "query":{"type":"object","properties":{"token":{"type":"string","format":"password"}}},
+     "body":{"type":"object","properties":{"pin":{"$ref":"#/$defs/pin"},"name":{"type":"string"}},
+      "$defs":{"pin":{"type":"string","writeOnly":true}}}}],
+     "records":[{"name":"c","fields":[{"name":"iban","type":"string","encrypted":true}]}]}
+    """
+  private static let key = "ck_0123456789ab_" + String(repeating: "A", count: 43)
+
+  let world = World()
+  let files = MemoryRecordings()
+
+  private func traffic(_ limits: RecordTraffic.Limits = .init()) throws -> RecordTraffic {
+    try world.load("/a.so", Self.manifest)
+    return RecordTraffic(automations: world.automations, files: files, log: world.log, limits: limits)
+  }
+
+  private func exchange(_ body: String, status: Int = 200, answer: String = "{}") -> Exchange {
+    let exchange = Exchange(slot: 0)
+    let head = exchange.head
+    exchange.method = .post
+    exchange.rawPath = head.append("/a/topsecret")
+    func add(_ fields: inout [Field], _ name: String, _ value: String) {
+      fields.append(Field(name: head.append(name), value: head.append(value)))
+    }
+    add(&exchange.query, "token", "hidden-token")
+    add(&exchange.query, "page", "2")
+    add(&exchange.headers, "authorization", "Bearer \(Self.key)")
+    add(&exchange.headers, "cookie", "hidden-cookie")
+    add(&exchange.headers, "accept", "application/json")
+    add(&exchange.headers, "x-tenant", "seven")
+    exchange.body.append(body)
+    exchange.status = status
+    exchange.addHeader("Content-Type", "application/json")
+    exchange.addHeader("Set-Cookie", "hidden-answer")
+    exchange.answerBody.append(answer)
+    return exchange
+  }
+
+  private func record(
+    _ traffic: RecordTraffic, _ options: RecordingOptions = .init(), _ exchanges: [Exchange]
+  ) throws -> (report: RecordTraffic.Report, text: String) {
+    _ = try traffic.start("a", options)
+    let live = try #require(world.automations.snapshots.current.automation(named: "a"))
+    let recording = try #require(live.extras?.recording)
+    for exchange in exchanges { recording.take(exchange, live.routes[0]) }
+    let report = try traffic.stop("a")
+    return (report, files.text(report.name))
+  }
+
+  @Test func nothingSecretIsKept() throws {
+    let body =
+      #"{"pin":"hidden-pin","name":"Ann","list":[{"PIN":"hidden-pin","iban":"hidden-iban"}],"note":"\#(Self.key)"}"#
+    let (report, text) = try record(
+      try traffic(), .init(redact: ["nick"]), [exchange(body, answer: #"{"nick":"hidden-nick","id":1}"#)])
+    #expect(report.recorded == 1 && report.dropped == 0 && report.skipped == 0 && !report.isRunning)
+    for hidden in ["hidden", "topsecret", "ck_", "Bearer", "seven"] {
+      #expect(!text.contains(hidden), "\(text)")
+    }
+    let calls = try RecordedCalls(Array(text.utf8))
+    #expect(calls.automation == "a" && calls.calls.count == 1)
+    let call = calls.calls[0]
+    #expect(call.target == "/a/[redacted]?token=%5bredacted%5d&page=2", "\(call.target)")
+    #expect(call.body?["name"] == "Ann" && call.body?["pin"] == "[redacted]")
+    #expect(call.headers.map(\.name) == ["accept"] && !call.isReadOnly)
+    #expect(world.automations.snapshots.current.automation(named: "a")?.extras == nil)
+  }
+
+  @Test func aHeaderIsKeptWhenItIsNamedAndNoSecret() throws {
+    let traffic = try traffic()
+    let (_, text) = try record(traffic, .init(headers: ["x-tenant"]), [exchange("{}")])
+    #expect(text.contains("seven"))
+    for name in RecordingOptions.secretHeaders {
+      let problem = try #require(throws: Problem.self) { try traffic.start("a", .init(headers: [name])) }
+      #expect(problem.code == "recording.invalid")
+    }
+  }
+
+  @Test func aSampleIsBounded() throws {
+    let traffic = try traffic(.init(queueBytes: 4096, partBytes: 100, look: .seconds(5)))
+    let long = exchange(#"{"name":"\#(String(repeating: "x", count: 200))"}"#)
+    let none = exchange("no json at all")
+    let left = exchange("{}", status: 499)
+    let (report, _) = try record(
+      traffic, .init(max: 3), [long, none, left] + (0..<5).map { _ in exchange("{}") })
+    // One of the three that were taken cannot be read, so it is not kept either.
+    #expect(report.recorded == 2 && report.skipped == 2)
+    let (full, _) = try record(traffic, .init(max: 1000), (0..<100).map { _ in exchange("{}") })
+    #expect(full.dropped > 0 && full.recorded + full.dropped == 100)
+  }
+
+  @Test func aFullFileEndsTheRecording() throws {
+    let traffic = try traffic(.init(fileBytes: 700))
+    _ = try traffic.start("a", .init())
+    let live = try #require(world.automations.snapshots.current.automation(named: "a"))
+    for _ in 0..<10 { live.extras?.recording?.take(exchange("{}"), live.routes[0]) }
+    for _ in 0..<1000 where traffic.report(of: "a")?.isRunning == true {
+      _ = Monitor(()).wait(until: .now + .milliseconds(5)) { _ in nil as Bool? }
+    }
+    let report = try #require(traffic.report(of: "a"))
+    #expect(!report.isRunning && report.fault == "the file is full" && report.bytes <= 700)
+    #expect(world.automations.recording(of: "a") == nil)
+  }
+
+  @Test func aDiskThatFailsEndsItToo() throws {
+    let traffic = try traffic()
+    files.fail(with: Problem(503, "storage.full", "no room"))
+    _ = try traffic.start("a", .init())
+    for _ in 0..<1000 where traffic.report(of: "a")?.isRunning == true {
+      _ = Monitor(()).wait(until: .now + .milliseconds(5)) { _ in nil as Bool? }
+    }
+    #expect(traffic.report(of: "a")?.fault == "no room" && world.automations.recording(of: "a") == nil)
+  }
+
+  @Test func oneAtATimeAndOverAReload() throws {
+    let traffic = try traffic()
+    _ = try traffic.start("a", .init())
+    #expect(
+      try #require(throws: Problem.self) { try traffic.start("a", .init()) }.code == "recording.running")
+    try world.reload("a", "/b.so", Self.manifest)
+    #expect(world.automations.snapshots.current.automation(named: "a")?.extras?.recording != nil)
+    _ = try traffic.stop("a")
+    #expect(try #require(throws: Problem.self) { try traffic.stop("a") }.code == "recording.not_running")
+    #expect(
+      try #require(throws: Problem.self) { try traffic.start("b", .init()) }.code == "automation.not_found")
+    for options in [RecordingOptions(seconds: 0), .init(seconds: 3601), .init(max: 0), .init(max: 100_001)] {
+      #expect(
+        try #require(throws: Problem.self) { try traffic.start("a", options) }.code == "recording.invalid")
+    }
+  }
+}

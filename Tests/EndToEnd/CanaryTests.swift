@@ -1,0 +1,124 @@
+import Kernel
+import Testing
+
+/// Canaries under load: what is worse goes by itself, what is as good stays, and nobody else notices.
+@Suite(.serialized) struct CanaryTests {
+  private static let settings = "limits:\n  requests: 1000000\nplugins:\n  canary_check_ms: 20\n"
+
+  private func start(
+    _ rule: String, _ path: String
+  ) throws -> (host: HostUnderTest, callers: Callers) {
+    let host = try HostUnderTest(settings: Self.settings)
+    try host.load(Answering.plugin("one", 1))
+    let callers = Callers(
+      3, port: host.port, target: "/one/", key: try host.issueKey(["one:*"]), pause: .milliseconds(1)
+    ) { answer in
+      // What the canary answered wrong, and nothing else, may be wrong.
+      answer.status == 200 || answer.status == 500 && answer.body == Answering.body(2)
+    }
+    #expect(System.eventually { callers.answers > 50 })
+    let answer = try host.admin(
+      "POST", "/automations/one/reload", body: #"{"path":"\#(path)","canary":\#(rule)}"#)
+    #expect(answer.status == 202 && answer.json?["state"] == "running", "\(answer.body)")
+    return (host, callers)
+  }
+
+  private func finish(_ host: HostUnderTest, _ callers: Callers, serving version: Int) throws {
+    let count = callers.answers
+    #expect(System.eventually { callers.answers > count + 50 })
+    let tally = callers.stop()
+    #expect(tally.failureCount == 0, "\(tally.failures)")
+    #expect(tally.bodies.count == 2, "\(tally.bodies)")
+    let answer = try host.call("GET", "/one/", key: host.issueKey(["one:*"]))
+    #expect(answer.status == 200 && answer.body == Answering.body(version))
+    #expect(System.eventually { host.shown("one")["draining"] == [] })
+    #expect(!(try host.admin("GET", "/automations").body.contains("stuck")))
+    #expect(host.stop() == 0)
+  }
+
+  @Test func oneThatFailsRollsBackByItself() throws {
+    let (host, callers) = try start(
+      #"{"percent":30,"share":"request","seconds":600}"#, Answering.plugin("one", 2, status: 500))
+    let canary = host.endedCanary("one")
+    #expect(canary["state"] == "rolled_back", "\(canary)")
+    #expect((canary["new"]?["requests"]?.integer ?? 0) >= 50)
+    #expect(canary["new"]?["errors"] == canary["new"]?["requests"] && canary["old"]?["errors"] == 0)
+    #expect(canary["reason"]?.string?.contains("100.0 %") == true)
+    try finish(host, callers, serving: 1)
+  }
+
+  @Test func oneThatIsSlowRollsBackByItself() throws {
+    let (host, callers) = try start(
+      #"{"percent":40,"share":"request","seconds":600}"#,
+      Answering.plugin("one", 2, delay: .milliseconds(50)))
+    let canary = host.endedCanary("one")
+    #expect(canary["state"] == "rolled_back" && canary["new"]?["errors"] == 0, "\(canary)")
+    #expect(canary["reason"]?.string?.contains("mean duration") == true, "\(canary)")
+    try finish(host, callers, serving: 1)
+  }
+
+  @Test func oneThatIsAsGoodIsPromoted() throws {
+    // Wide margins of time: what is shown is the decision, not this machine.
+    let (host, callers) = try start(
+      #"{"percent":50,"share":"request","seconds":2,"max_mean_ratio":50,"max_p99_ratio":50,"slack_ms":100}"#,
+      Answering.plugin("one", 2))
+    let refused = try host.reload("one", path: Answering.plugin("one", 3))
+    #expect(refused.code == "automation.canary_running" && refused.headers["retry-after"] != nil)
+    let canary = host.endedCanary("one")
+    #expect(canary["state"] == "promoted", "\(canary)")
+    try finish(host, callers, serving: 2)
+  }
+
+  @Test func tooFewRequestsAndTheCommand() throws {
+    let host = try HostUnderTest(settings: Self.settings)
+    try host.load(Answering.plugin("one", 1))
+    let next = Answering.plugin("one", 2)
+    let reload = ["automations", "reload", "one", next, "--canary", "10", "--canary-for", "1s"]
+    let back = host.command(reload)
+    #expect(back.code == 1 && back.errors.contains("canary.rolled_back"), "\(back.said)")
+    #expect(back.errors.contains("50 on each side are needed"), "\(back.said)")
+    let rule = Fixtures.file(Array(#"{"when_too_few":"promote"}"#.utf8), "rule.json")
+    let good = host.command(reload + ["--canary-rule", rule])
+    #expect(good.code == 0 && good.output.contains("promoted"), "\(good.said)")
+    #expect(host.shown("one")["version"] == "2")
+    let wrong = host.command([
+      "automations", "reload", "one", next, "--canary-rule",
+      Fixtures.file(Array(#"{"percent":100,"sure":1}"#.utf8), "rule.json"),
+    ])
+    #expect(
+      wrong.code == 1 && wrong.errors.contains("/percent") && wrong.errors.contains("/sure"), "\(wrong.said)")
+    #expect(System.names(in: host.home + "/incoming").isEmpty)
+    #expect(host.stop() == 0)
+  }
+
+  @Test func theHeaderDecidesAndAnAdminEndsIt() throws {
+    let host = try HostUnderTest(settings: Self.settings)
+    try host.load(Answering.plugin("one", 1))
+    let key = try host.issueKey(["one:*"])
+    let rule = #"{"header":"X-Council-Canary","seconds":600}"#
+    let body = #"{"path":"\#(Answering.plugin("one", 2))","canary":\#(rule)}"#
+    func versions() throws -> [String?] {
+      try [[], ["X-Council-Canary: 1"]].map {
+        try host.call("GET", "/one/", key: key, headers: $0).json?["version"]?.string
+      }
+    }
+    #expect(try host.admin("POST", "/automations/one/reload", body: body).status == 202)
+    #expect(try versions() == ["1", "2"])
+    #expect(host.command(["automations", "abort", "one"]).code == 0)
+    #expect(try versions() == ["1", "1"])
+    #expect(try host.admin("POST", "/automations/one/reload", body: body).status == 202)
+    // A host that dies in the middle comes back with the old generation.
+    host.process.signal(9)
+    _ = host.process.wait()
+    let next = try HostUnderTest(home: host.home)
+    #expect(next.shown("one")["version"] == "1" && next.shown("one")["canary"] == .null)
+    #expect(try next.admin("POST", "/automations/one/reload", body: body).status == 202)
+    #expect(next.command(["automations", "promote", "one"]).code == 0)
+    #expect(next.shown("one")["version"] == "2")
+    #expect(next.command(["automations", "promote", "one"]).code == 1)
+    // With a canary inside, a host ends as any other does.
+    let third = #"{"path":"\#(Answering.plugin("one", 3))","canary":\#(rule)}"#
+    #expect(try next.admin("POST", "/automations/one/reload", body: third).status == 202)
+    #expect(next.stop() == 0)
+  }
+}

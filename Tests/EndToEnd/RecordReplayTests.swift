@@ -1,0 +1,123 @@
+import Kernel
+import Testing
+
+/// Recorded traffic, and what a new version answers to it.
+@Suite(.serialized) struct RecordReplayTests {
+  private let secret = "hunter2-in-a-field"
+
+  /// A host whose traffic was recorded; the path of the recording.
+  private func recorded() throws -> (HostUnderTest, String) {
+    let host = try HostUnderTest()
+    try host.load(Answering.plugin("one", 1))
+    let key = try host.issueKey(["one:*"])
+    let started = host.command(["automations", "record", "one", "--no-wait", "--json", "--redact", "nick"])
+    #expect(started.code == 0 && started.json?["state"] == "running", "\(started.said)")
+    #expect(host.command(["automations", "record", "one"]).errors.contains("recording.running"))
+    for number in 0..<5 {
+      let answer = try host.call(
+        "GET", "/one/?page=\(number)&nick=\(secret)&note=\(key)", key: key,
+        headers: ["Cookie: session=\(secret)", "X-API-Version: 1", "Accept: application/json"])
+      #expect(answer.status == 200)
+    }
+    for body in [
+      #"{"name":"A","pin":"\#(secret)","deep":[{"NICK":"\#(secret)"}]}"#, #"{"name":"my key is \#(key)"}"#,
+    ] {
+      #expect(try host.call("POST", "/one/", key: key, body: body).status == 200)
+    }
+    let stopped = host.command(["automations", "record", "one", "--stop", "--json"])
+    #expect(stopped.json?["recorded"] == 7 && stopped.json?["dropped"] == 0, "\(stopped.said)")
+    let path = try #require(stopped.json?["file"]?.string)
+    let text = System.text(path)
+    for hidden in [secret, key, host.agentKey, "Bearer", "ck_"] { #expect(!text.contains(hidden), "\(text)") }
+    #expect(text.contains(#""name":"A""#) && text.contains("[redacted]"))
+    #expect(CouncilCommand(shell: #"stat -c %a "$0""#, [path]).output == "600\n")
+    return (host, path)
+  }
+
+  @Test func theSameVersionIsCleanAndAChangedFieldIsNamed() throws {
+    let (host, path) = try recorded()
+    let same = CouncilCommand(["plugin", "replay", Answering.plugin("one", 1), "--recording", path, "--json"])
+    #expect(same.code == 0 && same.json?["clean"] == true, "\(same.said)")
+    #expect(same.json?["compared"] == 5 && same.json?["skipped_writes"] == 2, "\(same.said)")
+
+    let changed = Answering.plugin("one", 1, value: "2")
+    let differs = CouncilCommand(["plugin", "replay", changed, "--recording", path, "--writes", "--json"])
+    #expect(differs.code == 1 && differs.json?["different"] == 7, "\(differs.said)")
+    #expect(
+      differs.json?["differences"]?.array?.allSatisfy {
+        $0["pointer"] == "/value" && $0["old"] == 1 && $0["new"] == 2
+      } == true, "\(differs.said)")
+    let told = CouncilCommand(["plugin", "replay", changed, "--recording", path])
+    #expect(told.code == 1 && told.output.contains("body /value: 1 became 2"), "\(told.said)")
+    let ignored = CouncilCommand([
+      "plugin", "replay", changed, "--recording", path, "--ignore", "/value",
+    ])
+    #expect(ignored.code == 0, "\(ignored.said)")
+    let status = CouncilCommand([
+      "plugin", "replay", Answering.plugin("one", 1, status: 503), "--recording", path,
+    ])
+    #expect(status.code == 1 && status.output.contains("status: 200 became 503"), "\(status.said)")
+
+    // A reload can ask for a clean one.
+    let name = String(path.split(separator: "/").last ?? "")
+    let refused = host.command(["automations", "reload", "one", changed, "--require-replay", name])
+    #expect(refused.code == 1 && refused.errors.contains("replay.differs"), "\(refused.said)")
+    #expect(refused.errors.contains("at step replay"), "\(refused.said)")
+    #expect(host.shown("one")["generation"] == 1)
+    let taken = host.command([
+      "automations", "reload", "one", Answering.plugin("one", 1), "--require-replay", name,
+    ])
+    #expect(taken.code == 0, "\(taken.said)")
+    for foreign in ["../keys/admin.key", "none.jsonl", path] {
+      let answer = host.command(["automations", "reload", "one", changed, "--require-replay", foreign])
+      #expect(answer.errors.contains("recording.not_found"), "\(answer.said)")
+    }
+    #expect(host.stop() == 0)
+  }
+
+  @Test func aPluginThatDiesIsADifference() throws {
+    let (_, path) = try recorded()
+    let dies = CouncilCommand([
+      "plugin", "replay", Answering.plugin("one", 1, fixture: "versions_once"), "--recording", path, "--json",
+    ])
+    #expect(dies.code == 1 && dies.json?["clean"] == false, "\(dies.said)")
+    #expect(dies.json?["differences"]?.array?.first?["what"] == "answer", "\(dies.said)")
+    let wrong = CouncilCommand(["plugin", "replay", Answering.plugin("two", 1), "--recording", path])
+    #expect(wrong.code == 1 && wrong.errors.contains("plugin.manifest.other_automation"), "\(wrong.said)")
+    let text = Fixtures.file(Array("no recording\n".utf8), "text.jsonl")
+    let none = CouncilCommand(["plugin", "replay", Answering.plugin("one", 1), "--recording", text])
+    #expect(none.code == 1 && none.errors.contains("replay.recording_invalid"), "\(none.said)")
+  }
+
+  /// Reads and writes run on a copy: the records of the host that serves stay as they are.
+  @Test func recordsAreCopied() throws {
+    let host = try HostUnderTest(load: [HostUnderTest.accounts])
+    let key = host.agentKey
+    func make(_ name: String) throws -> Connection.Answer {
+      try host.call(
+        "POST", "/accounts/", key: key,
+        body: #"{"name":"\#(name)","email":"\#(name)@b.c","balance":1,"currency":"EUR"}"#)
+    }
+    let id = try #require(try make("first").json?["id"]?.string)
+    #expect(host.command(["automations", "record", "accounts", "--no-wait"]).code == 0)
+    #expect(try host.call("GET", "/accounts/\(id)", key: key).status == 200)
+    #expect(try host.call("GET", "/accounts/?limit=10", key: key).status == 200)
+    #expect(try host.call("DELETE", "/accounts/\(id)", key: key, headers: ["If-Match: \"1\""]).status < 300)
+    #expect(try make("second").status == 201)
+    let stopped = host.command(["automations", "record", "accounts", "--stop", "--json"])
+    let path = try #require(stopped.json?["file"]?.string, "\(stopped.said)")
+    let before = try host.call("GET", "/accounts/", key: key).body
+    let same = CouncilCommand(["plugin", "replay", HostUnderTest.accounts, "--recording", path, "--json"])
+    #expect(same.code == 0 && same.json?["compared"] == 2, "\(same.said)")
+    let next = CouncilCommand([
+      "plugin", "replay", HostUnderTest.products + "/libAccountsNext.so", "--recording", path, "--writes",
+      "--json",
+    ])
+    #expect(next.code == 1, "\(next.said)")
+    let pointers = next.json?["differences"]?.array?.compactMap { $0["pointer"]?.string } ?? []
+    #expect(pointers.contains { $0.hasSuffix("/tier") }, "\(pointers)")
+    #expect(try host.call("GET", "/accounts/", key: key).body == before)
+    #expect(host.shown("accounts")["generation"] == 1)
+    #expect(host.stop() == 0)
+  }
+}

@@ -1,0 +1,143 @@
+import Kernel
+import Testing
+
+/// What one automation may take of a host, and who sees it: Tests/Rejects/hog.c sleeps and burns as asked.
+@Suite struct WatchdogTests {
+  private static func hog(_ id: String = "hog") -> String { Fixtures.plugin("hog", "-DID='\"\(id)\"'") }
+
+  private static func usage(_ host: HostUnderTest, _ id: String) throws -> JSONValue {
+    let items = try #require(try host.admin("GET", "/usage").json?["items"]?.array)
+    return try #require(items.first { $0["automation"]?.string == id })
+  }
+
+  private static func metric(_ host: HostUnderTest, _ start: String) throws -> Double? {
+    let text = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")).body
+    let line = text.split(separator: "\n").first { $0.hasPrefix(start) }
+    return line.flatMap { Double($0.split(separator: " ").last ?? "") }
+  }
+
+  @Test func callsThatBlockLeaveWorkersToOtherAutomations() throws {
+    let host = try HostUnderTest(
+      load: [Self.hog(), Self.hog("calm")],
+      settings: """
+        workers:
+          threads: 4
+        automations:
+          overrides: "hog max_calls=30 max_queue=16 max_workers=3"
+
+        """)
+    var open: [Connection] = []
+    for _ in 0..<40 {
+      let connection = try #require(Connection(port: host.port))
+      #expect(connection.send("GET /hog/sleep?ms=4000 HTTP/1.1\r\nHost: x\r\n\r\n"))
+      open.append(connection)
+    }
+    #expect(
+      System.eventually {
+        (try? Self.usage(host, "hog"))?["overloaded"]?.integer == 21
+      })
+    let busy = try Self.usage(host, "hog")
+    #expect(busy["workers"] == 3 && busy["waiting"] == 16 && busy["calls_in_flight"] == 19)
+    let callers = (0..<4).map { _ in
+      let failed = Monitor(0)
+      let thread = OSThread("caller") {
+        let connection = Connection(port: host.port)
+        for _ in 0..<200 where connection?.request("GET", "/calm/sleep?ms=1")?.status != 200 {
+          failed.withLock { $0 += 1 }
+        }
+      }
+      return (thread, failed)
+    }
+    for (thread, failed) in callers {
+      thread.join()
+      #expect(failed.withLock { $0 } == 0)
+    }
+    let refused = open.compactMap { $0.answer() }.filter { $0.status == 503 }
+    #expect(refused.count == 21)
+    #expect(refused.allSatisfy { $0.code == "automation.overloaded" && $0.headers["retry-after"] == "1" })
+    #expect(try Self.usage(host, "calm")["overloaded"] == 0)
+    let reason = #"council_automation_refused_calls_total{council_automation="hog",reason="overloaded"}"#
+    #expect(try Self.metric(host, reason) == 21)
+    #expect(host.stop() == 0)
+  }
+
+  @Test func anAutomationOverItsBudgetIsRefusedAndNamed() throws {
+    let host = try HostUnderTest(
+      load: [Self.hog(), Self.hog("calm")],
+      settings: "automations:\n  overrides: \"hog cpu_ms_per_minute=300\"\n")
+    #expect(try host.call("GET", "/hog/burn?ms=100").status == 200)
+    #expect(try host.call("GET", "/calm/burn?ms=50").status == 200)
+    #expect(try host.call("GET", "/hog/burn?ms=250").status == 200)
+    var refused: Connection.Answer?
+    #expect(
+      System.eventually {
+        refused = try? host.call("GET", "/hog/nap?ms=0")
+        return refused?.status == 503
+      })
+    #expect(refused?.code == "automation.over_budget")
+    let seconds = Int(refused?.headers["retry-after"] ?? "") ?? 0
+    #expect((1...60).contains(seconds))
+    #expect(try host.call("GET", "/hog/sleep?ms=0").code == "automation.over_budget")
+    #expect(try host.call("GET", "/calm/burn?ms=1").status == 200)
+    let top = host.command(["automations", "top"])
+    #expect(top.code == 0, "\(top.said)")
+    let lines = top.output.split(separator: "\n")
+    #expect(lines.count == 3 && lines[1].hasPrefix("hog") && lines[2].hasPrefix("calm"), "\(top.said)")
+    let usage = try Self.usage(host, "hog")
+    #expect((usage["closed_for_s"]?.integer ?? 0) > 0 && (usage["over_budget"]?.integer ?? 0) >= 2)
+    // The rest of a call is charged with the next look.
+    let time = #"council_automation_cpu_seconds_total{council_automation="hog",thread="worker"}"#
+    #expect(System.eventually { ((try? Self.metric(host, time)) ?? 0) >= 0.35 })
+    #expect(host.stop() == 0)
+  }
+
+  @Test func aCallThatNeverEndsIsChargedWhileItRuns() throws {
+    let host = try HostUnderTest(
+      load: [Self.hog()], settings: "automations:\n  cpu_ms_per_minute: 200\n")
+    let connection = try #require(Connection(port: host.port))
+    #expect(connection.send("GET /hog/burn?ms=8000 HTTP/1.1\r\nHost: x\r\n\r\n"))
+    #expect(
+      System.eventually { (try? host.call("GET", "/hog/nap?ms=0"))?.code == "automation.over_budget" })
+    #expect(try Self.usage(host, "hog")["workers"] == 1, "the call had ended")
+    #expect(connection.answer()?.status == 200)
+    #expect(host.stop() == 0)
+  }
+
+  @Test(arguments: ["nap", "spin"])
+  func anInlineHandlerThatBlocksIsSaidAndMovedToTheWorkers(route: String) throws {
+    let host = try HostUnderTest(load: [Self.hog()], settings: "inline:\n  blocked_after_ms: 20\n")
+    func isMoved() throws -> Bool? {
+      let routes = try host.admin("GET", "/automations/hog").json?["routes"]?.array
+      return routes?.first { $0["operation"]?.string == route }?["moved_to_workers"]?.bool
+    }
+    #expect(try isMoved() == false)
+    for _ in 1...3 { #expect(try host.call("GET", "/hog/\(route)?ms=400").status == 200) }
+    #expect(try isMoved() == true)
+    #expect(
+      System.eventually {
+        host.logLines.contains {
+          $0["message"]?.string == "a route whose inline handler blocks is moved to the workers"
+            && $0["operation"]?.string == route && $0["automation"]?.string == "hog"
+        }
+      })
+    let blocked = #"council_automation_blocked_inline_calls_total{council_automation="hog"}"#
+    #expect(try Self.metric(host, blocked) == 3)
+    // Now a worker has it.
+    #expect(try host.call("GET", "/hog/\(route)?ms=400").status == 200)
+    #expect(try Self.metric(host, blocked) == 3)
+    #expect(host.command(["automations", "show", "hog"]).output.contains("moved to workers"))
+    // The next generation gets another chance.
+    #expect(try host.reload("hog", path: Self.hog()).status == 200)
+    #expect(try isMoved() == false)
+    #expect(host.stop() == 0)
+  }
+
+  @Test func anInlineHandlerThatIsLateIsAnsweredForWhenItReturns() throws {
+    let host = try HostUnderTest(load: [Self.hog()])
+    let answer = try host.call("GET", "/hog/doze?ms=500")
+    #expect(answer.status == 504 && answer.code == "handler.timeout")
+    #expect(System.eventually { (try? Self.usage(host, "hog"))?["overruns"] == 1 })
+    #expect(try host.call("GET", "/hog/doze?ms=0").status == 200)
+    #expect(host.stop() == 0)
+  }
+}
