@@ -9,18 +9,24 @@ final class CrashRecord: Sendable {
   private let log: any LogSink
   private let link: SupervisorLink
   private let policy: CrashPolicy
+  private let symbols: Symbols
   /// Crashes by automation, "" for those without a culprit: since this home began, as far as they are kept.
   private let counts = Monitor<[String: Int]>([:])
 
-  init(_ store: any CrashStore, log: any LogSink, link: SupervisorLink, policy: CrashPolicy) throws(Problem) {
+  init(
+    _ store: any CrashStore, log: any LogSink, link: SupervisorLink, policy: CrashPolicy, symbols: Symbols
+  ) throws(Problem) {
     self.store = store
     self.log = log
     self.link = link
     self.policy = policy
+    self.symbols = symbols
     try note(link.begin.crashes)
   }
 
-  func note(_ crashes: [CrashReport]) throws(Problem) {
+  func note(_ reports: [CrashReport]) throws(Problem) {
+    var crashes = reports
+    for place in crashes.indices { crashes[place].frames = symbols.named(crashes[place].frames) }
     try store.note(crashes)
     link.noted(crashes)
     for crash in crashes {

@@ -19,6 +19,8 @@ struct Duties {
   let crashes: CrashRecord
   let keys: Keys
   let log: any LogSink
+  /// For changes that are under way to end: less than the supervisor waits for the answer.
+  let freezeLimit: Duration
 
   /// Returns when the host has to end.
   func serve() -> End {
@@ -60,7 +62,7 @@ struct Duties {
 
   private func heed(_ notice: Notice) {
     switch notice.kind {
-    case .freeze: handOver.freeze(within: .seconds(8))
+    case .freeze: handOver.freeze(within: freezeLimit)
     case .yield:
       attempt("the audit trail stays here") { () throws(Problem) in
         try audit.moveAside()
@@ -82,7 +84,7 @@ struct Duties {
     case .keyChanged:
       guard let key = notice.key else { return }
       attempt("a changed key is not read") { () throws(Problem) in try keys.refresh(key) }
-    case .begin, .takeOver, .leave, .drain: return
+    case .begin, .takeOver, .leave, .drain, .areYouAlive: return
     }
   }
 

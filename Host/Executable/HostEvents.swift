@@ -11,8 +11,12 @@ final class HostEvents: Sendable {
 
   private let waiting = Monitor<[Event]>([])
 
-  init(_ link: SupervisorLink) {
-    link.listen { self.add(.notice($0)) }
+  init(_ link: SupervisorLink, _ liveness: Liveness) {
+    link.listen { notice in
+      // Not through the main thread, which may have to wait for a disk.
+      if notice.kind == .areYouAlive { return liveness.asked() }
+      self.add(.notice(notice))
+    }
     OSThread("signals") {
       var ends = 0
       while true {

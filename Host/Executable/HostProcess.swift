@@ -29,6 +29,7 @@ struct HostProcess {
     let home = try HomeFolder.inherited(settings.home)
     let log = JSONLines(level: settings.logLevel, limits: settings.log)
     defer { log.close() }
+    CrashPage.guardDescriptors(HostDescriptors.all)
     if !isWatched {
       log.log(.error, "host", "there is no crash page: nobody will know who crashes this host")
     }
@@ -40,7 +41,8 @@ struct HostProcess {
     let control = try SQLiteControlStore(path: home.path + "/council.sqlite")
     let stores = SQLiteRecordStores(
       folder: home.path + "/records", configuration: settings.sqlite, cipher: try settings.fieldCipher())
-    let crashes = try CrashRecord(control, log: log, link: link, policy: settings.crashPolicy)
+    let crashes = try CrashRecord(
+      control, log: log, link: link, policy: settings.crashPolicy, symbols: Symbols(home: home.path))
 
     // Who may call.
     var random = SystemRandomNumberGenerator()
@@ -97,7 +99,8 @@ struct HostProcess {
     if link.begin.loadsPlugins { load(change, automations, files, crashes, log) }
 
     // From here on, this host is the only one that may change anything.
-    let events = HostEvents(link)
+    let liveness = Liveness(link)
+    let events = HostEvents(link, liveness)
     guard waitForTurn(link, events) else { return log.log(.info, "host", "stopped before it served") }
     let audit = try JournalAuditTrail(
       folder: home.path + "/audit", digests: digests, log: log, limits: settings.audit)
@@ -144,6 +147,7 @@ struct HostProcess {
     try adminServer.start()
     try publicServer.start()
     health.isServing = true
+    liveness.start([publicServer, adminServer])
     let keeper = KeyUseKeeper(keys: keys, log: log, interval: settings.keyUseInterval)
     keeper.start()
     let housekeeping = Housekeeping(
@@ -161,7 +165,8 @@ struct HostProcess {
 
     // Until it is told to end.
     let duties = Duties(
-      link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log)
+      link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log,
+      freezeLimit: settings.freezeLimit)
     switch duties.serve() {
     case .leave:
       log.log(.info, "host", "leaving: another host serves")

@@ -62,11 +62,32 @@ struct HostSettings {
 
   var succession: Succession.Limits {
     var limits = Succession.Limits()
+    limits.backoff.first = .milliseconds(values.restartMinMilliseconds)
     limits.backoff.most = .milliseconds(values.restartMaxMilliseconds)
+    limits.backoff.early = .milliseconds(values.earlyMilliseconds)
+    limits.freeze = .milliseconds(values.freezeTimeoutMilliseconds)
     limits.boot = .milliseconds(values.bootTimeoutMilliseconds)
+    limits.takeOver = .milliseconds(values.takeOverTimeoutMilliseconds)
     limits.drain = drain.timeout + drain.grace + .seconds(15)
+    limits.leaving = values.maxLeaving
+    limits.leave = handOverIdle + drain.timeout + limits.drain
     return limits
   }
+
+  var heartbeat: Heartbeat.Limits {
+    var limits = Heartbeat.Limits()
+    limits.interval = .milliseconds(values.livenessIntervalMilliseconds)
+    limits.patience = .milliseconds(values.livenessTimeoutMilliseconds)
+    limits.report = .milliseconds(values.livenessReportMilliseconds)
+    return limits
+  }
+
+  var repeatSuspect: RepeatSuspect {
+    RepeatSuspect(ends: values.crashes, window: .milliseconds(values.crashWindowMilliseconds))
+  }
+
+  /// The supervisor hears what came of it before its own limit.
+  var freezeLimit: Duration { succession.freeze * 4 / 5 }
 
   /// How long whoever asks for a hand-over waits: longer than it may take.
   var handOverPatience: Duration {

@@ -20,7 +20,8 @@ enum SupervisorProcess {
     let plan = Supervisor.Plan(
       executable: "/proc/self/exe", arguments: HostCommandLine.arguments(passed),
       environment: environment.map { "\($0.key)=\($0.value)" }, publicListener: publicListener,
-      adminListener: adminListener, homeLock: home.lock, limits: settings.succession, configuration: text,
+      adminListener: adminListener, homeLock: home.lock, limits: settings.succession,
+      heartbeat: settings.heartbeat, repeatSuspect: settings.repeatSuspect, configuration: text,
       reload: { inUse throws(Problem) in try reload(options, inUse) })
     return try Supervisor(plan).run()
   }

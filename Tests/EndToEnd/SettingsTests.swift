@@ -27,8 +27,9 @@ import Testing
       ("recordsKeyFile", settings.values.recordsKeyFile),
       ("runners", settings.runners), ("runnerRecordsThreads", settings.runnerRecordsThreads),
       ("crashPolicy", settings.crashPolicy), ("retainedGenerations", settings.retainedGenerations),
-      ("handOverIdle", settings.handOverIdle), ("boot", settings.values.bootTimeoutMilliseconds),
-      ("longestPause", settings.values.restartMaxMilliseconds),
+      ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
+      ("heartbeat", settings.heartbeat), ("repeatSuspect", settings.repeatSuspect),
+      ("freezeLimit", settings.freezeLimit),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }
@@ -36,6 +37,7 @@ import Testing
   /// What is no limit, and stays as the code has it.
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
+    "succession.backoff.failures", "repeatSuspect.known",
     "runners.executable", "runners.environment",
     // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
     "automations.usual.queue", "automations.usual.workers",

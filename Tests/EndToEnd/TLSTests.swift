@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Testing
 
@@ -56,6 +57,53 @@ import Testing
     #expect(!run.errors.contains("PRIVATE KEY"))
     let check = CouncilCommand(["config", "check", file, "--json"] + arguments)
     #expect(check.code == 1 && check.problem?["code"]?.string == code, "\(check.said)")
+  }
+
+  /// The files change under the names that they have: who is connected stays so, who comes now sees the new one.
+  @Test func aRenewedCertificateIsTakenUpByHUP() throws {
+    let folder = Fixtures.home()
+    System.shell("mkdir -p '\(folder)'")
+    func install(_ name: String) {
+      for kind in ["pem", "key"] {
+        System.shell("cp '\(certificates.path("\(name).\(kind)"))' '\(folder)/now.\(kind)'")
+      }
+    }
+    install("first")
+    let host = try HostUnderTest(
+      load: [HostUnderTest.hello],
+      settings: "public:\n  tls_certificate: \(folder)/now.pem\n  tls_key: \(folder)/now.key\n")
+    func sees(_ name: String) -> Bool {
+      CouncilCommand(
+        shell:
+          "curl -sS --max-time 20 --cacert '\(certificates.path("\(name).pem"))' https://localhost:\(host.port)/health/live"
+      ).code == 0
+    }
+    #expect(sees("first") && !sees("second"))
+
+    // One connection, one request before and one after.
+    let request = "GET /hello/x HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer \(host.agentKey)\\r\\n\\r\\n"
+    let client = Child(
+      "/bin/sh",
+      [
+        "-c",
+        "(printf '\(request)'; until test -e '\(folder)/go'; do sleep 0.05; done; printf '\(request)'; sleep 2) | "
+          + "openssl s_client -quiet -connect 127.0.0.1:\(host.port)",
+      ], output: folder + "/answers")
+    func answers() -> Int {
+      System.text(folder + "/answers").split(separator: "HTTP/1.1 200", omittingEmptySubsequences: false)
+        .count - 1
+    }
+    #expect(System.eventually { answers() == 1 }, "\(System.text(folder + "/answers"))")
+
+    install("second")
+    let old = host.servingPID
+    host.process.signal(SIGHUP)
+    #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
+    #expect(System.eventually { sees("second") } && !sees("first"))
+    System.write("", to: folder + "/go")
+    #expect(System.eventually { answers() == 2 }, "\(System.text(folder + "/answers"))")
+    _ = client.wait()
+    #expect(host.stop() == 0)
   }
 
   @Test func anExpiredCertificateIsFoundByTheCheckAndServedWithALogLine() throws {

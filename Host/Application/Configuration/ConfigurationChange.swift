@@ -25,8 +25,14 @@ package struct ConfigurationChange: Sendable, Equatable {
   /// Certificates may have been renewed under the names that they had, and keys been added to theirs.
   package var needsHandOver: Bool { !handOver.isEmpty || namesFiles }
 
+  /// Of the supervisor's settings, those that its hosts read.
+  private static let hosts: Set<String> = [
+    "supervisor.crashes", "supervisor.crash_window_ms", "supervisor.retained_generations",
+    "supervisor.hand_over_idle_ms",
+  ]
+
   private static func isSupervisors(_ path: String) -> Bool {
     ["public.address", "public.port", "admin.address", "admin.port"].contains(path)
-      || ["supervisor.restart_max_ms", "supervisor.boot_timeout_ms"].contains(path)
+      || path.hasPrefix("supervisor.") && !hosts.contains(path)
   }
 }

@@ -129,7 +129,15 @@ package struct HostConfiguration: Sendable, Equatable {
   package var crashWindowMilliseconds = 60_000
   package var retainedGenerations = 500
   package var restartMaxMilliseconds = 30_000
+  package var restartMinMilliseconds = 100
+  package var earlyMilliseconds = 10_000
   package var bootTimeoutMilliseconds = 60_000
+  package var freezeTimeoutMilliseconds = 10_000
+  package var takeOverTimeoutMilliseconds = 10_000
+  package var maxLeaving = 4
+  package var livenessIntervalMilliseconds = 1000
+  package var livenessTimeoutMilliseconds = 10_000
+  package var livenessReportMilliseconds = 2000
   package var handOverIdleMilliseconds = 30_000
 
   package var logLevel = LogLevel.info

@@ -37,6 +37,8 @@ package struct CrashReport: Sendable, Equatable, Codable {
   package var time: Timestamp
   /// `SIGSEGV`, `exit code 3`.
   package var cause: String
+  /// What led to that, where somebody knows: the host gave no sign of life, a descriptor of its own was closed.
+  package var reason: String?
   /// Where the fault was, for signals that have such.
   package var address: UInt64?
   /// The one whose code it was; nil when nobody can be named.
@@ -51,13 +53,15 @@ package struct CrashReport: Sendable, Equatable, Codable {
   package var uptimeMilliseconds: Int
 
   package init(
-    id: String, time: Timestamp, cause: String, address: UInt64? = nil, culprit: CrashPlace? = nil,
-    basis: String? = nil, suspects: [CrashPlace] = [], frames: [String] = [], processID: Int = 0,
+    id: String, time: Timestamp, cause: String, reason: String? = nil, address: UInt64? = nil,
+    culprit: CrashPlace? = nil, basis: String? = nil, suspects: [CrashPlace] = [], frames: [String] = [],
+    processID: Int = 0,
     uptimeMilliseconds: Int = 0
   ) {
     self.id = id
     self.time = time
     self.cause = cause
+    self.reason = reason
     self.address = address
     self.culprit = culprit
     self.basis = basis
@@ -68,7 +72,7 @@ package struct CrashReport: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, time, cause, address, culprit, basis, suspects, frames
+    case id, time, cause, reason, address, culprit, basis, suspects, frames
     case processID = "process_id"
     case uptimeMilliseconds = "uptime_ms"
   }
@@ -79,6 +83,7 @@ package struct CrashReport: Sendable, Equatable, Codable {
       "crash": .string(id), "time": .string(time.text), "cause": .string(cause),
       "backtrace": .array(frames.map(JSONValue.string)), "uptime_ms": .integer(Int64(uptimeMilliseconds)),
     ]
+    if let reason { json["reason"] = .string(reason) }
     if let address { json["address"] = .string("0x" + String(address, radix: 16)) }
     if let culprit {
       json.merge(culprit.json) { first, _ in first }
@@ -143,21 +148,33 @@ package struct CrashEvidence: Sendable {
   package var inside: [CrashPlace]
   /// Every generation that the page names.
   package var known: [CrashPlace]
+  /// What the event threads were in that did not come round when they were asked to.
+  package var held: [CrashPlace]
+  /// What led to the end, where somebody knows.
+  package var reason: String?
+  /// The supervisor gave the host up: the signal is its own, and whichever thread took it did nothing.
+  package var isGivenUp = false
 
   package init(
-    ending: Ending, confession: Confession?, inside: [CrashPlace], known: [CrashPlace]
+    ending: Ending, confession: Confession?, inside: [CrashPlace], known: [CrashPlace],
+    held: [CrashPlace] = []
   ) {
     self.ending = ending
     self.confession = confession
     self.inside = inside
     self.known = known
+    self.held = held
   }
 
   /// Who did it, and how that is known: `inside` (the thread that crashed was in its code), `backtrace` (its file is in
   /// the backtrace), `own_thread` (the thread had called the host for it), `only_suspect` (nobody wrote the end down,
-  /// and no other automation's code ran). nil: nobody can be named. A SIGKILL has no culprit: the system, or an operator,
-  /// sent it.
+  /// or the host stumbled over what was broken before, and no other automation's code ran), `held_event_thread` (the host was given up, and it alone was what event threads
+  /// did not come back from). nil: nobody can be named. A SIGKILL has no culprit: the system, or an operator, sent it.
   package var verdict: (culprit: CrashPlace, basis: String)? {
+    if isGivenUp {
+      if held.isEmpty { return CrashEvidence.onlyOne(inside).map { ($0, "only_suspect") } }
+      return CrashEvidence.onlyOne(held).map { ($0, "held_event_thread") }
+    }
     if case .signal(CrashEvidence.killed, _) = ending { return nil }
     if let confession {
       if let place = confession.place { return (place, "inside") }
@@ -165,12 +182,31 @@ package struct CrashEvidence: Sendable {
         if let place = owner(of: frame.module) { return (place, "backtrace") }
       }
       if let seen = confession.seen { return (seen, "own_thread") }
+      // What is broken was broken by somebody else, and is known.
+      if reason == nil { return nil }
+    }
+    return CrashEvidence.onlyOne(inside).map { ($0, "only_suspect") }
+  }
+
+  private static func onlyOne(_ places: [CrashPlace]) -> CrashPlace? {
+    guard let first = places.first, places.allSatisfy({ $0.automation == first.automation }) else {
       return nil
     }
-    guard let first = inside.first, inside.allSatisfy({ $0.automation == first.automation }) else {
-      return nil
-    }
-    return (first, "only_suspect")
+    return first
+  }
+
+  /// Who may have done it, when nobody wrote the end down, or what was written names nobody: memory that runs out, or
+  /// that somebody wrote over, ends whichever thread meets it.
+  private var suspects: [CrashPlace] {
+    if isGivenUp { return held.isEmpty ? inside : held }
+    return confession == nil || verdict == nil ? inside : []
+  }
+
+  /// Whether ends like this one, together, may accuse somebody: see ``RepeatSuspect``.
+  package var isOpen: Bool {
+    if verdict != nil || suspects.isEmpty { return false }
+    if case .signal(CrashEvidence.killed, _) = ending { return isGivenUp }
+    return true
   }
 
   private static let killed: Int32 = 9
@@ -201,9 +237,9 @@ package struct CrashEvidence: Sendable {
   package func report(id: String, now: Timestamp, processID: Int, uptime: Duration) -> CrashReport {
     let verdict = verdict
     return CrashReport(
-      id: id, time: confession?.time ?? now, cause: ending.text,
+      id: id, time: confession?.time ?? now, cause: ending.text, reason: reason,
       address: confession.flatMap { $0.address == 0 ? nil : $0.address }, culprit: verdict?.culprit,
-      basis: verdict?.basis, suspects: confession == nil ? inside : [],
+      basis: verdict?.basis, suspects: suspects,
       frames: CrashEvidence.text(confession?.frames ?? []), processID: processID,
       uptimeMilliseconds: Int(uptime.nanoseconds / 1_000_000))
   }

@@ -17,6 +17,8 @@ package struct Succession: Sendable {
     package var takeOver = Duration.seconds(10)
     /// For the orderly end of every host.
     package var drain = Duration.seconds(60)
+    /// For an old host to end once another serves.
+    package var leave = Duration.seconds(120)
     /// Old hosts that may still finish their requests.
     package var leaving = 4
 
@@ -77,7 +79,8 @@ package struct Succession: Sendable {
   private var isServing = false
   private var hasServed = false
   private var handOver: HandOver?
-  private var leaving: [HostID] = []
+  /// Oldest first; each is killed at its deadline.
+  private var leaving: [(host: HostID, deadline: Instant)] = []
   private var starts: [HostID: Instant] = [:]
   private var bootDeadline: Instant?
   private var restartAt: Instant?
@@ -92,14 +95,18 @@ package struct Succession: Sendable {
 
   /// When ``tick(_:)`` has something to do.
   package var deadline: Instant? {
-    [handOver?.deadline, bootDeadline, restartAt, drainDeadline].compactMap { $0 }.min()
+    [
+      handOver?.deadline, bootDeadline, restartAt, drainDeadline,
+      isEnding ? nil : leaving.map(\.deadline).min(),
+    ]
+    .compactMap { $0 }.min()
   }
 
   /// The host that admins reach.
   package var servingHost: HostID? { isServing ? current : nil }
   package var isHandingOver: Bool { handOver != nil }
   /// Whether a host's end was asked for.
-  package func wasAsked(_ host: HostID) -> Bool { isEnding || leaving.contains(host) }
+  package func wasAsked(_ host: HostID) -> Bool { isEnding || leaving.contains { $0.host == host } }
 
   // MARK: Events
 
@@ -146,8 +153,8 @@ package struct Succession: Sendable {
 
   package mutating func ended(_ host: HostID, _ ending: Ending, _ now: Instant) -> [Action] {
     let uptime = Duration.nanoseconds(now - (starts.removeValue(forKey: host) ?? now))
-    if leaving.contains(host) {
-      leaving.removeAll { $0 == host }
+    if leaving.contains(where: { $0.host == host }) {
+      leaving.removeAll { $0.host == host }
       return finish() + (current.map { [.tell($0, .predecessorGone)] } ?? [])
     }
     if isEnding {
@@ -207,6 +214,11 @@ package struct Succession: Sendable {
       return starts.keys.sorted().map { .kill($0) }
     }
     guard !isEnding else { return [] }
+    if let late = leaving.firstIndex(where: { now >= $0.deadline }) {
+      // Once: its end takes it off the list.
+      leaving[late].deadline = Instant(nanoseconds: .max)
+      return [.log("a host that was replaced does not end: it is killed"), .kill(leaving[late].host)]
+    }
     if let bootDeadline, now >= bootDeadline, let current {
       self.bootDeadline = nil
       return [.log("the host does not get ready: it is killed"), .kill(current)]
@@ -267,11 +279,11 @@ package struct Succession: Sendable {
       restarts += 1
       return [.tell(successor, .predecessorGone)]
     }
-    leaving.append(old)
+    leaving.append((old, now + limits.leave))
     var actions: [Action] = [.tell(old, .leave)]
     // Each holds memory: too many hand-overs in a row, and the oldest has to hurry.
     if leaving.count > limits.leaving {
-      actions.append(.tell(leaving[leaving.count - limits.leaving - 1], .drain))
+      actions.append(.tell(leaving[leaving.count - limits.leaving - 1].host, .drain))
     }
     return actions
   }

@@ -35,14 +35,15 @@ package final class HTTPServer: ExchangeTable {
   let keepsQuietUntil = Atomic<Int64>(0)
   let links = Monitor(Links())
   let lastLibraryMessage = Monitor("")
-  private let running = Monitor<Running?>(nil)
+  let rounds: Rounds
+  let running = Monitor<Running?>(nil)
 
   struct Links {
     var all: [Link] = []
     var spare: [Link] = []
   }
 
-  private struct Running {
+  struct Running {
     var daemon: Daemon
     var keeper: Keeper
     var thread: OSThread
@@ -64,6 +65,7 @@ package final class HTTPServer: ExchangeTable {
       ?? ExchangePool(
         capacity: configuration.maxConnections + configuration.exchangeSlack,
         keptBytes: configuration.keptBytes)
+    rounds = Rounds(eventThreads: Daemon.threads(configuration))
     peers = PeerLimits(limit: configuration.maxConnectionsPerAddress)
     deadlines = Deadlines(
       idle: configuration.idleTimeout, head: configuration.headTimeout, body: configuration.bodyTimeout,
@@ -124,6 +126,7 @@ extension HTTPServer {
   @discardableResult
   package func stop(within grace: Duration = .seconds(5), patience: Duration = .seconds(2)) -> Bool {
     guard let running = running.withLock({ running in running.take() }) else { return true }
+    rounds.end()
     isDraining.store(true, ordering: .sequentiallyConsistent)
     keepsQuietUntil.store(0, ordering: .sequentiallyConsistent)
     running.keeper.wake()

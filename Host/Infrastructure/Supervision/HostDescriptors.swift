@@ -9,4 +9,6 @@ package enum HostDescriptors {
   package static let adminListener: Int32 = 7
   /// The home's lock: it is free when the last process that has it is gone, whoever that is.
   package static let homeLock: Int32 = 8
+
+  package static let all = channel...homeLock
 }

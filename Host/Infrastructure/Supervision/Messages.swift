@@ -7,6 +7,8 @@ package struct Notice: Codable, Sendable {
     /// The first of all, right after the start.
     case begin
     case freeze, goOn, yield, takeOver, leave, drain, predecessorGone
+    /// Prove that every thread that serves comes round: say `alive`.
+    case areYouAlive
     /// A host ended that this one did not replace.
     case crashed
     /// Settings that take effect at once.
@@ -52,7 +54,7 @@ package struct Begin: Codable, Sendable {
 /// What a host says to its supervisor.
 package struct HostWord: Codable, Sendable {
   package enum Kind: String, Codable, Sendable {
-    case standby, serving, frozen, busy, yielded, wantsHandOver
+    case standby, serving, frozen, busy, yielded, wantsHandOver, alive
     /// These crashes are in the control store.
     case noted
     case keyChanged

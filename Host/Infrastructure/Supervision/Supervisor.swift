@@ -16,6 +16,8 @@ package final class Supervisor {
     package var adminListener: Int32
     package var homeLock: Int32
     package var limits: Succession.Limits
+    package var heartbeat: Heartbeat.Limits
+    package var repeatSuspect: RepeatSuspect
     /// The text of the configuration file; empty when there is none.
     package var configuration: [UInt8]
     /// What the file says now, for SIGHUP: its text, and what its differences from the text in use need. Throws what is
@@ -24,7 +26,8 @@ package final class Supervisor {
 
     package init(
       executable: String, arguments: [String], environment: [String], publicListener: Int32,
-      adminListener: Int32, homeLock: Int32, limits: Succession.Limits, configuration: [UInt8],
+      adminListener: Int32, homeLock: Int32, limits: Succession.Limits,
+      heartbeat: Heartbeat.Limits, repeatSuspect: RepeatSuspect, configuration: [UInt8],
       reload: @escaping @Sendable (_ inUse: [UInt8]) throws(Problem) -> Reload
     ) {
       self.executable = executable
@@ -34,6 +37,8 @@ package final class Supervisor {
       self.adminListener = adminListener
       self.homeLock = homeLock
       self.limits = limits
+      self.heartbeat = heartbeat
+      self.repeatSuspect = repeatSuspect
       self.configuration = configuration
       self.reload = reload
     }
@@ -57,8 +62,13 @@ package final class Supervisor {
     var page: CrashPageFile
     var started: Instant
     var configuration: [UInt8]
+    var heartbeat: Heartbeat
     /// Its end of the channel is closed: it ends, by itself or by force, and is not listened to.
     var isMute = false
+    /// Why it was told to abort.
+    var reason: String?
+    /// Somebody had stopped it when it was: a debugger, or SIGSTOP. Whose code it was in then says nothing.
+    var wasStopped = false
   }
 
   private let plan: Plan
@@ -71,6 +81,7 @@ package final class Supervisor {
   private var pending: [UInt8]?
   private var hasLoaded = false
   private var crashes: [CrashReport] = []
+  private var repeatSuspect: RepeatSuspect
   private var end: Int32?
 
   package init(_ plan: Plan) throws(Problem) {
@@ -81,6 +92,7 @@ package final class Supervisor {
     self.signals = signals
     configuration = plan.configuration
     succession = Succession(plan.limits)
+    repeatSuspect = plan.repeatSuspect
   }
 
   /// Returns the exit code when every host has ended.
@@ -94,15 +106,20 @@ package final class Supervisor {
           guard let host = hosts[id] else { return [Int32(-1), -1] }
           return [host.isMute ? -1 : host.channel.descriptor, host.process.descriptor]
         }
-      let ready = SupervisorSystem.wait(for: descriptors, until: succession.deadline)
+      let ready = SupervisorSystem.wait(for: descriptors, until: deadline)
       if ready[0] { takeSignals() }
       for (place, id) in ids.enumerated() {
         if ready[1 + 2 * place] { listen(to: id) }
         if ready[2 + 2 * place] { reap(id) }
       }
       carryOut(succession.tick(.now))
+      lookForLife()
     }
     return end ?? 0
+  }
+
+  private var deadline: Instant? {
+    ([succession.deadline] + hosts.values.map(\.heartbeat.deadline)).compactMap { $0 }.min()
   }
 
   // MARK: Events
@@ -121,10 +138,11 @@ package final class Supervisor {
     while let host = hosts[id] {
       switch host.channel.receive(waits: false) {
       case .nothing: return
-      case .closed:
+      case .closed, .broken:
         // A plugin may have closed it; a host that nobody can talk to is none.
         hosts[id]?.isMute = true
-        return host.process.kill()
+        hosts[id]?.heartbeat.lost(.now)
+        return
       case .message(let bytes):
         guard let word = try? JSON.decode(HostWord.self, from: bytes) else {
           log.write("error", "a host said what nobody understands")
@@ -149,11 +167,32 @@ package final class Supervisor {
       if succession.servingHost == id, let host = hosts[id] { serves(id, host) }
       SupervisorSystem.releaseMemory()
     case .frozen: carryOut(succession.said(id, .frozen, .now))
+    case .alive: hosts[id]?.heartbeat.answered(.now)
     case .busy: carryOut(succession.said(id, .busy(word.cause ?? "the host is busy"), .now))
     case .yielded: carryOut(succession.said(id, .yielded, .now))
     case .wantsHandOver:
       log.write("info", "a hand-over is asked for", ["cause": .string(word.cause ?? "")])
       carryOut(succession.said(id, .wantsHandOver(word.cause ?? ""), .now))
+    }
+  }
+
+  /// A host that does not answer writes down who is inside, and makes place.
+  private func lookForLife() {
+    let now = Instant.now
+    for id in hosts.keys {
+      let isServing = succession.servingHost == id && !succession.wasAsked(id)
+      for action in hosts[id]?.heartbeat.tick(now, isServing: isServing) ?? [] {
+        switch action {
+        case .ask: tell(id, Notice(.areYouAlive))
+        case .abort(let cause):
+          guard let process = hosts[id]?.process else { continue }
+          log.write("error", "the host is given up: \(cause)")
+          hosts[id]?.reason = cause
+          hosts[id]?.wasStopped = SupervisorSystem.isStopped(process.id)
+          process.abort()
+        case .kill: hosts[id]?.process.kill()
+        }
+      }
     }
   }
 
@@ -177,7 +216,10 @@ package final class Supervisor {
   }
 
   private func reap(_ id: Succession.HostID) {
-    guard let host = hosts[id], let ending = host.process.reap() else { return }
+    guard let host = hosts[id] else { return }
+    // Its end made the descriptor ready. Children that a plugin forked would outlive it otherwise.
+    host.process.killGroup()
+    guard let ending = host.process.reap() else { return }
     // What it said before its end counts.
     listen(to: id)
     hosts[id] = nil
@@ -195,9 +237,14 @@ package final class Supervisor {
       carryOut(succession.ended(id, .crashed(hasCulprit: false), .now))
       return
     }
-    let crash = evidence.report(
+    var crash = evidence.report(
       id: UUIDv7.make(), now: .now, processID: Int(host.process.id),
       uptime: .nanoseconds(Instant.now - host.started))
+    if host.wasStopped { crash.reason = "it was stopped by a signal or a debugger" }
+    if evidence.isOpen, let culprit = repeatSuspect.note(crash.suspects, at: crash.time) {
+      crash.culprit = culprit
+      crash.basis = "inside_each_time"
+    }
     var fields = crash.json
     fields["pid"] = .integer(Int64(host.process.id))
     log.write("critical", "a host ended: \(crash.cause)", fields)
@@ -213,7 +260,14 @@ package final class Supervisor {
       case .exit(let code): .exit(code)
       case .signal(let number): .signal(number, name: SupervisorSystem.signalName(number))
       }
-    return host.page.evidence(known)
+    var evidence = host.page.evidence(known)
+    if let reason = host.reason, !host.wasStopped {
+      evidence.reason = evidence.reason ?? reason
+      // Whatever else ended it meanwhile tells more.
+      if case .signal(SupervisorSystem.abort, _) = known { evidence.isGivenUp = evidence.reason == reason }
+      if case .signal(SupervisorSystem.kill, _) = known { evidence.isGivenUp = true }
+    }
+    return evidence
   }
 
   // MARK: The configuration
@@ -304,7 +358,9 @@ package final class Supervisor {
     switch started {
     case .failure(let failure): failed(id, "errno \(failure.number)")
     case .success(let process):
-      hosts[id] = Host(process: process, channel: ours, page: page, started: .now, configuration: text)
+      hosts[id] = Host(
+        process: process, channel: ours, page: page, started: .now, configuration: text,
+        heartbeat: Heartbeat(plan.heartbeat, now: .now))
       var notice = Notice(.begin)
       notice.begin = Begin(
         isStandby: isStandby, loadsPlugins: !hasLoaded, restarts: succession.restarts,

@@ -13,7 +13,8 @@ package final class SupervisorLink: Sendable {
   /// home and the ports. [main], before the second thread
   package init(lost: @escaping @Sendable () -> Never) throws(Problem) {
     InheritedConfiguration.keepInherited()
-    channel = Channel(HostDescriptors.channel)
+    // Whoever closes it ends the host, in order or not.
+    channel = Channel(HostDescriptors.channel, isOwned: false)
     self.lost = lost
     guard case .message(let bytes) = channel.receive(waits: true),
       let begin = try? JSON.decode(Notice.self, from: bytes).begin
@@ -32,6 +33,8 @@ package final class SupervisorLink: Sendable {
           if let notice = try? JSON.decode(Notice.self, from: bytes) { hear(notice) }
         case .nothing: continue
         case .closed: self.lost()
+        // Somebody closed this end; the supervisor has seen that, and ends this host.
+        case .broken: return
         }
       }
     }.leave()

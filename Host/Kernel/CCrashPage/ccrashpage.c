@@ -5,6 +5,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -14,12 +15,14 @@
 #include <unwind.h>
 
 #include "cthreads.h"
+#include "internal.h"
 
 struct ccrash_page {
   uint32_t entry_count;
   uint32_t route_count;
   uint32_t report_count;
-  uint32_t unused[13];
+  int32_t closed_descriptor;
+  uint32_t unused[12];
   ccrash_slot slots[CCRASH_SLOTS];
   ccrash_report reports[CCRASH_REPORTS];
   ccrash_entry entries[CCRASH_ENTRIES];
@@ -79,6 +82,8 @@ const char *ccrash_route_at(const ccrash_page *from, const ccrash_entry *entry, 
   if (route >= entry->route_count || first >= CCRASH_ROUTES || route >= CCRASH_ROUTES - first) return NULL;
   return from->routes[first + route];
 }
+
+int ccrash_closed_descriptor(const ccrash_page *from) { return from->closed_descriptor; }
 
 /* ---- The slot and the signal stack of a thread ----------------------------------------------------- */
 
@@ -257,6 +262,29 @@ bool ccrash_attach(int fd) {
 }
 
 int ccrash_rearm(void) { return page ? arm() : 0; }
+
+void ccrash_hold(uint32_t number, bool is_held) {
+  if (page && number < CCRASH_SLOTS) __atomic_store_n(&page->slots[number].held, is_held, __ATOMIC_RELAXED);
+}
+
+/* ---- Guarded descriptors: see interposed.c ----------------------------------------------------------- */
+
+static int guarded_first = 0, guarded_last = -1;
+static pid_t guarded_process;
+
+void ccrash_guard_descriptors(int first, int last) {
+  guarded_process = getpid();
+  guarded_first = first;
+  guarded_last = last;
+}
+
+void ccrash_closes(unsigned first, unsigned last) {
+  if (guarded_last < 0 || first > (unsigned)guarded_last || last < (unsigned)guarded_first) return;
+  /* A child that was forked has copies of its own. */
+  if (getpid() != guarded_process) return;
+  if (page) page->closed_descriptor = first > (unsigned)guarded_first ? (int)first : guarded_first;
+  abort();
+}
 
 /* ---- Names ----------------------------------------------------------------------------------------- */
 

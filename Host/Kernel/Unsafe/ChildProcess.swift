@@ -51,6 +51,12 @@ package struct ChildProcess: Sendable {
     return status & 0x7F == 0 ? .exit((status >> 8) & 0xFF) : .signal(status & 0x7F)
   }
 
+  /// Kills what it started and what is still in its process group. Between its end and ``reap()``, when its id is its own.
+  package func killGroup() { _ = Glibc.kill(-id, SIGKILL) }
+
+  /// Sends SIGABRT.
+  package func abort() { _ = Glibc.kill(id, SIGABRT) }
+
   package func kill() { _ = Glibc.kill(id, SIGKILL) }
 }
 

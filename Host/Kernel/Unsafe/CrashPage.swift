@@ -27,6 +27,16 @@ package enum CrashPage {
   /// Catches the signals again where a plugin took them; how many it took. [any]
   package static func rearm() -> Int { Int(ccrash_rearm()) }
 
+  /// Whoever closes one of these descriptors ends the process, and is named for it. [main]
+  package static func guardDescriptors(_ descriptors: ClosedRange<Int32>) {
+    ccrash_guard_descriptors(descriptors.lowerBound, descriptors.upperBound)
+  }
+
+  /// Says whether the event thread with this number does not come round. [any]
+  package static func hold(_ thread: Int, _ isHeld: Bool) {
+    ccrash_hold(UInt32(clamping: thread), isHeld)
+  }
+
   /// A number for a generation, 0 when there is no page or no room in it. [control]
   package static func register(automation: String, generation: Int, sha256: String) -> UInt32 {
     // Safe: both texts live as long as the call, which copies them.

@@ -10,6 +10,8 @@
  *  3. A view is borrowed: it dies when the call that received it returns, unless the comment says
  *     otherwise. An owned value is released once, by its receiver, on any thread. Nobody calls
  *     free() on memory of the other side.
+ *     What a view of the host's shows is the host's own memory, and no page of it is read-only: whoever
+ *     writes there changes what others read, and nobody notices. Nothing may be written through a view.
  *  4. Nothing throws, panics or longjmps across this boundary.
  *  5. Every pointer argument is non-NULL unless the comment says otherwise. What a call writes through
  *     `out` is written whole, also when it fails: then it is zero, or what the comment says.
@@ -19,6 +21,12 @@
  * The life of a generation: manifest, create, activate, handle…, quiesce, stop, destroy. manifest is
  * also called in the probe, a short-lived child process, before the host itself maps the file; the probe
  * then creates, stops and destroys one instance. PluginAPI/README.md tells the same in more words.
+ *
+ * In process, a plugin shares everything with the host. Its descriptors are the host's too: closing one that
+ * the plugin did not open ends the host and is counted as the plugin's crash, where it is one that no host can do
+ * without. A handler that holds an event thread for seconds is taken for a dead host, with the same end. Children
+ * that a plugin forks are killed when the host ends; how many there are is bounded by nothing but the system's own
+ * limits. Isolated automations are kept from all that.
  *
  * A host process may end at any time, by another plugin's crash or an operator's hand: what must last is in a store.
  * When one host hands over to another, create and activate run in the new process while the instance in the old one

@@ -156,6 +156,40 @@ struct CrashVerdictTests {
     #expect(evidence(9, isWritten: false, inside: [a]).verdict == nil)
   }
 
+  /// Memory that ran out, or that somebody wrote over, ends whichever thread meets it.
+  @Test func aReportThatNamesNobodyListsWhoWasInside() {
+    let a = Self.place("a")
+    let open = evidence(6, inside: [a])
+    #expect(open.verdict == nil && open.isOpen)
+    #expect(open.report(id: "1", now: .now, processID: 7, uptime: .zero).suspects == [a])
+    var broken = open
+    broken.reason = "a descriptor was closed"
+    #expect(broken.verdict?.culprit == a && broken.verdict?.basis == "only_suspect")
+    #expect(!evidence(6).isOpen && !evidence(6, place: a, inside: [a]).isOpen)
+    #expect(evidence(isWritten: false, inside: [a, Self.place("b")]).isOpen)
+    #expect(!evidence(9, isWritten: false, inside: [a, Self.place("b")]).isOpen)
+  }
+
+  @Test func aHostThatIsGivenUpAccusesWhoHeldItsEventThreads() {
+    let a = Self.place("a"), b = Self.place("b")
+    func given(_ signal: Int32, inside: [CrashPlace], held: [CrashPlace]) -> CrashEvidence {
+      var evidence = evidence(signal, place: Self.place("main"), inside: inside)
+      evidence.isGivenUp = true
+      evidence.held = held
+      return evidence
+    }
+    for signal: Int32 in [6, 9] {
+      let one = given(signal, inside: [a, b], held: [a, a])
+      #expect(one.verdict?.culprit == a && one.verdict?.basis == "held_event_thread")
+      let two = given(signal, inside: [a, b], held: [a, b])
+      #expect(two.verdict == nil && two.isOpen)
+      #expect(two.report(id: "1", now: .now, processID: 7, uptime: .zero).suspects == [a, b])
+      #expect(given(signal, inside: [b], held: []).verdict?.basis == "only_suspect")
+      #expect(given(signal, inside: [a, b], held: []).verdict == nil)
+    }
+    #expect(given(9, inside: [], held: []).verdict == nil && !given(9, inside: [], held: []).isOpen)
+  }
+
   @Test func theReportListsWhoWasInsideWhenNobodyConfessed() {
     let a = Self.place("a"), b = Self.place("b")
     let silent = evidence(9, isWritten: false, inside: [a, b])

@@ -217,6 +217,32 @@ struct SuccessionTests {
     #expect(run.end(1, .crashed(hasCulprit: false)) == [.start(2, isStandby: false)])
   }
 
+  @Test func whoDoesNotLeaveIsKilled() {
+    var limits = Succession.Limits()
+    limits.leave = .seconds(5)
+    var run = Run(limits)
+    _ = run.begin()
+    _ = run.say(1, .serving)
+    for host in 1...2 {
+      _ = run.upgrade()
+      _ = run.say(host, .frozen)
+      _ = run.say(host + 1, .standby)
+      _ = run.say(host, .yielded)
+      _ = run.say(host + 1, .serving)
+      run.pass(.seconds(2))
+    }
+    #expect(run.succession.deadline == run.now + .seconds(1))
+    #expect(run.tick().isEmpty)
+    run.pass(.seconds(1))
+    #expect(logs(run.tick()) == [.kill(1)])
+    #expect(run.tick().isEmpty, "it is killed once")
+    run.pass(.seconds(2))
+    #expect(logs(run.tick()) == [.kill(2)])
+    #expect(run.end(1, .crashed(hasCulprit: false)) == [.tell(3, .predecessorGone)])
+    #expect(run.end(2, .crashed(hasCulprit: false)) == [.tell(3, .predecessorGone)])
+    #expect(run.succession.servingHost == 3 && run.succession.deadline == nil)
+  }
+
   @Test func tooManyThatLeaveHaveToHurry() {
     var limits = Succession.Limits()
     limits.leaving = 2

@@ -1,12 +1,21 @@
 #define _GNU_SOURCE
-#include <string.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "internal.h"
 
 chttpedge_calls chttpedge_table;
+
+/* The peer of a connection that is none: see chttpedge_nudge. No socket of the listener's has this family. */
+struct nudge {
+  sa_family_t family;
+  unsigned int thread;
+};
+enum { nudge_family = AF_UNSPEC };
 
 static void notify_connection(void *server, struct MHD_Connection *connection, void **context,
                               enum MHD_ConnectionNotificationCode code) {
@@ -18,6 +27,12 @@ static void notify_connection(void *server, struct MHD_Connection *connection, v
   const union MHD_ConnectionInfo *peer =
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
   int fd = chttpedge_fd(connection);
+  if (peer && peer->client_addr && peer->client_addr->sa_family == nudge_family) {
+    chttpedge_table.came_round(server, ((const struct nudge *)peer->client_addr)->thread);
+    *context = NULL;
+    shutdown(fd, SHUT_RDWR);
+    return;
+  }
   *context = chttpedge_table.opened(server, connection, fd, peer ? peer->client_addr : NULL);
   if (!*context) shutdown(fd, SHUT_RDWR);
 }
@@ -107,6 +122,25 @@ void chttpedge_stop(struct MHD_Daemon *daemon) { MHD_stop_daemon(daemon); }
 
 int chttpedge_add(struct MHD_Daemon *daemon, int fd, const struct sockaddr *peer, socklen_t length) {
   return MHD_add_connection(daemon, fd, peer, length) == MHD_YES;
+}
+
+/* The library has no queue of work for a thread of its own but that of new connections. It chooses the thread by the
+ * number of the descriptor. */
+int chttpedge_nudge(struct MHD_Daemon *daemon, unsigned int thread, unsigned int threads) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return 0;
+  close(ends[1]);
+  int fd = ends[0];
+  for (int attempt = 0; attempt < 64 && (unsigned)fd % threads != thread; attempt++) {
+    int next = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+    close(fd);
+    if (next < 0) return 0;
+    fd = next;
+  }
+  struct sockaddr_storage peer = {.ss_family = nudge_family};
+  ((struct nudge *)&peer)->thread = thread;
+  if ((unsigned)fd % threads != thread) return close(fd), 0;
+  return chttpedge_add(daemon, fd, (struct sockaddr *)&peer, sizeof peer);
 }
 
 void chttpedge_suspend(struct MHD_Connection *connection) { MHD_suspend_connection(connection); }

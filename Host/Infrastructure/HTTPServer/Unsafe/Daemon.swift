@@ -10,6 +10,11 @@ final class Daemon: @unchecked Sendable {
   private let daemon: OpaquePointer
   private let server: Unmanaged<HTTPServer>
   private let tls: TLSMaterial?
+  private let threads: Int
+
+  static func threads(_ configuration: HTTPServerConfiguration) -> Int {
+    configuration.threads > 0 ? configuration.threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  }
 
   init(_ server: HTTPServer, tls: TLSMaterial?) throws(Problem) {
     precondition(
@@ -19,8 +24,8 @@ final class Daemon: @unchecked Sendable {
     unsafe self.server = .passRetained(server)
     let configuration = server.configuration
     var options = unsafe chttpedge_options()
-    unsafe options.threads = UInt32(
-      configuration.threads > 0 ? configuration.threads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    threads = Daemon.threads(configuration)
+    unsafe options.threads = UInt32(threads)
     unsafe options.connections = UInt32(configuration.maxConnections)
     unsafe options.connection_memory = configuration.connectionMemory
     unsafe options.stack_bytes = 1024 * 1024
@@ -31,7 +36,7 @@ final class Daemon: @unchecked Sendable {
     }
     var calls = unsafe chttpedge_calls(
       opened: edgeOpened, closed: edgeClosed, targeted: edgeTargeted, request: edgeRequest,
-      completed: edgeCompleted, faulted: edgeFaulted, logged: edgeLogged)
+      completed: edgeCompleted, faulted: edgeFaulted, came_round: edgeCameRound, logged: edgeLogged)
     // Safe: options and calls are copied; the server stays retained until `stop`, the PEM text as long as self.
     guard let daemon = unsafe chttpedge_start(&options, &calls, self.server.toOpaque()) else {
       let cause = server.lastLibraryMessage.withLock { $0 }
@@ -55,6 +60,11 @@ final class Daemon: @unchecked Sendable {
         unsafe chttpedge_add(daemon, accepted.descriptor, address, accepted.length) == 1
       }
     }
+  }
+
+  /// Makes an event thread tell ``Rounds`` when it comes round. False: the system has no descriptor for it. [any]
+  func nudge(_ thread: Int) -> Bool {
+    unsafe chttpedge_nudge(daemon, UInt32(thread), UInt32(threads)) == 1
   }
 
   /// Ends the event threads. Once; no connection may be suspended, and nobody may be resuming one.
@@ -111,6 +121,12 @@ private nonisolated func edgeFaulted(_ link: UnsafeMutableRawPointer?, _ status:
   guard let link = unsafe link else { return 0 }
   return unsafe Unmanaged<Link>.fromOpaque(link)._withUnsafeGuaranteedRef { $0.faulted(status: Int(status)) }
     ? 1 : 0
+}
+
+private nonisolated func edgeCameRound(_ server: UnsafeMutableRawPointer?, _ thread: UInt32) {
+  guard let server = unsafe server else { return }
+  // Safe: the pointer is the server that Daemon retained.
+  unsafe Unmanaged<HTTPServer>.fromOpaque(server).takeUnretainedValue().rounds.came(Int(thread))
 }
 
 private nonisolated func edgeLogged(_ server: UnsafeMutableRawPointer?, _ text: UnsafePointer<CChar>?) {

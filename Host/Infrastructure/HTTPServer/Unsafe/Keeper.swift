@@ -25,6 +25,7 @@ final class Keeper: @unchecked Sendable {
 
   private struct Inbox {
     var ended = false
+    var isAskedRound = false
     var sockets: [Int32] = []
   }
 
@@ -64,6 +65,12 @@ final class Keeper: @unchecked Sendable {
     _ = unsafe write(bell, &one, 8)
   }
 
+  /// Makes the thread tell ``Rounds`` that it comes round. [any]
+  func askRound() {
+    inbox.withLock { $0.isAskedRound = true }
+    wake()
+  }
+
   /// Ends the thread after its round. [any]
   func end() {
     inbox.withLock { $0.ended = true }
@@ -89,10 +96,14 @@ extension Keeper {
   func run() {
     while true {
       let now = readClock()
-      let (ended, sockets) = inbox.withLock { inbox in
-        defer { inbox.sockets.removeAll(keepingCapacity: true) }
-        return (inbox.ended, inbox.sockets)
+      let (ended, isAsked, sockets) = inbox.withLock { inbox in
+        defer {
+          inbox.sockets.removeAll(keepingCapacity: true)
+          inbox.isAskedRound = false
+        }
+        return (inbox.ended, inbox.isAskedRound, inbox.sockets)
       }
+      if isAsked { server.rounds.came(server.rounds.keeper) }
       for socket in sockets { admitLingering(socket, now) }
       if listens, ended || server.isDraining.load(ordering: .sequentiallyConsistent) {
         listens = false

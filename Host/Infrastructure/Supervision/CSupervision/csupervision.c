@@ -2,11 +2,13 @@
 #include "csupervision.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -63,6 +65,20 @@ void csupervision_release_memory(void) {
 }
 
 const char *csupervision_signal_name(int signal) { return sigabbrev_np(signal); }
+
+bool csupervision_is_stopped(pid_t process) {
+  char path[32], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  ssize_t got = read(file, text, sizeof text - 1);
+  close(file);
+  if (got <= 0) return false;
+  text[got] = 0;
+  /* "12 (its name) T …" */
+  const char *name_end = strrchr(text, ')');
+  return name_end && name_end[1] == ' ' && (name_end[2] == 'T' || name_end[2] == 't');
+}
 
 bool csupervision_is_writable(int fd) {
   struct pollfd look = {.fd = fd, .events = POLLOUT};

@@ -6,10 +6,15 @@ import Kernel
 @safe
 package final class Channel: Sendable {
   package let descriptor: Int32
+  private let isOwned: Bool
 
-  package init(_ descriptor: Int32) { self.descriptor = descriptor }
+  /// `isOwned`: it is closed with this object, and not by the end of the process.
+  package init(_ descriptor: Int32, isOwned: Bool = true) {
+    self.descriptor = descriptor
+    self.isOwned = isOwned
+  }
 
-  deinit { close(descriptor) }
+  deinit { if isOwned { close(descriptor) } }
 
   /// Both ends; the second is for the child, and its number is closed by whoever asked.
   static func pair() -> (ours: Channel, theirs: Int32)? {
@@ -32,7 +37,10 @@ package final class Channel: Sendable {
   package enum Received {
     case message([UInt8])
     case nothing
+    /// The other side is gone.
     case closed
+    /// This end is not there any more, or is something else.
+    case broken
   }
 
   package func receive(waits: Bool) -> Received {
@@ -47,7 +55,7 @@ package final class Channel: Sendable {
       switch errno {
       case EINTR: continue
       case EAGAIN: return .nothing
-      default: return .closed
+      default: return .broken
       }
     }
   }

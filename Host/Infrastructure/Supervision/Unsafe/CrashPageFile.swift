@@ -26,9 +26,12 @@ final class CrashPageFile: Sendable {
     let reader = unsafe Reader(page)
     var signal: Int32?
     if case .signal(let number, _) = ending { signal = number }
-    return CrashEvidence(
+    var evidence = CrashEvidence(
       ending: ending, confession: signal.flatMap { reader.confession($0) }, inside: reader.inside(),
-      known: reader.known())
+      known: reader.known(), held: reader.inside { $0.held != 0 })
+    let closed = unsafe ccrash_closed_descriptor(page)
+    if closed > 0 { evidence.reason = "descriptor \(closed) of the host was closed" }
+    return evidence
   }
 }
 
@@ -76,11 +79,11 @@ private struct Reader {
     return said.isEmpty ? nil : said
   }
 
-  func inside() -> [CrashPlace] {
+  func inside(_ isWanted: (ccrash_slot) -> Bool = { _ in true }) -> [CrashPlace] {
     (0..<UInt32(CCRASH_SLOTS)).compactMap { number in
-      guard let slot = unsafe ccrash_slot_at(page, number), unsafe slot.pointee.inside != 0 else {
-        return nil
-      }
+      guard let slot = unsafe ccrash_slot_at(page, number), unsafe slot.pointee.inside != 0,
+        isWanted(unsafe slot.pointee)
+      else { return nil }
       return unsafe place(of: slot.pointee)
     }
   }

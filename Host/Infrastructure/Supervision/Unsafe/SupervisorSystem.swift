@@ -28,6 +28,9 @@ struct SignalQueue {
 /// The supervisor's calls of the system.
 @safe
 enum SupervisorSystem {
+  static let abort = SIGABRT
+  static let kill = SIGKILL
+
   /// Waits until one of the descriptors can be read, at most until the deadline; returns which.
   static func wait(for descriptors: [Int32], until deadline: Instant?) -> [Bool] {
     var set = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
@@ -61,6 +64,11 @@ enum SupervisorSystem {
   }
 
   static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
+
+  /// Whether a process is stopped by a signal, or by somebody who traces it.
+  static func isStopped(_ process: Int32) -> Bool {
+    csupervision_is_stopped(process)
+  }
 
   static func releaseMemory() { csupervision_release_memory() }
 
@@ -97,7 +105,7 @@ package enum InheritedConfiguration {
 
   /// What a host inherited stays with it: nothing that it starts gets it.
   package static func keepInherited() {
-    for descriptor in HostDescriptors.channel...HostDescriptors.homeLock {
+    for descriptor in HostDescriptors.all {
       _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
   }

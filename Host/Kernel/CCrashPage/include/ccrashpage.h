@@ -33,7 +33,7 @@ typedef struct ccrash_slot {
   uint64_t request[4]; /* the request's id, 32 characters, or zeros */
   uint64_t seen;       /* the entry that called the host from this thread without having been called on it */
   uint64_t thread;     /* the kernel's id of the thread */
-  uint64_t unused;
+  uint64_t held;       /* not 0: an event thread that does not come round */
 } ccrash_slot;
 
 /* One generation of one automation, under the number that slots name. Texts end with a NUL or fill their place. */
@@ -77,6 +77,8 @@ const ccrash_slot *ccrash_slot_at(const ccrash_page *page, uint32_t number);
 const ccrash_report *ccrash_report_at(const ccrash_page *page, uint32_t number); /* NULL: there is none */
 const ccrash_frame *ccrash_frame_at(const ccrash_report *report, uint32_t number);
 const ccrash_entry *ccrash_entry_at(const ccrash_page *page, uint32_t number); /* from 1 on */
+/* The host's own descriptor that somebody closed, 0 when nobody did. */
+int ccrash_closed_descriptor(const ccrash_page *page);
 /* 64 characters, or fewer and a NUL. */
 const char *ccrash_route_at(const ccrash_page *page, const ccrash_entry *entry, uint32_t route);
 
@@ -88,6 +90,13 @@ const char *ccrash_route_at(const ccrash_page *page, const ccrash_entry *entry, 
 bool ccrash_attach(int fd);
 /* Catches the signals again where somebody else does by now; how many that were. [any] */
 int ccrash_rearm(void);
+
+/* Whoever closes one of these descriptors in this process, through the C library, ends it with SIGABRT from now on, and
+ * the page says which it was: without them a host is nobody's. Children may close them. */
+void ccrash_guard_descriptors(int first, int last);
+
+/* Says whether the thread with this number, an event thread, does not come round. [any] */
+void ccrash_hold(uint32_t thread_number, bool is_held);
 
 /* The number of a generation, or 0 when the page is full or there is none. The same one may be registered again. */
 uint32_t ccrash_register(const char *automation, uint32_t generation, const char *sha256);

@@ -25,6 +25,8 @@ typedef struct chttpedge_calls {
   void (*completed)(void *link, int sent);
   /* The library refuses a request by itself; returns 1 after chttpedge_answer, 0 to leave it to the library. */
   int (*faulted)(void *link, unsigned int status);
+  /* The event thread that chttpedge_nudge named has come round. */
+  void (*came_round)(void *server, unsigned int thread);
   /* A message of the library: one line. [any] */
   void (*logged)(void *server, const char *text);
 } chttpedge_calls;
@@ -50,6 +52,10 @@ struct MHD_Daemon *chttpedge_start(const chttpedge_options *options, const chttp
 void chttpedge_stop(struct MHD_Daemon *daemon);
 /* Hands over an accepted, non-blocking socket, which is closed in every case. 1 when it was taken. [any] */
 int chttpedge_add(struct MHD_Daemon *daemon, int fd, const struct sockaddr *peer, socklen_t length);
+
+/* Makes event thread number `thread` of `threads` call `came_round` as soon as it takes up new connections. 0 when the
+ * system has no descriptors for it. Never waits for the thread. [any] */
+int chttpedge_nudge(struct MHD_Daemon *daemon, unsigned int thread, unsigned int threads);
 
 /* Takes the connection out of its event loop until it is resumed. [event] in `request` */
 void chttpedge_suspend(struct MHD_Connection *connection);

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Blocks TERM, INT, HUP and USR2 for this thread, and gives a descriptor that they can be read from; or -1. */
@@ -20,6 +21,15 @@ void csupervision_release_memory(void);
 
 /* "SEGV" for 11; NULL for what is no signal. */
 const char *csupervision_signal_name(int signal);
+
+/* Writes the names of the functions at these addresses of an ELF file, as it was linked, to `names`: `room` bytes each,
+ * with a NUL, empty where the file does not tell. Reads at most `most` bytes of its symbol table, and believes none of
+ * its numbers. */
+void csupervision_symbols(const char *path, const uint64_t *addresses, size_t count, char *names, size_t room,
+                          size_t most);
+
+/* Whether a process is stopped or traced, as /proc says. */
+bool csupervision_is_stopped(pid_t process);
 
 /* Whether a line can be written to a descriptor without waiting. */
 bool csupervision_is_writable(int fd);
