@@ -242,6 +242,13 @@ import Testing
     site.expectACrash(try site.call("spin"))
     #expect(site.lastEnd == "cpu")
     try site.expectItServes()
+    // And whose time it was is known as of any other automation.
+    let first = try site.host.admin("GET", "/usage").json?["items"]?.array?.first
+    #expect(first?["automation"]?.string == "hostile", "\(first?["automation"]?.string ?? "none")")
+    guard case .number(let used)? = first?["cpu_ms"] else {
+      throw HostUnderTest.Failure("no cpu_ms: \(site.runners())")
+    }
+    #expect(used >= 300)
     #expect(site.host.stop() == 0)
   }
 

@@ -25,7 +25,7 @@ package final class IsolatedPlugin: LoadedPlugin {
       runner.identity.withLock {
         $0 = Runner.Identity(
           automation: services.automation, generation: services.generation, records: services.records,
-          log: services.log)
+          log: services.log, account: services.account)
       }
       if cplugins_landlock_abi() == 0 {
         runner.log(.critical, "this kernel has no Landlock: the plugin's process can read files")

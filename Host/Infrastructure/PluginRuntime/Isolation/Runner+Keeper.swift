@@ -70,6 +70,7 @@ extension Runner {
     var window = (since: Instant.now, cpuSeconds: 0.0)
     while !process.wait(within: Runner.interval) {
       guard let facts = process.facts else { continue }
+      charge(facts.cpuSeconds)
       // So near to its limit, what it asks for next is refused: it does not come back by itself.
       if facts.dataBytes > settings.memoryBytes / 100 * 98 { _ = kill(.memory) }
       if facts.threads > settings.threads { _ = kill(.threads) }
@@ -85,6 +86,16 @@ extension Runner {
         board.store(UInt64(level.rawValue), at: BoardLayout.logLevel)
       }
     }
+  }
+
+  /// What the process has used by now, to its automation's account: it counts as workers' time, and to the budget.
+  private func charge(_ cpuSeconds: Double) {
+    guard let account = identity.withLock({ $0?.account }) else { return }
+    let more = life.withLock { life in
+      defer { life.chargedSeconds = max(life.chargedSeconds, cpuSeconds) }
+      return cpuSeconds - life.chargedSeconds
+    }
+    if more > 0 { account.addAnywhere(UInt64(more * 1_000_000_000), to: .workerTime) }
   }
 
   private func hasOverrun(_ now: Instant) -> Bool {
@@ -110,6 +121,7 @@ extension Runner {
   /// Takes down what ended, has its calls failed, and says whether another process follows.
   private func shouldReplace(_ process: RunnerProcess, _ ending: RunnerProcess.Ending) -> Bool {
     let now = Instant.now
+    charge(ending.cpuSeconds)
     let (cause, wasAsked) = life.withLock { ($0.cause, $0.isEnding) }
     let name =
       cause.map(\.rawValue)
@@ -119,6 +131,7 @@ extension Runner {
     let replaces = life.signal(all: true) { life -> Bool in
       life.process = nil
       life.cpuSeconds += ending.cpuSeconds
+      life.chargedSeconds = 0
       life.lastEnd = name
       life.isMourning = true
       guard !life.isEnding else { return false }

@@ -55,9 +55,11 @@ extension Runner {
       let operation = RecordOperation(rawValue: code),
       let collection = UInt32(exactly: board.load(layout.ask(number, .collection)))
     else { throw RecordsCall.invalid("The runner's records call makes no sense.") }
-    guard let store = identity.withLock({ $0?.records }) else {
+    guard let owner = identity.withLock({ $0 }), let store = owner.records else {
       throw Problem(403, "records.denied", "The manifest declares no collections.")
     }
+    let began = Instant.now
+    defer { owner.account.addAnywhere(UInt64(max(0, Instant.now - began)), to: .storeTime) }
     scratch.removeAll()
     let all = board.copy(Int(offset), Int(count), to: scratch)
     let key = ByteRange(offset: all.start, count: Int(keyCount))

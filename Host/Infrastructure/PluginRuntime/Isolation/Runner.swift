@@ -39,6 +39,8 @@ final class Runner: Sendable {
     var restarts = 0
     /// Of the processes that ended.
     var cpuSeconds = 0.0
+    /// Of the present one, in its automation's account by now.
+    var chargedSeconds = 0.0
     var lastEnd: String?
     /// A process ended and the collector has yet to fail its calls.
     var isMourning = false
@@ -70,6 +72,7 @@ final class Runner: Sendable {
     var generation: Int
     var records: (any RecordStore)?
     var log: any LogSink
+    var account: AutomationAccount
     var fields: [String: JSONValue] {
       ["automation": .string(automation), "generation": .integer(Int64(generation))]
     }
