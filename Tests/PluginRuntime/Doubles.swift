@@ -138,6 +138,9 @@ final class TestEdge: ExchangeTable {
 /// Where a plugin's code runs: its behaviour is the same.
 enum Mode: CaseIterable {
   case inProcess, isolated
+
+  /// A sanitizer's shadow is more memory than a runner may have, and its thread more than a runner may start.
+  static var allCases: [Mode] { System.isSanitized ? [.inProcess] : [.inProcess, .isolated] }
 }
 
 /// One loaded plugin, active, and its requests.
