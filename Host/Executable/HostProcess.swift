@@ -173,7 +173,7 @@ struct HostProcess {
       publicServer.leave(idle: settings.handOverIdle)
       adminServer.leave(idle: settings.handOverIdle)
       duties.leave(until: .now + settings.handOverIdle + settings.drain.timeout) {
-        publicServer.connectionCount == 0 && adminServer.connectionCount == 0
+        publicServer.isDeserted && adminServer.isDeserted
       }
     case .drain(let why):
       log.log(.info, "host", "draining", ["signal": .string(why)])

@@ -27,6 +27,8 @@ package final class HTTPServer: ExchangeTable {
   let clock: Atomic<Int64>
   /// Connections from accept to close.
   let live = Atomic<Int>(0)
+  /// False once the keeper has accepted its last connection.
+  let isListening = Atomic<Bool>(true)
   /// Threads that are inside the library to resume a connection.
   let waking = Atomic<Int>(0)
   let isDraining = Atomic<Bool>(false)
@@ -104,6 +106,12 @@ extension HTTPServer {
   /// Open connections.
   package var connectionCount: Int { live.load(ordering: .relaxed) }
 
+  /// Whether no connection is open and none will come: a draining server may still be accepting its last ones while the
+  /// count is 0.
+  package var isDeserted: Bool {
+    !isListening.load(ordering: .acquiring) && live.load(ordering: .relaxed) == 0
+  }
+
   /// Accepts no further connection, and lets the open ones end: every answer says `Connection: close`,
   /// a quiet connection is closed. Returns at once.
   package func drain() {
@@ -130,7 +138,7 @@ extension HTTPServer {
     isDraining.store(true, ordering: .sequentiallyConsistent)
     keepsQuietUntil.store(0, ordering: .sequentiallyConsistent)
     running.keeper.wake()
-    wait(until: .now + grace) { live.load(ordering: .relaxed) == 0 }
+    wait(until: .now + grace) { isDeserted }
     isStopping.store(true, ordering: .sequentiallyConsistent)
     let quiet = wait(until: .now + patience) { forceParked() }
     running.keeper.end()

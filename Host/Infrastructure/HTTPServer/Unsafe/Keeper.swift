@@ -107,6 +107,7 @@ extension Keeper {
       for socket in sockets { admitLingering(socket, now) }
       if listens, ended || server.isDraining.load(ordering: .sequentiallyConsistent) {
         listens = false
+        server.isListening.store(false, ordering: .releasing)
         listener.closeIfOwned()
       }
       if ended { break }
@@ -127,7 +128,8 @@ extension Keeper {
   }
 
   private var accepts: Bool {
-    listens && server.live.load(ordering: .relaxed) < server.configuration.maxConnections
+    listens && !server.isDraining.load(ordering: .relaxed)
+      && server.live.load(ordering: .relaxed) < server.configuration.maxConnections
   }
 
   private func waitForEvents(_ now: Int64) {
