@@ -31,7 +31,7 @@ class Effort:
     reload_s: int
 
 
-QUICK = Effort(rounds=7, seconds=1, spread_rounds=15, starts=5, idle_s=5, reload_rounds=3, reload_s=4)
+QUICK = Effort(rounds=7, seconds=1, spread_rounds=11, starts=5, idle_s=5, reload_rounds=3, reload_s=4)
 FULL = Effort(rounds=15, seconds=3, spread_rounds=31, starts=11, idle_s=30, reload_rounds=5, reload_s=10)
 # Long enough for a generation to drain, short enough that every second of load meets several reloads.
 RELOAD_PAUSE_S = 0.1
