@@ -46,16 +46,6 @@ static int has_served;
 
 static council_view_v1 manifest_text(void) { return view(MANIFEST); }
 
-static void member(council_view_v1 config, const char *name, char *out, size_t room) {
-  char text[512] = "", key[40], value[160] = "";
-  size_t length = config.len < sizeof text ? config.len : sizeof text - 1;
-  memcpy(text, config.ptr, length);
-  snprintf(key, sizeof key, "\"%s\":\"", name);
-  const char *found = strstr(text, key);
-  if (found) sscanf(found + strlen(key), "%159[^\"]", value);
-  snprintf(out, room, "%s", value);
-}
-
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {
   the_host = host;
   *self = NULL;

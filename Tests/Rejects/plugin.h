@@ -6,6 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,17 @@ static inline council_view_v1 view(const char *text) {
 static inline void say(const char *text) {
   const council_log_v1 *log = the_host->get_extension(the_host, COUNCIL_LOG_V1);
   log->write(the_host, 0, COUNCIL_LOG_INFO, view(text));
+}
+
+/* Copies the text that a member of the configuration holds; empty when there is none. */
+static inline void member(council_view_v1 config, const char *name, char *out, size_t room) {
+  char text[512] = "", key[40], value[160] = "";
+  size_t length = config.len < sizeof text ? config.len : sizeof text - 1;
+  memcpy(text, config.ptr, length);
+  snprintf(key, sizeof key, "\"%s\":\"", name);
+  const char *found = strstr(text, key);
+  if (found) sscanf(found + strlen(key), "%159[^\"]", value);
+  snprintf(out, room, "%s", value);
 }
 
 #ifndef MANIFEST
