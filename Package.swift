@@ -102,7 +102,7 @@ let package = Package(
 
     // MARK: Tests mirror the targets
     // Folders for tests, below TMPDIR.
-    .target(name: "Scratch", path: "Tests/Scratch"),
+    .target(name: "Scratch", dependencies: ["Kernel"], path: "Tests/Scratch"),
     .target(
       name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),

@@ -43,6 +43,8 @@ PLANTS = [
     Plant("unsafe", "a pointer lent to a closure", "Tests/Domain/Planted.swift", "a.withUnsafeBytes { _ in }\n"),
     Plant("unsafe", "no proof", "Host/Kernel/Unsafe/Planted.swift", "\nlet x = unsafe y\n", 2),
     Plant("foundation", "the whole Foundation", "Tests/Domain/Planted.swift", "import Foundation\n"),
+    Plant("lock", "a lock that the sanitizer cannot see", "Host/Domain/Planted.swift", "let planted = Mutex<Int>(0)\n"),
+    Plant("lock", "the same in a test", "Tests/Domain/Planted.swift", "private let planted = Mutex([1])\n"),
     Plant("foundation", "a part of it", "Host/Domain/Planted.swift", "@_exported import FoundationNetworking\n"),
     Plant("unfinished", "unfinished work", "Host/Domain/Planted.swift", f"// {TO_DO}: later\n"),
     Plant("unfinished", "in a script", "Scripts/planted", f"#!/bin/sh\n# {TO_DO}\n", 2),

@@ -4,7 +4,6 @@ import CommandLineInterface
 import Domain
 import Doubles
 import Kernel
-import Synchronization
 import Testing
 
 /// The command line against the admin listener itself: what one sends, the other takes.
@@ -155,15 +154,15 @@ private struct NoWorkshop: Workshop {
 }
 
 private final class TextTerminal: Terminal {
-  let output = Mutex("")
-  let errors = Mutex("")
+  let output = Monitor("")
+  let errors = Monitor("")
   var isInteractive: Bool { false }
   func write(_ text: String) { output.withLock { $0 += text } }
   func writeError(_ text: String) { errors.withLock { $0 += text } }
 }
 
 private final class TextFiles: LocalFiles {
-  private let texts = Mutex<[String: String]>([:])
+  private let texts = Monitor<[String: String]>([:])
 
   func put(_ path: String, _ text: String) { texts.withLock { $0[path] = text } }
   func text(_ path: String) -> String { texts.withLock { $0[path] ?? "" } }

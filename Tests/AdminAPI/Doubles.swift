@@ -2,7 +2,6 @@ import Application
 import Domain
 import Doubles
 import Kernel
-import Synchronization
 
 /// Files by path; the text of one is the manifest of the plugin it stands for.
 final class MemoryFiles: GenerationFiles {
@@ -11,7 +10,7 @@ final class MemoryFiles: GenerationFiles {
     var serial = 0
     var abandoned = 0
   }
-  private let state = Mutex(State())
+  private let state = Monitor(State())
 
   func put(_ path: String, _ text: String) { state.withLock { $0.files[path] = Array(text.utf8) } }
   func bytes(_ path: String) -> [UInt8]? { state.withLock { $0.files[path] } }

@@ -129,7 +129,7 @@ private final class SnapshotReaders: Sendable {
   private let isOver = Atomic<Bool>(false)
   private let looks = Atomic<Int>(0)
   private let mixes = Atomic<Int>(0)
-  private let threads = Mutex<[OSThread]>([])
+  private let threads = Monitor<[OSThread]>([])
 
   init(_ snapshots: Published<Snapshot>) {
     threads.withLock { threads in

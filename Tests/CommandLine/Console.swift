@@ -3,7 +3,6 @@ import CommandLineInterface
 import Domain
 import Doubles
 import Kernel
-import Synchronization
 
 /// The command line on doubles: what was typed, what came out.
 final class Console {
@@ -25,8 +24,8 @@ final class Console {
   var plan: Result<[String], Problem> = .success([])
 
   final class Served: Sendable {
-    let options = Mutex<ServeOptions?>(nil)
-    let code = Mutex<Int32>(0)
+    let options = Monitor<ServeOptions?>(nil)
+    let code = Monitor<Int32>(0)
   }
 
   init(

@@ -3,11 +3,10 @@ import CommandLineInterface
 import Domain
 import Doubles
 import Kernel
-import Synchronization
 
 final class MemoryTerminal: Terminal {
   let isInteractive: Bool
-  private let state = Mutex((output: "", errors: ""))
+  private let state = Monitor((output: "", errors: ""))
 
   init(isInteractive: Bool = false) { self.isInteractive = isInteractive }
 
@@ -20,7 +19,7 @@ final class MemoryTerminal: Terminal {
 /// A file system of texts; the current folder is `/here`.
 final class MemoryLocalFiles: LocalFiles {
   struct Entry { var bytes: [UInt8]; var mode: Int }
-  private let state = Mutex((files: [String: Entry](), folders: Set(["/", "/here"])))
+  private let state = Monitor((files: [String: Entry](), folders: Set(["/", "/here"])))
   let executable: String?
   /// A write to a file fails once it holds so many bytes.
   let capacity: Int
@@ -93,7 +92,7 @@ private final class MemoryOutput: OutputFile {
 /// Answers what the test says, and remembers what was asked.
 final class ScriptedTransport: HTTPTransport {
   typealias Reply = @Sendable (OutgoingRequest) -> Result<IncomingAnswer, TransportFailure>
-  private let asked = Mutex<[OutgoingRequest]>([])
+  private let asked = Monitor<[OutgoingRequest]>([])
   private let reply: Reply
 
   init(_ reply: @escaping Reply) { self.reply = reply }

@@ -1,9 +1,8 @@
 package import Kernel
-import Synchronization
 
 /// The clock of the machine, and what a test adds to it.
 package final class TestClock: Sendable {
-  private let added = Mutex(Duration.zero)
+  private let added = Monitor(Duration.zero)
 
   package init() {}
 

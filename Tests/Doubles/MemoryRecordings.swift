@@ -1,12 +1,11 @@
 package import Application
 package import Kernel
-import Synchronization
 
 /// Recordings in memory, by name.
 package final class MemoryRecordings: RecordingFiles {
-  private let files = Mutex<[String: [UInt8]]>([:])
+  private let files = Monitor<[String: [UInt8]]>([:])
   /// What a write throws from now on.
-  private let failure = Mutex<Problem?>(nil)
+  private let failure = Monitor<Problem?>(nil)
 
   package init() {}
 

@@ -12,15 +12,15 @@ final class Callers: Sendable {
     var bodies: [String: Int] = [:]
   }
 
-  private let tally = Mutex(Tally())
+  private let tally = Monitor(Tally())
   private let isOver = Atomic<Bool>(false)
-  private let threads: Mutex<[OSThread]>
+  private let threads: Monitor<[OSThread]>
 
   init(
     _ count: Int, port: Int, target: String, key: String, pause: Duration = .zero,
     isWanted: @escaping @Sendable (Connection.Answer) -> Bool = { $0.status == 200 }
   ) {
-    threads = Mutex([])
+    threads = Monitor([])
     threads.withLock { threads in
       for number in 0..<count {
         threads.append(OSThread("caller-\(number)") { self.run(port, target, key, pause, isWanted) })

@@ -9,13 +9,13 @@ import Testing
 
   /// Clients that make accounts as fast as they are let, and note what was promised to them.
   private final class Writers: Sendable {
-    private let made = Mutex<[String]>([])
-    private let refused = Mutex<[String]>([])
+    private let made = Monitor<[String]>([])
+    private let refused = Monitor<[String]>([])
     private let isOver = Atomic<Bool>(false)
-    private let threads: Mutex<[OSThread]>
+    private let threads: Monitor<[OSThread]>
 
     init(_ count: Int, port: Int, key: String) {
-      threads = Mutex([])
+      threads = Monitor([])
       threads.withLock { threads in
         for number in 0..<count {
           threads.append(OSThread("writer-\(number)") { self.run(port, key) })

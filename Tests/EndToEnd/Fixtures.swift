@@ -1,6 +1,5 @@
 import Kernel
 import Scratch
-import Synchronization
 
 /// Plugins compiled from the fixtures of Tests/Rejects, each once per run.
 enum Fixtures {
@@ -14,7 +13,7 @@ enum Fixtures {
   /// Where a host can make its home; nothing is there yet.
   static func home() -> String { "\(folder)/home-\(UUIDv7.make())" }
 
-  private static let built = Mutex<[String: String]>([:])
+  private static let built = Monitor<[String: String]>([:])
 
   /// `cc` over a fixture, by its path from Tests/Rejects; `flags` go to the compiler, so that `-D` can change it.
   static func plugin(_ name: String, _ flags: String = "", shared: Bool = true) -> String {

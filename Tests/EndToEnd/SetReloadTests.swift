@@ -114,7 +114,7 @@ private final class PairReader: Sendable {
   private let isOver = Atomic<Bool>(false)
   private let count = Atomic<Int>(0)
   private let mixed = Atomic<Int>(0)
-  private let thread = Mutex<OSThread?>(nil)
+  private let thread = Monitor<OSThread?>(nil)
 
   init(port: Int, key: String, ids: [String]) {
     thread.withLock { thread in

@@ -1,6 +1,5 @@
 package import Domain
 package import Kernel
-import Synchronization
 
 /// Loads, reloads, rolls back and unloads automations: the life of a generation, DESIGN section 6.
 ///
@@ -14,7 +13,7 @@ package final class ChangeAutomation: Sendable {
   let drain: DrainGenerations
   let limits: Limits
   /// How the last canary of each automation ended.
-  let endedCanaries = Mutex<[String: CanaryReport]>([:])
+  let endedCanaries = Monitor<[String: CanaryReport]>([:])
   private let turns = Monitor<Set<String>>([])
 
   package init(

@@ -30,7 +30,7 @@ package final class Recording: Sendable {
   package let options: RecordingOptions
   let began = Instant.now
   private let limits: RecordTraffic.Limits
-  private let queue = Mutex(Queue())
+  private let queue = Monitor(Queue())
   private let takenCount = Atomic<Int>(0)
   private let droppedCount = Atomic<Int>(0)
   private let skippedCount = Atomic<Int>(0)

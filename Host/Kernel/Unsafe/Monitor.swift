@@ -49,6 +49,13 @@ package final class Monitor<State>: @unchecked Sendable {
     return try unsafe body(&state.pointee)
   }
 
+  /// As ``withLock(_:)``, for who may not wait: nil when another thread is inside.
+  package func withLockIfAvailable<Result>(_ body: (inout State) -> Result) -> Result? {
+    guard unsafe pthread_mutex_trylock(mutex) == 0 else { return nil }
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return unsafe body(&state.pointee)
+  }
+
   /// Changes the state and wakes one waiter, or all.
   package func signal<Result>(all: Bool = false, _ body: (inout State) -> Result) -> Result {
     unsafe pthread_mutex_lock(mutex)

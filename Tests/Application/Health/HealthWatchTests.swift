@@ -1,6 +1,5 @@
 import Doubles
 import Kernel
-import Synchronization
 import Testing
 
 @testable import Application
@@ -9,7 +8,7 @@ import Testing
   @Test func readyTellsWhatTheLastRoundFoundUntilItIsWellAgain() {
     let (health, log) = (Health(), MemoryLog())
     health.isServing = true
-    let fault = Mutex<String?>("it is gone")
+    let fault = Monitor<String?>("it is gone")
     let rounds = Monitor(0)
     let watch = HealthWatch(
       [

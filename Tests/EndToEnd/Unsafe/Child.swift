@@ -1,12 +1,11 @@
 import Glibc
 import Kernel
-import Synchronization
 
 /// A process that a test starts, with its output in a file.
 final class Child: Sendable {
   let pid: pid_t
   let output: String
-  private let status = Mutex<Int32?>(nil)
+  private let status = Monitor<Int32?>(nil)
 
   init(_ program: String, _ arguments: [String], output: String, environment: [String] = []) {
     self.output = output

@@ -4,7 +4,6 @@ import Application
 import Domain
 import Kernel
 import SQLiteStore
-import Synchronization
 
 let arguments = CommandLine.arguments
 guard arguments.count == 3 else { fatalError("usage: records-crash-writer FOLDER ROUND") }
@@ -20,7 +19,7 @@ let store = try stores.openStore(
       ])
   ])
 let round = arguments[2]
-let output = Mutex(())
+let output = Monitor(())
 let threads = (0..<8).map { thread in
   OSThread("crash-writer") {
     for index in 0..<1_000_000 {

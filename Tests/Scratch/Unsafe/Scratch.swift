@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Kernel
 
 /// Where tests put files: below `TMPDIR`, so that Scripts/test sees what they leave.
 package enum Scratch {
@@ -25,7 +25,7 @@ package enum Scratch {
     return path
   }
 
-  private static let leaving = Mutex<[String]>([])
+  private static let leaving = Monitor<[String]>([])
 
   /// Removes a folder with everything in it.
   package static func remove(_ path: String) {

@@ -30,7 +30,7 @@ final class Caller: Sendable {
   private let transport: any HTTPTransport
   private let maker: CallMaker
   private let count = Atomic<Int>(0)
-  private let answered = Mutex((byClass: [Int: Int](), succeeded: Set<Int>()))
+  private let answered = Monitor((byClass: [Int: Int](), succeeded: Set<Int>()))
 
   init(url: String, key: String, transport: any HTTPTransport, maker: CallMaker) {
     self.url = url

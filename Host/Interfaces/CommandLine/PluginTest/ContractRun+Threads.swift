@@ -10,7 +10,7 @@ extension ContractRun {
 
   /// What the threads of one check share.
   private final class Crowd: Sendable {
-    let findings = Mutex<[Finding]>([])
+    let findings = Monitor<[Finding]>([])
     let left: Atomic<Int>
     let hasEnded = Atomic<Bool>(false)
 
