@@ -115,7 +115,8 @@ struct ManifestReader {
         value, at,
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
-          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes",
+          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "confirm", "dry_run",
+          "idempotency",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -145,6 +146,11 @@ struct ManifestReader {
     if members["body"] != nil, method == .get || method == .delete {
       fault(at + "/body", "a \(methodName) has no body")
     }
+    if method == .get {
+      for name in ["confirm", "dry_run"] where members[name] == true {
+        fault("\(at)/\(name)", "a GET changes nothing")
+      }
+    }
     let deadline = whole(members["deadline_ms"], at + "/deadline_ms", in: 1...3_600_000)
     let reads = method == .get
     return RouteDeclaration(
@@ -155,7 +161,20 @@ struct ManifestReader {
       pathSchema: members["path_parameters"], querySchema: members["query"], bodySchema: members["body"],
       responseSchema: members["response"], limit: limit(members["limit"], at + "/limit"),
       deadline: deadline.map { .milliseconds($0) },
-      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)))
+      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)),
+      confirm: flag(members["confirm"], at + "/confirm") ?? false,
+      dryRun: flag(members["dry_run"], at + "/dry_run") ?? false,
+      idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads))
+  }
+
+  private mutating func idempotency(_ value: JSONValue?, _ at: String, reads: Bool) -> Idempotency {
+    guard let value else { return reads ? .none : .optional }
+    guard let rule = value.string.flatMap(Idempotency.init(rawValue:)) else {
+      fault(at, "must be 'none', 'optional' or 'required'")
+      return .none
+    }
+    if reads, rule != .none { fault(at, "a GET changes nothing: it can be repeated without a key") }
+    return rule
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {
