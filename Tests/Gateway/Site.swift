@@ -19,7 +19,10 @@ final class Site: Sendable {
   /// When every request came: limits count from it, and must not refill while a slow machine sends.
   let began = Instant.now
   let log = MemoryLog()
+  /// What confirmations take for the time.
+  let clock = Monitor(Timestamp.now)
   let usage: UsageBook
+  let ledger = MemoryLedger()
   private let scopes = ScopeMatrix()
 
   init(usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits()) {
@@ -33,7 +36,12 @@ final class Site: Sendable {
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
       gateway = try Gateway(
         .init(
-          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+          safety: Safety(
+            ledger: ledger,
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300),
+              clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests())),
         limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)

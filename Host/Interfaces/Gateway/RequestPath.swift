@@ -4,8 +4,8 @@ package import Kernel
 
 /// The public listener: the path of every request, DESIGN section 4.
 ///
-///     trace → match route → authenticate → limit rate → authorize → validate → bulkhead → handler → check answer
-///     → audit → metrics
+///     trace → match route → authenticate → limit rate → authorize → validate → guard → bulkhead → handler
+///     → check answer → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -17,10 +17,11 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    package var safety: Safety
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health
+      log: any LogSink, health: Health, safety: Safety
     ) {
       self.automations = automations
       self.keys = keys
@@ -28,6 +29,7 @@ package final class Gateway: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.safety = safety
     }
   }
 
@@ -84,16 +86,20 @@ package final class Gateway: HTTPApplication {
     let call = call(of: exchange)
     guard let route = call.route else { return .answered }
     let thread = threads.current
+    var keyed: KeyedCall?
     do throws(Problem) {
+      if route.isGuarded { try route.safety.take(from: exchange) }
       try validate(exchange, route, thread)
+      if route.isGuarded { keyed = try guardWrite(exchange, call, route, thread) }
     } catch {
       refuse(exchange, error)
       return .answered
     }
-    call.isHandled = true
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
+    if let keyed { return runKeyed(exchange, call, route, keyed) }
+    call.isHandled = true
     return run(exchange, call, route, began: began, thread)
   }
 
