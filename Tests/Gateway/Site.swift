@@ -25,7 +25,10 @@ final class Site: Sendable {
   let ledger = MemoryLedger()
   private let scopes = ScopeMatrix()
 
-  init(usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits()) {
+  init(
+    usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits(),
+    ownPaths: [any OwnPath] = []
+  ) {
     self.usage = usage
     do throws(Problem) {
       let table = try KeyTable(
@@ -41,7 +44,8 @@ final class Site: Sendable {
             ledger: ledger,
             confirmations: Confirmations(
               secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300),
-              clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests())),
+              clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests()),
+          ownPaths: ownPaths),
         limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)

@@ -119,7 +119,8 @@ package final class Safety: Sendable {
     let path = "/" + route.generation.manifest.id + String(head.span(exchange.path))
     let effect = declaration.summary.isEmpty ? declaration.operation : declaration.summary
     let token = confirmations.issue(fingerprint, caller: who.utf8.span)
-    let preview = declaration.dryRun ? " To see what it would answer, send it with 'Prefer: dry-run' first." : ""
+    let preview =
+      declaration.dryRun ? " To see what it would answer, send it with 'Prefer: dry-run' first." : ""
     return Problem(
       428, code,
       "\(why) It would do '\(effect)' (\(declaration.method.rawValue) \(path.prefix(200))). If that is what is wanted, make exactly the same call again by \(token.expires.text) with the value of 'confirm' as header X-Confirm, or as query parameter or body member 'confirm'.\(preview)",

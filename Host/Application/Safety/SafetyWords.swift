@@ -6,7 +6,7 @@ import Domain
 /// Each has a header, for clients that can send one, and a name that is a query parameter or a member of a JSON body,
 /// for those that cannot (GPT Actions). A route that declares a parameter or member of that name keeps it for itself, and
 /// one to which a word means nothing leaves it where it is. What is read is taken out: neither the route's schemas nor its
-/// handler see it, in the query or in the body.
+/// handler see it, in the query or in the body. In a call by name they are arguments beside the route's own.
 package struct SafetyWords: Sendable, Equatable {
   package enum Word: CaseIterable, Sendable {
     case key, confirm, dryRun
@@ -67,7 +67,35 @@ package struct SafetyWords: Sendable, Equatable {
   }
 }
 
+extension SafetyWords.Word {
+  /// Of the argument of a call by name.
+  var schema: JSONValue {
+    switch self {
+    case .key:
+      [
+        "type": "string", "minLength": 1, "maxLength": 255,
+        "description": "A new UUID for each operation; the same one when the call is repeated.",
+      ]
+    case .confirm:
+      [
+        "type": "string",
+        "description": "Left out at first; then the token of the answer that asked for confirmation.",
+      ]
+    case .dryRun: ["type": "boolean", "description": "true: answers what would happen and changes nothing."]
+    }
+  }
+}
+
 extension RouteDeclaration {
+  /// Whether an agent has to know of a word to call this route well.
+  func wants(_ word: SafetyWords.Word) -> Bool {
+    switch word {
+    case .key: idempotency == .required
+    case .confirm: confirm
+    case .dryRun: dryRun
+    }
+  }
+
   /// Whether a word means something to this route. A dry run that it does not offer has to be refused.
   fileprivate func heeds(_ word: SafetyWords.Word) -> Bool {
     switch word {
@@ -282,22 +310,5 @@ extension SafetyWords {
       }
     }
     MemberCut.remove(cuts.map { $0 != nil }, from: exchange.body)
-  }
-
-  /// The same for a call by name: takes the words out of its arguments, where they stand beside those that the route
-  /// declares. After this, the request is as one that had them in its headers. [event]
-  package func take(
-    from arguments: inout [String: JSONValue], into exchange: Exchange
-  ) throws(Problem) {
-    for word in Word.allCases where query.holds(word) && (body == .none || body.holds(word)) {
-      guard let value = arguments.removeValue(forKey: word.name.description) else { continue }
-      switch (word, value) {
-      case (_, .null): continue
-      case (.dryRun, .bool(let flag)): if flag { exchange.isDryRun = true }
-      case (.dryRun, _): throw SafetyWords.invalidDryRun
-      case (_, .string(let text)): try set(word, exchange.head.append(text), exchange)
-      default: throw SafetyWords.notText(word)
-      }
-    }
   }
 }
