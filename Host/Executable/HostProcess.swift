@@ -107,10 +107,22 @@ struct HostProcess {
     defer { audit.close() }
     absorbAsides(audit, log)
 
+    // What makes writes safe.
+    let ledger = try SQLiteIdempotencyLedger(
+      path: home.path + "/idempotency.sqlite", limits: settings.idempotency, configuration: settings.sqlite,
+      log: log)
+    let safety = Safety(
+      ledger: ledger,
+      confirmations: Confirmations(
+        secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
+        lifetime: settings.confirmLifetime), digests: digests)
+
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        safety: safety),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
@@ -191,6 +203,7 @@ struct HostProcess {
     admin.stop()
     desk.end()
     _ = workers.end(by: .now + settings.workerStopTimeout)
+    ledger.end()
     drain.end()
     watch.end()
     usage.end()
