@@ -86,6 +86,7 @@ let package = Package(
 
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
+    interface("OpenAPI"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -96,6 +97,7 @@ let package = Package(
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
         "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
         "Gateway",
+        "OpenAPI",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -138,6 +140,7 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
+    tests("OpenAPI", with: "Doubles", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
