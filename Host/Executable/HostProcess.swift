@@ -60,7 +60,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -110,7 +110,9 @@ struct HostProcess {
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

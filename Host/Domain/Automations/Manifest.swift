@@ -5,6 +5,8 @@ package import Kernel
 package struct Manifest: Sendable, Equatable {
   /// 1 MiB: a manifest is read before anything is known about who wrote it.
   package static let maxBytes = 1 << 20
+  /// The extension that routes which stream need.
+  package static let streams = "council.stream/1"
 
   /// `[a-z][a-z0-9-]{0,62}`: the first path segment of its routes.
   package var id: String
@@ -64,12 +66,15 @@ package struct RouteDeclaration: Sendable, Equatable {
   /// Answered with 504 after this; nil takes the host's default.
   package var deadline: Duration?
   package var maxBodyBytes: Int?
+  /// The handler may answer with a stream.
+  package var streams: Bool
 
   package init(
     method: HTTPMethod, path: String, operation: String, summary: String = "",
     execution: Execution = .blocking, scope: String? = nil, pathSchema: JSONValue? = nil,
     querySchema: JSONValue? = nil, bodySchema: JSONValue? = nil, responseSchema: JSONValue? = nil,
-    limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil
+    limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil,
+    streams: Bool = false
   ) {
     self.method = method
     self.path = path
@@ -84,6 +89,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     self.limit = limit
     self.deadline = deadline
     self.maxBodyBytes = maxBodyBytes
+    self.streams = streams
   }
 }
 

@@ -101,6 +101,9 @@ struct ManifestReader {
     if !collections.isEmpty, !requires.contains("council.records/1") {
       fault("/requires", "must name 'council.records/1', for the manifest declares records")
     }
+    if routes.contains(where: \.streams), !requires.contains(Manifest.streams) {
+      fault("/requires", "must name '\(Manifest.streams)', for a route streams")
+    }
     return Manifest(
       id: id, version: version, title: text(members["title"], "/title", max: 200) ?? id,
       summary: text(members["summary"], "/summary", max: 2000) ?? "", requires: requires,
@@ -115,7 +118,7 @@ struct ManifestReader {
         value, at,
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
-          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes",
+          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "stream",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -155,7 +158,8 @@ struct ManifestReader {
       pathSchema: members["path_parameters"], querySchema: members["query"], bodySchema: members["body"],
       responseSchema: members["response"], limit: limit(members["limit"], at + "/limit"),
       deadline: deadline.map { .milliseconds($0) },
-      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)))
+      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)),
+      streams: flag(members["stream"], at + "/stream") ?? false)
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {

@@ -17,10 +17,12 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    /// Tells a plugin that the client of its stream has left, or that the host has ended it.
+    package var canceller: (any RequestCanceller)?
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health
+      log: any LogSink, health: Health, canceller: (any RequestCanceller)? = nil
     ) {
       self.automations = automations
       self.keys = keys
@@ -28,6 +30,7 @@ package final class Gateway: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.canceller = canceller
     }
   }
 
@@ -91,6 +94,7 @@ package final class Gateway: HTTPApplication {
       return .answered
     }
     call.isHandled = true
+    exchange.mayStream = route.declaration.streams
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
@@ -104,6 +108,7 @@ package final class Gateway: HTTPApplication {
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
+    if exchange.isStreaming { return concludeStream(exchange, call) }
     check(exchange, call)
     call.leave()
     decorate(exchange, call, threads.current.scratch)
@@ -111,7 +116,7 @@ package final class Gateway: HTTPApplication {
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.
-  private func account(_ exchange: Exchange, _ call: Call) {
+  func account(_ exchange: Exchange, _ call: Call) {
     call.isConcluded = true
     let nanoseconds = Instant.now - exchange.started
     if call.isAudited {
@@ -138,7 +143,9 @@ package final class Gateway: HTTPApplication {
   package func finished(_ exchange: Exchange, sent: Bool) {
     exchange.endWaiting()
     let call = call(of: exchange)
-    if call.isAudited, !call.isConcluded {
+    if exchange.isStreaming, !call.isConcluded {
+      finishStream(exchange, call)
+    } else if call.isAudited, !call.isConcluded {
       // The code that log analysers know for a client that went away.
       exchange.status = 499
       account(exchange, call)
