@@ -17,13 +17,17 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    /// What answers the host's own paths, beside its health.
+    package var ownPaths: [any OwnPath]
     /// Tells a plugin that the client of its stream has left, or that the host has ended it.
     package var canceller: (any RequestCanceller)?
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health, canceller: (any RequestCanceller)? = nil
+      log: any LogSink, health: Health, ownPaths: [any OwnPath] = [],
+      canceller: (any RequestCanceller)? = nil
     ) {
+      self.ownPaths = ownPaths
       self.automations = automations
       self.keys = keys
       self.audit = audit
@@ -41,6 +45,7 @@ package final class Gateway: HTTPApplication {
   let cells: LimitCells
   let anonymousRate: GCRA
   private let unmatched: Int
+  let own: OwnTable
   package let inlineWatch: InlineWatch
 
   /// Throws `limit.invalid` for a default limit out of range.
@@ -53,6 +58,7 @@ package final class Gateway: HTTPApplication {
     let snapshots = ports.automations.snapshots
     threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
     inlineWatch = InlineWatch(threads, automations: ports.automations, log: ports.log, limits: limits.inline)
+    own = OwnTable(ports.ownPaths, meter: ports.meter)
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }
 
@@ -70,7 +76,11 @@ package final class Gateway: HTTPApplication {
       guard ports.audit.admit() else { throw Gateway.auditIsBehind }
       call.isAudited = true
       if let fault { throw fault }
-      guard let route = try match(exchange, call, thread) else { return .answer }
+      guard let route = try match(exchange, call, thread) else {
+        guard let own = call.own else { return .answer }
+        try begin(own, exchange, call)
+        return .readBody(maxBytes: own.route.maxBodyBytes)
+      }
       try authenticate(exchange, call, route)
       try limit(exchange, call, route)
       try authorize(call, route)
@@ -85,14 +95,19 @@ package final class Gateway: HTTPApplication {
 
   package func handle(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
-    guard let route = call.route else { return .answered }
     let thread = threads.current
+    guard let route = call.route else { return answer(exchange, call, thread) }
     do throws(Problem) {
       try validate(exchange, route, thread)
     } catch {
       refuse(exchange, error)
       return .answered
     }
+    return handle(exchange, call, route, thread)
+  }
+
+  /// The handler's part.
+  func handle(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread) -> Completion {
     call.isHandled = true
     exchange.mayStream = route.declaration.streams
     // A body takes the client's time, not the handler's.
@@ -111,8 +126,9 @@ package final class Gateway: HTTPApplication {
     if exchange.isStreaming { return concludeStream(exchange, call) }
     check(exchange, call)
     call.leave()
-    decorate(exchange, call, threads.current.scratch)
     account(exchange, call)
+    if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
+    decorate(exchange, call, threads.current.scratch)
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.
@@ -127,14 +143,17 @@ package final class Gateway: HTTPApplication {
         of: exchange)
     }
     ports.meter.record(
-      series: call.route?.series ?? unmatched, status: exchange.status, nanoseconds: nanoseconds)
+      series: call.route?.series ?? call.own?.series ?? unmatched, status: exchange.status,
+      nanoseconds: nanoseconds)
     if let extras = call.extras { observe(exchange, call, extras, nanoseconds) }
     if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
   }
 
   package func refuse(_ exchange: Exchange, _ problem: Problem) {
     exchange.answer(problem)
-    if problem.status == 401 { exchange.addHeader("WWW-Authenticate", "Bearer realm=\"council\"") }
+    if problem.status == 401 {
+      exchange.addHeader("WWW-Authenticate", call(of: exchange).own?.route.challenge ?? OwnRoute.challenge)
+    }
     if problem.status == 405, case .string(let allowed)? = problem.members["allow"] {
       exchange.addHeader("Allow", allowed)
     }

@@ -9,6 +9,7 @@ extension Gateway {
   /// Status and headers are about to be sent. [event]
   func concludeStream(_ exchange: Exchange, _ call: Call) {
     if let route = call.route { exchange.stream?.ownerSerial = route.generation.serial }
+    if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
     decorate(exchange, call, threads.current.scratch)
   }
 
