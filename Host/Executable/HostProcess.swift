@@ -61,7 +61,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -126,7 +126,7 @@ struct HostProcess {
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
         ownPaths: [OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets)],
-        safety: safety),
+        safety: safety, canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
