@@ -30,6 +30,8 @@ import Testing
       ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
       ("heartbeat", settings.heartbeat), ("repeatSuspect", settings.repeatSuspect),
       ("freezeLimit", settings.freezeLimit),
+      ("documents", settings.documents), ("openAPI", settings.openAPI),
+      ("documentAssets", settings.values.documents.assets),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }
@@ -63,6 +65,7 @@ import Testing
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
     case .text(_, let place): configuration[keyPath: place] = "changed"
     case .list(_, _, let place): configuration[keyPath: place].append("changed")
+    case .choice(let options, let place): configuration[keyPath: place] = options.last ?? ""
     case .flag(let place): configuration[keyPath: place].toggle()
     case .isolation(let place): configuration[keyPath: place] = .process(runners: 2)
     case .level(let place): configuration[keyPath: place] = .critical

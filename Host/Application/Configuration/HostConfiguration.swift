@@ -68,6 +68,8 @@ package struct HostConfiguration: Sendable, Equatable {
   package var automationAccounts = 1024
   package var automationOverrides = ""
 
+  package var documents = Documents()
+
   package var pluginFileBytes = 64 << 20
   package var probeTimeoutMilliseconds = 5000
   package var callTimeoutMilliseconds = 10_000
