@@ -72,12 +72,6 @@ struct LintRoute {
       contradiction(
         "idempotent", "A \(method.rawValue) is idempotent: clients send it again when an answer is lost.")
     }
-    if hints.destructive, method != .get, !route.confirm {
-      report.add(
-        .warning, "unconfirmed", at + "/confirm",
-        "'\(route.operation)' is destructive and takes effect at the first call: say \"confirm\": true, so that a model "
-          + "has to mean it.")
-    }
   }
 
   // MARK: Path parameters and answers
@@ -108,7 +102,7 @@ struct LintRoute {
   // MARK: As a function
 
   private func function(_ report: inout LintReport) {
-    let tool = FunctionTool(operation)
+    let tool = FunctionTool(operation, route)
     if !StrictSchema.isName(tool.name) {
       report.add(
         .error, "name", at + "/operation",

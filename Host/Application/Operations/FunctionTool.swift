@@ -1,3 +1,4 @@
+package import Domain
 package import Kernel
 
 /// An operation as a tool of OpenAI's APIs.
@@ -15,13 +16,15 @@ package struct FunctionTool: Sendable {
   /// Why it is not strict; empty when it is.
   package let obstacles: [StrictSchema.Obstacle]
 
-  package init(_ operation: Operation) {
+  package init(_ operation: Operation, _ declaration: RouteDeclaration) {
     name = operation.name
-    description = FunctionTool.cut(operation.text)
+    description = FunctionTool.cut(FunctionTool.warning(declaration.deprecation) + operation.text)
     let strict = StrictSchema(operation.arguments.schema)
     parameters = strict.schema ?? operation.arguments.schema
     obstacles = strict.obstacles
   }
+
+  package init(_ route: LiveRoute) { self.init(route.operation, route.declaration) }
 
   package var isStrict: Bool { obstacles.isEmpty }
 
@@ -44,6 +47,15 @@ package struct FunctionTool: Sendable {
   package var tokens: Int { FunctionTool.tokens(JSON.encode(json()).count) }
 
   package static func tokens(_ bytes: Int) -> Int { (bytes + 3) / 4 }
+
+  /// First, where no cut takes it away.
+  private static func warning(_ deprecation: Deprecation?) -> String {
+    guard let deprecation else { return "" }
+    var text = "Deprecated"
+    if let sunset = deprecation.sunset { text += ", and gone after \(sunset.text)" }
+    if let link = deprecation.link { text += "; see \(link)" }
+    return text + ". "
+  }
 
   private static func cut(_ text: String) -> String {
     guard text.unicodeScalars.count > maxDescription else { return text }

@@ -2,117 +2,130 @@ package import Kernel
 
 /// The arguments of a call as a strict caller gives them, as the route's schema wants them.
 package enum StrictArguments {
-  /// Leaves out every member that is null, not required and not allowed to be null: so a strict caller, who has to name
-  /// every property, says "absent". A null that the schema takes stays, and so does whatever the schema does not
-  /// describe: that is for the validation to refuse.
-  package static func restored(_ arguments: JSONValue, for schema: JSONValue) -> JSONValue {
-    // Most calls have none, and cost nothing more.
-    guard hasNull(arguments) else { return arguments }
-    return restore(arguments, schema, in: schema)
+  /// Whether ``write(_:for:to:)`` may have anything to do: most calls hold no null, and need not be copied.
+  package static func hasNull(_ value: borrowing JSONElement) -> Bool {
+    switch value.kind {
+    case .null: return true
+    case .array:
+      var elements = value.elements
+      while elements.next() { if hasNull(elements.value) { return true } }
+      return false
+    case .object:
+      var members = value.members
+      while members.next() { if hasNull(members.value) { return true } }
+      return false
+    default: return false
+    }
+  }
+
+  /// Appends the arguments without every member that is null, not required and not allowed to be null: so a strict
+  /// caller, who has to name every property, says "absent". A null that the schema takes stays, and so does whatever the
+  /// schema does not describe: that is for the validation to refuse.
+  package static func write(_ arguments: borrowing JSONElement, for schema: JSONValue, to out: Arena) {
+    write(arguments, schema, in: schema, out)
   }
 
   /// References and alternatives that are followed to one part.
   private static let maxSteps = 32
 
-  private static func hasNull(_ value: JSONValue) -> Bool {
-    switch value {
-    case .null: true
-    case .array(let items): items.contains(where: hasNull)
-    case .object(let members): members.values.contains(where: hasNull)
-    default: false
-    }
-  }
-
-  private static func restore(_ value: JSONValue, _ schema: JSONValue, in root: JSONValue) -> JSONValue {
-    switch value {
-    case .object(let members):
-      guard let shape = object(members, schema, in: root, maxSteps) else { return value }
-      let required = Set(shape["required"]?.array?.compactMap(\.string) ?? [])
-      let declared = shape["properties"]?.object ?? [:]
-      var kept: [String: JSONValue] = [:]
-      for (name, member) in members {
-        guard let property = declared[name] else {
-          kept[name] = member
+  private static func write(
+    _ value: borrowing JSONElement, _ schema: JSONValue?, in root: JSONValue, _ out: Arena
+  ) {
+    switch value.kind {
+    case .object:
+      let shape = schema.flatMap { object(value, $0, in: root) }
+      let required = shape?["required"]?.array ?? []
+      out.append(UInt8(ascii: "{"))
+      var isFirst = true
+      var members = value.members
+      while members.next() {
+        let property = shape?["properties"]?[String(members.key)]
+        if members.value.kind == .null, let property, !required.contains(.string(String(members.key))),
+          !takesNull(property, in: root)
+        {
           continue
         }
-        if member == .null, !required.contains(name), !takesNull(property, in: root, maxSteps) { continue }
-        kept[name] = restore(member, property, in: root)
+        if !isFirst { out.append(UInt8(ascii: ",")) }
+        isFirst = false
+        out.append(jsonString: members.key)
+        out.append(UInt8(ascii: ":"))
+        write(members.value, property, in: root, out)
       }
-      return .object(kept)
-    case .array(let items):
-      guard let element = list(schema, in: root, maxSteps) else { return value }
-      return .array(items.map { restore($0, element, in: root) })
-    default: return value
+      out.append(UInt8(ascii: "}"))
+    case .array:
+      let element = schema.flatMap { list($0, in: root) }
+      out.append(UInt8(ascii: "["))
+      var isFirst = true
+      var elements = value.elements
+      while elements.next() {
+        if !isFirst { out.append(UInt8(ascii: ",")) }
+        isFirst = false
+        write(elements.value, element, in: root, out)
+      }
+      out.append(UInt8(ascii: "]"))
+    default: out.append(json: value)
     }
   }
 
-  /// What the part says itself, and where it leads: its reference, its parts, its alternatives.
-  private static func targets(_ schema: JSONValue, in root: JSONValue) -> [JSONValue] {
-    var targets: [JSONValue] = []
-    if let reference = schema["$ref"]?.string, let found = SchemaReference.resolve(reference, in: root) {
-      targets.append(found)
+  // MARK: The part of the schema that a value is of
+
+  /// The part, then what it refers to and what it is made of, near things first.
+  private static func parts(_ schema: JSONValue, in root: JSONValue) -> [JSONValue] {
+    var parts = [schema]
+    var next = 0
+    while next < parts.count, parts.count < maxSteps {
+      let part = parts[next]
+      if let reference = part["$ref"]?.string, let found = SchemaReference.resolve(reference, in: root) {
+        parts.append(found)
+      }
+      for keyword in ["allOf", "anyOf", "oneOf"] { parts += part[keyword]?.array ?? [] }
+      next += 1
     }
-    for keyword in ["allOf", "anyOf", "oneOf"] { targets += schema[keyword]?.array ?? [] }
-    return targets
+    return Array(parts.prefix(maxSteps))
   }
 
-  /// The object schema that these members are of: of alternatives, the one that knows all of them and whose constants
-  /// they have; else the first that knows all of them.
+  /// The object schema that a value is of: of alternatives that know all its members, the one whose constants it has,
+  /// else the first.
   private static func object(
-    _ members: [String: JSONValue], _ schema: JSONValue, in root: JSONValue, _ steps: Int
+    _ value: borrowing JSONElement, _ schema: JSONValue, in root: JSONValue
   ) -> JSONValue? {
-    var steps = steps
-    var open = [schema]
-    var candidates: [JSONValue] = []
-    while let next = open.popLast(), steps > 0 {
-      steps -= 1
-      if let declared = next["properties"]?.object, members.keys.allSatisfy({ declared[$0] != nil }) {
-        candidates.append(next)
+    var first: JSONValue?
+    for part in parts(schema, in: root) {
+      guard let declared = part["properties"]?.object else { continue }
+      var (knowsAll, fits) = (true, true)
+      var members = value.members
+      while members.next() {
+        guard let property = declared[String(members.key)] else {
+          knowsAll = false
+          break
+        }
+        guard fits, let only = property["const"].map({ [$0] }) ?? property["enum"]?.array else { continue }
+        let member = JSONValue(members.value)
+        fits = member == .null || only.contains(member)
       }
-      open += targets(next, in: root).reversed()
+      if knowsAll, fits { return part }
+      if knowsAll, first == nil { first = part }
     }
-    let fitting = candidates.first { candidate in
-      members.allSatisfy { name, value in
-        guard let property = candidate["properties"]?[name] else { return false }
-        if let only = property["const"], only != value { return false }
-        if let some = property["enum"]?.array, value != .null, !some.contains(value) { return false }
-        return true
-      }
-    }
-    // Members that no alternative knows: the validation will say so, by the schema as it stands.
-    return fitting ?? candidates.first ?? (schema["properties"] == nil ? nil : schema)
+    // Members that nothing knows: the validation will say so, by the schema as it stands.
+    return first ?? (schema["properties"] == nil ? nil : schema)
   }
 
-  private static func list(_ schema: JSONValue, in root: JSONValue, _ steps: Int) -> JSONValue? {
-    var steps = steps
-    var open = [schema]
-    while let next = open.popLast(), steps > 0 {
-      steps -= 1
-      if let items = next["items"] { return items }
-      open += targets(next, in: root).reversed()
-    }
+  private static func list(_ schema: JSONValue, in root: JSONValue) -> JSONValue? {
+    for part in parts(schema, in: root) { if let items = part["items"] { return items } }
     return nil
   }
 
-  private static func takesNull(_ schema: JSONValue, in root: JSONValue, _ steps: Int) -> Bool {
-    var steps = steps
-    var open = [schema]
-    while let next = open.popLast(), steps > 0 {
-      steps -= 1
-      if next == true || next == [:] { return true }
-      let targets = targets(next, in: root)
-      if let values = next["enum"]?.array ?? next["const"].map({ [$0] }) {
-        if values.contains(.null) { return true }
-        continue
+  private static func takesNull(_ schema: JSONValue, in root: JSONValue) -> Bool {
+    parts(schema, in: root).contains { part in
+      if part == true || part == [:] { return true }
+      if let values = part["const"].map({ [$0] }) ?? part["enum"]?.array { return values.contains(.null) }
+      switch part["type"] {
+      case .string(let type): return type == "null"
+      case .array(let types): return types.contains("null")
+      // Says no type, and leads nowhere that does: any value.
+      default:
+        return !["$ref", "allOf", "anyOf", "oneOf", "properties", "items"].contains { part[$0] != nil }
       }
-      switch next["type"] {
-      case .string(let type): if type == "null" { return true }
-      case .array(let types): if types.contains("null") { return true }
-      // Says no type of its own, and nothing else does: any value.
-      default: if targets.isEmpty, next["properties"] == nil, next["items"] == nil { return true }
-      }
-      open += targets
     }
-    return false
   }
 }
