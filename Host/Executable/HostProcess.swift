@@ -7,6 +7,7 @@ import Gateway
 import HTTPServer
 import JSONSchema
 import Kernel
+import OpenAPI
 import PluginFiles
 import PluginRuntime
 import SQLiteStore
@@ -109,8 +110,12 @@ struct HostProcess {
 
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
+    let documents = Documents(settings.documents)
+    let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     let gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        ownPaths: [OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets)]),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
@@ -118,7 +123,10 @@ struct HostProcess {
         meter: meter, log: log, health: health,
         recordings: RecordTraffic(
           automations: automations, files: recordings, log: log, limits: settings.recording),
-        host: handOver, crashes: control, usage: usage),
+        host: handOver, crashes: control, usage: usage,
+        documents: AdminDocument.documents(
+          release: Services.version, metricsNeedKey: settings.values.metricsNeedKey, assets: assets,
+          digests: digests)),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -142,6 +150,7 @@ struct HostProcess {
 
     // Serve.
     usage.start()
+    documents.start()
     gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
@@ -194,6 +203,7 @@ struct HostProcess {
     drain.end()
     watch.end()
     usage.end()
+    documents.end()
     gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }

@@ -103,6 +103,10 @@ extension Route {
     var error: JSON = ["status": .integer(Int64(status)), "code": .string(code)]
     if !description.isEmpty { error = error.with("description", .string(description)) }
     let known = members.first { $0.name == "errors" }?.value.array ?? []
+    // Two options may follow from the same problem.
+    if known.contains(where: { $0["status"] == error["status"] && $0["code"] == error["code"] }) {
+      return self
+    }
     return setting("errors", .array(known + [error]))
   }
 
@@ -166,23 +170,54 @@ extension Route {
 
 extension Route {
   /// Answers with one record.
-  public func reads<Entity: Record>(_ entity: Entity.Type) -> Route { response(entity.recordSchema) }
+  public func reads<Entity: Record>(_ entity: Entity.Type) -> Route {
+    response(entity.recordSchema).failsWithoutRecord()
+  }
 
   /// Takes the query parameters of the record's ``Record/listing`` and answers with a page.
   public func lists<Entity: Record>(_ entity: Entity.Type) -> Route { lists(entity, entity.listing) }
 
   public func lists<Entity: Record>(_ entity: Entity.Type, _ listing: Listing) -> Route {
     query(listing.schema).response(entity.pageSchema)
+      .fails(400, "records.invalid_cursor", "`after` is no cursor of this list.")
   }
 
   /// Takes a draft and answers with the record.
   public func creates<Entity: Record>(_ entity: Entity.Type) -> Route {
-    body(entity.draftSchema).response(entity.recordSchema)
+    body(entity.draftSchema).response(entity.recordSchema).failsOnConflict(entity)
   }
 
   /// Takes a merge patch and answers with the record.
   public func changes<Entity: Record>(_ entity: Entity.Type) -> Route {
-    body(entity.changesSchema).response(entity.recordSchema)
+    body(entity.changesSchema).response(entity.recordSchema).failsWithoutRecord().failsOnConflict(entity)
+      .failsOnVersion()
+  }
+
+  /// Deletes one record, and answers with nothing.
+  public func deletes<Entity: Record>(_ entity: Entity.Type) -> Route {
+    failsWithoutRecord().failsOnVersion()
+  }
+
+  // What the host's records answer, which a handler passes on.
+
+  private func failsWithoutRecord() -> Route {
+    fails(404, "records.not_found", "There is no record with this id.")
+  }
+
+  private func failsOnConflict<Entity: Record>(_ entity: Entity.Type) -> Route {
+    let names = entity.fields.filter(\.isUnique).map(\.name)
+    let checked = fails(
+      422, "records.invalid", "The record is not as declared; `errors` lists where and why.")
+    if names.isEmpty { return checked }
+    return checked.fails(
+      409, "records.conflict", "Another record has this \(names.joined(separator: " or ")); `field` names it."
+    )
+  }
+
+  private func failsOnVersion() -> Route {
+    fails(
+      412, "records.precondition_failed",
+      "The record is at another version than `If-Match` says: read it again, and repeat the change.")
   }
 }
 

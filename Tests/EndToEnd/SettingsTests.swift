@@ -40,7 +40,7 @@ import Testing
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
     "succession.backoff.failures", "repeatSuspect.known",
-    "runners.executable", "runners.environment",
+    "runners.executable", "runners.environment", "openAPI.release",
     // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
     "automations.usual.queue", "automations.usual.workers",
   ]

@@ -54,7 +54,8 @@ extension AdminEndpoint {
     case .live: AdminManual("Whether the host lives", answer: S.health)
     case .ready:
       AdminManual(
-        "Whether the host takes requests", "503 with the same body, and what is wrong in `failures`, when not.",
+        "Whether the host takes requests",
+        "503 with the same body, and what is wrong in `failures`, when not.",
         answer: S.health)
     case .metrics: metricsManual
     case .listAutomations: AdminManual("List the automations", answer: S.items(S.automation))
@@ -66,7 +67,8 @@ extension AdminEndpoint {
       AdminManual(
         "Follow the calls of one automation",
         "Rows of the audit trail after a place, oldest first. Without `after`: none, and the place where it ends now.",
-        answer: S.object(["items": S.rows, "next": S.count], required: ["items", "next"]), faults: [S.noAutomation])
+        answer: S.object(["items": S.rows, "next": S.count], required: ["items", "next"]),
+        faults: [S.noAutomation])
     case .loadAutomation: loadManual
     case .reloadAutomation: reloadManual
     case .rollBackAutomation:
@@ -90,7 +92,8 @@ extension AdminEndpoint {
     case .abortCanary: AdminManual("End the canary", answer: S.canaryReport, faults: S.changeFaults)
     case .startRecording: recordingManual
     case .stopRecording:
-      AdminManual("End a recording", answer: S.recording, faults: [(404, "automation.not_found, recording.none")])
+      AdminManual(
+        "End a recording", answer: S.recording, faults: [(404, "automation.not_found, recording.none")])
     case .readConfiguration:
       AdminManual(
         "Read an automation's configuration",
@@ -99,7 +102,8 @@ extension AdminEndpoint {
           required: ["automation", "generation", "config"]), faults: [S.noAutomation])
     case .changeConfiguration:
       AdminManual(
-        "Change an automation's configuration", "The whole of it; a new generation of the same file takes over.",
+        "Change an automation's configuration",
+        "The whole of it; a new generation of the same file takes over.",
         body: ["type": "object"], answer: S.change, faults: S.changeFaults)
     case .showUsage: AdminManual("What each automation uses", answer: S.items(S.free))
     case .listQuarantine:
@@ -110,7 +114,8 @@ extension AdminEndpoint {
       AdminManual(
         "Release a file from quarantine", answer: S.object(["sha256": S.text, "released": S.flag]),
         faults: [(404, "quarantine.not_found")])
-    case .issueKey, .listKeys, .revokeKey, .rotateKey, .readAudit, .verifyAudit, .readLogLevel, .changeLogLevel,
+    case .issueKey, .listKeys, .revokeKey, .rotateKey, .readAudit, .verifyAudit, .readLogLevel,
+      .changeLogLevel,
       .upgradeHost, .listCrashes, .describe:
       hostManual
     }

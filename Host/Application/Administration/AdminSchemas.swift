@@ -55,15 +55,24 @@ enum AdminSchemas {
   static let noAutomation: (status: Int, codes: String) = (404, "automation.not_found")
   static let changeFaults: [(status: Int, codes: String)] = [
     (404, "automation.not_found, automation.no_such_generation"),
-    (409, "automation.busy, automation.exists, automation.canary_running, plugin.plan.conflicts, plugin.quarantined …"),
-    (422, "request.body_invalid, automation.config_invalid, plugin.manifest.invalid, plugin.file.hash_mismatch …"),
+    (
+      409,
+      "automation.busy, automation.exists, automation.canary_running, plugin.plan.conflicts, plugin.quarantined …"
+    ),
+    (
+      422,
+      "request.body_invalid, automation.config_invalid, plugin.manifest.invalid, plugin.file.hash_mismatch …"
+    ),
     (502, "replay.host_lost"), (504, "plugin.timeout"),
   ]
 
   // MARK: What is shown
 
   static let health = object(
-    ["status": ["type": "string", "enum": ["live", "ready", "not_ready"]], "failures": free, "degraded": free],
+    [
+      "status": ["type": "string", "enum": ["live", "ready", "not_ready"]], "failures": free,
+      "degraded": free,
+    ],
     required: ["status"])
 
   static let automation = object(
@@ -74,7 +83,8 @@ enum AdminSchemas {
 
   static let change = object(
     [
-      "automation": text, "generation": count, "previous": count, "version": text, "sha256": text, "routes": count,
+      "automation": text, "generation": count, "previous": count, "version": text, "sha256": text,
+      "routes": count,
       "migration": ["type": "array", "items": text], "draining": flag, "steps_ms": free, "total_ms": number,
     ], required: ["automation", "generation", "version", "sha256"])
 
@@ -104,22 +114,28 @@ enum AdminSchemas {
   ]
   static let key = object(keyMembers, required: ["id", "principal", "scopes", "state"])
   static let issuedKey = object(
-    keyMembers.merging(["key": ["type": "string", "description": "The key itself: shown here, and never again."]]) {
+    keyMembers.merging([
+      "key": ["type": "string", "description": "The key itself: shown here, and never again."]
+    ]) {
       mine, _ in mine
     }, required: ["id", "principal", "scopes", "key"])
 
   static let logLevel = closed(
-    ["level": ["type": "string", "enum": .array(LogLevel.allCases.map { .string($0.name) })]], required: ["level"])
+    ["level": ["type": "string", "enum": .array(LogLevel.allCases.map { .string($0.name) })]],
+    required: ["level"])
 
   // MARK: Query parameters
 
   static func parameter(_ name: String, of endpoint: AdminEndpoint) -> JSONValue {
     switch name {
-    case "after" where endpoint == .listKeys: ["type": "string", "description": "The `next` of the page before."]
+    case "after" where endpoint == .listKeys:
+      ["type": "string", "description": "The `next` of the page before."]
     case "after": ["type": "integer", "minimum": 0, "description": "The `next` of the answer before, or 0."]
     case "limit": ["type": "integer", "minimum": 1, "description": "Items of the page."]
-    case "wait_ms": ["type": "integer", "minimum": 0, "maximum": 2000, "description": "How long to wait for a call."]
-    case "replace": ["type": "boolean", "description": "Whether an automation of that name may be there already."]
+    case "wait_ms":
+      ["type": "integer", "minimum": 0, "maximum": 2000, "description": "How long to wait for a call."]
+    case "replace":
+      ["type": "boolean", "description": "Whether an automation of that name may be there already."]
     case "isolation":
       ["type": "string", "pattern": "^(none|process(:[0-9]+)?)$", "description": "Where the code runs."]
     case "canary": ["type": "string", "description": "As the body's member `canary`, for an upload: JSON."]

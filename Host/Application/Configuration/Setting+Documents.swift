@@ -9,6 +9,7 @@ extension HostConfiguration {
     package var keptBytes = 64 << 20
     package var waiting = 256
     package var copiedAtOnce = 256 << 10
+    package var timeoutMilliseconds = 30_000
 
     package init() {}
   }
@@ -18,11 +19,12 @@ extension Setting {
   /// `documents`
   static let documents: [Setting] = [
     .init(
-      "documents.anonymous", .choice(["all", "public", "none"], \.documents.anonymous),
+      "documents.anonymous", .choice(AnonymousView.allCases.map(\.rawValue), \.documents.anonymous),
       "What documents list for callers without a key: every route, those that need no key, or nothing (401)."),
     .init(
       "documents.server_url", .text(maxLength: 2048, \.documents.serverURL),
-      "Where agents reach the public listener, as documents say it; empty: relative, which GPT Actions do not take."),
+      "Where agents reach the public listener, as documents say it; empty: relative, which GPT Actions do not take."
+    ),
     .init(
       "documents.assets", .text(maxLength: 4096, \.documents.assets),
       "Folder with swagger-ui.css and swagger-ui-bundle.js for the pages; empty: pages are plain lists."),
@@ -35,6 +37,9 @@ extension Setting {
     .init(
       "documents.waiting", .number(1...65_536, \.documents.waiting),
       "Requests that wait until documents are built: more is 503."),
+    .init(
+      "documents.timeout_ms", .number(1...3_600_000, \.documents.timeoutMilliseconds),
+      "How long a request waits for its document: then 504."),
     .init(
       "documents.copied_at_once", .number(0...(64 << 20), \.documents.copiedAtOnce),
       "Bytes of a document that an event thread copies; of a longer one another thread does."),

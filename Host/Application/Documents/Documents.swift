@@ -82,7 +82,9 @@ package final class Documents: Sendable {
   package func answer(_ exchange: Exchange, _ name: Name, _ build: @escaping Build) throws(Problem) -> Bool {
     let handle = exchange.handle
     let found: Result<Document?, Problem> = state.signal { state in
-      if let document = state.find(name), document.bytes.count <= limits.copiedAtOnce { return .success(document) }
+      if let document = state.find(name), document.bytes.count <= limits.copiedAtOnce {
+        return .success(document)
+      }
       if state.isOver { return .failure(Documents.stopping) }
       guard state.jobs.count < limits.waiting else { return .failure(Documents.busy) }
       state.jobs.append(Job(name: name, build: build, exchange: exchange, handle: handle))

@@ -87,7 +87,9 @@ package final class AdminApplication: HTTPApplication {
         answerOptions(exchange, problem)
         return .answer
       }
-      if case .failure(let problem) = target, problem.status == 404, try answerPage(exchange) { return .answer }
+      if case .failure(let problem) = target, problem.status == 404, try answerPage(exchange) {
+        return .answer
+      }
       guard ports.audit.admit() else { throw AdminApplication.auditIsBehind }
       call.isAudited = true
       let route = try target.get()

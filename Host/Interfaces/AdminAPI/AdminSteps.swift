@@ -106,9 +106,10 @@ extension AdminApplication {
 
   /// A page for people, or what it needs; false: the path is none.
   func answerPage(_ exchange: Exchange) throws(Problem) -> Bool {
-    guard !ports.documents.isEmpty,
-      let document = ports.documents[String(exchange.head.span(exchange.rawPath))]
-    else { return false }
+    guard !ports.documents.isEmpty else { return false }
+    let head = exchange.head
+    let path = String(head.span(exchange.rawPath))
+    guard let document = ports.documents[path] else { return false }
     guard exchange.method == .get || exchange.method == .head else {
       throw Problem(
         405, "request.method_not_allowed", "This path takes GET, HEAD.", members: ["allow": "GET, HEAD"])

@@ -1,9 +1,29 @@
-import Application
+package import Application
 import Domain
 import Kernel
 
 /// The OpenAPI document of the admin listener: from the table by which that listener routes.
 package enum AdminDocument {
+  /// The document and the page for people, by path. `release` is the host's.
+  package static func documents(
+    release: String, metricsNeedKey: Bool, assets: PageAssets?, digests: any Digests
+  ) -> [String: Document] {
+    let folder = "/admin/v1/docs"
+    let path = AdminEndpoint.describe.row.path
+    // That listener adds what every answer of its carries.
+    var all = [
+      path: Document(
+        bytes(release: release, metricsNeedKey: metricsNeedKey), "application/json", digests: digests)
+    ]
+    let page = HumanPage.Facts(
+      title: "Council admin API", document: path, assets: assets == nil ? nil : folder + "/assets")
+    all[folder] = Document(
+      HumanPage.bytes(page, operations(metricsNeedKey: metricsNeedKey)), "text/html; charset=utf-8",
+      headers: [("Content-Security-Policy", HumanPage.policy)], digests: digests)
+    for (name, file) in assets?.bare ?? [:] { all["\(folder)/assets/\(name)"] = file }
+    return all
+  }
+
   /// - `release`: of the host.
   /// - `metricsNeedKey`: as the listener is set.
   package static func bytes(
@@ -12,7 +32,8 @@ package enum AdminDocument {
     var writer = DocumentWriter(
       .init(
         version: version, title: "Council admin API",
-        description: "Everything that an admin can do. Each request needs a key with the scope that is named.",
+        description:
+          "Everything that an admin can do. Each request needs a key with the scope that is named.",
         release: release))
     // The endpoints are few: there is no length to run into.
     do throws(Problem) { try writer.add(operations(metricsNeedKey: metricsNeedKey)) } catch {

@@ -65,7 +65,8 @@ struct DocumentWriter {
     guard paths.count + schemas.count <= facts.maxBytes else {
       throw Problem(
         422, "openapi.too_large",
-        "The document would be longer than \(facts.maxBytes) bytes. Ask for one automation, with ?automation=<id>.")
+        "The document would be longer than \(facts.maxBytes) bytes. Ask for one automation, with ?automation=<id>."
+      )
     }
   }
 
@@ -105,7 +106,8 @@ struct DocumentWriter {
     for (name, shown) in zip(own, names) {
       var parameter: [String: JSONValue] = ["name": .string(shown), "in": "path", "required": true]
       parameter.merge(
-        described(declared[name]?.place, in: schema, &form, fallback: ["type": "string"])) { mine, _ in mine }
+        described(declared[name]?.place, in: schema, &form, fallback: ["type": "string"])
+      ) { mine, _ in mine }
       if let example = examples?[name] { parameter["example"] = example }
       all.append(.object(parameter))
     }
@@ -139,7 +141,9 @@ struct DocumentWriter {
   private func described(
     _ place: [String]?, in root: JSONValue, _ form: inout SchemaForm, fallback: JSONValue
   ) -> [String: JSONValue] {
-    guard let place, let original = JSONPointer(steps: place).value(in: root) else { return ["schema": fallback] }
+    guard let place, let original = JSONPointer(steps: place).value(in: root) else {
+      return ["schema": fallback]
+    }
     var schema = form.schema(at: place)
     var all: [String: JSONValue] = [:]
     if let text = original["description"]?.string {
@@ -166,7 +170,9 @@ struct DocumentWriter {
       for name in value["properties"]?.object?.keys ?? [:].keys where found[name] == nil {
         found[name] = Property(place: steps + ["properties", name], isRequired: false)
       }
-      for index in (value["allOf"]?.array ?? []).indices { look(steps + ["allOf", String(index)], depth + 1) }
+      for index in (value["allOf"]?.array ?? []).indices {
+        look(steps + ["allOf", String(index)], depth + 1)
+      }
       if let reference = value["$ref"]?.string, reference.hasPrefix("#"),
         let target = JSONPointer(String(reference.dropFirst()))
       {
@@ -191,7 +197,9 @@ struct DocumentWriter {
     return ["required": .bool(operation.isBodyRequired), "content": .object(content)]
   }
 
-  private mutating func media(_ schema: JSONValue, _ compiled: (any CompiledSchema)?, name: String) -> JSONValue {
+  private mutating func media(_ schema: JSONValue, _ compiled: (any CompiledSchema)?, name: String)
+    -> JSONValue
+  {
     var form = SchemaForm(schema, facts.version, name: name)
     var media: [String: JSONValue] = ["schema": form.schema()]
     keep(form.components())
@@ -219,7 +227,9 @@ struct DocumentWriter {
       return all
     }
     if operation.method == .get, operation.successes.contains(where: { $0.status == nil }) {
-      all["304"] = ["description": "What `If-None-Match` names is still so.", "headers": SharedParts.headers(of: 304)]
+      all["304"] = [
+        "description": "What `If-None-Match` names is still so.", "headers": SharedParts.headers(of: 304),
+      ]
     }
     for status in operation.refusals {
       statuses.insert(status)
@@ -287,7 +297,9 @@ struct DocumentWriter {
   }
 
   private var shared: [(String, JSONValue)] {
-    if isGPT { return [("securitySchemes", .object(["bearer": SharedParts.securitySchemes["bearer"] ?? [:]]))] }
+    if isGPT {
+      return [("securitySchemes", .object(["bearer": SharedParts.securitySchemes["bearer"] ?? [:]]))]
+    }
     let responses = statuses.map { (SharedParts.name(of: $0), SharedParts.response($0)) }
     return [
       ("responses", .object(Dictionary(responses) { first, _ in first })), ("headers", SharedParts.headers),

@@ -40,7 +40,9 @@ enum GPTProfile {
     }
     let parts = max(1, (operations.count + maxOperations - 1) / maxOperations)
     guard number <= parts else {
-      throw Problem(404, "openapi.no_such_part", "There are \(parts) part(s).", members: ["parts": .integer(Int64(parts))])
+      throw Problem(
+        404, "openapi.no_such_part", "There are \(parts) part(s).", members: ["parts": .integer(Int64(parts))]
+      )
     }
     let start = (number - 1) * maxOperations
     return (Array(operations[start..<min(start + maxOperations, operations.count)]), parts)

@@ -95,7 +95,9 @@ struct SchemaExample {
     }
     if members["properties"] != nil || members["required"] != nil { return "object" }
     if members["items"] != nil || members["prefixItems"] != nil { return "array" }
-    if members["minimum"] != nil || members["maximum"] != nil || members["multipleOf"] != nil { return "number" }
+    if members["minimum"] != nil || members["maximum"] != nil || members["multipleOf"] != nil {
+      return "number"
+    }
     return "string"
   }
 
@@ -122,7 +124,8 @@ struct SchemaExample {
       return PatternSampler(pattern)?.sample(&random)
     }
     let usual = "text"
-    return String((usual + String(repeating: "x", count: least)).prefix(Swift.max(least, Swift.min(most, usual.count))))
+    return String(
+      (usual + String(repeating: "x", count: least)).prefix(Swift.max(least, Swift.min(most, usual.count))))
   }
 
   private static let usual: [(name: String, text: String)] = [
@@ -146,7 +149,9 @@ struct SchemaExample {
     let wanted = manner == .least ? least : Swift.min(most, Swift.max(least, Swift.max(1, prefix.count)))
     for index in 0..<wanted {
       let schema = index < prefix.count ? prefix[index] : members["items"] ?? members["contains"] ?? true
-      guard let item = make(schema, named: name, depth + 1) else { return items.count < least ? nil : .array(items) }
+      guard let item = make(schema, named: name, depth + 1) else {
+        return items.count < least ? nil : .array(items)
+      }
       items.append(item)
     }
     return .array(items)

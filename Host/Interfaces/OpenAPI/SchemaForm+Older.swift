@@ -4,7 +4,8 @@ import Kernel
 
 extension SchemaForm {
   private static let kept: Set<String> = [
-    "title", "description", "default", "readOnly", "writeOnly", "deprecated", "format", "pattern", "multipleOf",
+    "title", "description", "default", "readOnly", "writeOnly", "deprecated", "format", "pattern",
+    "multipleOf",
     "maximum", "minimum", "maxLength", "minLength", "maxItems", "minItems", "uniqueItems", "maxProperties",
     "minProperties", "example",
   ]

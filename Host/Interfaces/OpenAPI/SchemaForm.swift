@@ -51,7 +51,9 @@ struct SchemaForm {
   mutating func components() -> [(name: String, schema: JSONValue)] {
     var all: [(name: String, schema: JSONValue)] = []
     while let place = waiting.popLast() {
-      guard let value = place.value(in: root), let name = names[JSONPointer.text(place.steps)] else { continue }
+      guard let value = place.value(in: root), let name = names[JSONPointer.text(place.steps)] else {
+        continue
+      }
       all.append((name, convert(value, place.steps).schema))
     }
     return all
@@ -61,7 +63,8 @@ struct SchemaForm {
     switch value {
     case .object(let members): version == .v31 ? current(members, steps) : older(members, steps)
     case .bool(let takesAll):
-      version == .v31 ? Part(schema: value, isExact: true) : Part(schema: takesAll ? [:] : ["not": [:]], isExact: true)
+      version == .v31
+        ? Part(schema: value, isExact: true) : Part(schema: takesAll ? [:] : ["not": [:]], isExact: true)
     default: Part(schema: [:], isExact: false)
     }
   }
@@ -114,7 +117,11 @@ extension SchemaForm {
       let here = steps + [keyword]
       switch keyword {
       case "$ref":
-        if let target = reference(value.string ?? "", from: steps) { out[keyword] = target } else { isExact = false }
+        if let target = reference(value.string ?? "", from: steps) {
+          out[keyword] = target
+        } else {
+          isExact = false
+        }
       case "$dynamicRef": isExact = false
       case "allOf", "anyOf", "prefixItems":
         let (schemas, same) = convert(value.array ?? [], here)
@@ -259,7 +266,8 @@ extension SchemaForm {
   static func plain(_ text: String) -> String {
     String(
       text.map { character in
-        character.isASCII && (character.isLetter || character.isNumber || character == "_" || character == "-")
+        character.isASCII
+          && (character.isLetter || character.isNumber || character == "_" || character == "-")
           ? character : "_"
       })
   }

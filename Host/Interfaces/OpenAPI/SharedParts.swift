@@ -16,7 +16,8 @@ enum SharedParts {
     case 401:
       "No valid key came: `access.key_missing`, `access.key_unknown`, `access.key_expired`, `access.key_revoked`."
     case 403: "The key lacks the scope that is needed: `access.scope_missing`."
-    case 404: "Nothing is there: no route has this path (any more), `route.not_found`, or what it names does not exist."
+    case 404:
+      "Nothing is there: no route has this path (any more), `route.not_found`, or what it names does not exist."
     case 408: "The request came too slowly: `http.timeout`."
     case 413: "The body is too large: `http.body_too_large`."
     case 414: "The path and query are too long: `http.target_too_long`."
@@ -26,8 +27,10 @@ enum SharedParts {
     case 422: "The body is not what its schema says: `request.body_invalid`; `errors` lists where and why."
     case 429: "The limit of requests is reached: `limit.exceeded`. Wait as long as `Retry-After` says."
     case 431: "The headers are too many or too large: `http.head_too_large`, `http.too_many_headers`."
-    case 500: "The handler failed, or its answer was withheld: `plugin.failed`, `plugin.answer_invalid` and others."
-    case 501: "The method or the transfer coding is not known: `request.method_unknown`, `http.unknown_coding`."
+    case 500:
+      "The handler failed, or its answer was withheld: `plugin.failed`, `plugin.answer_invalid` and others."
+    case 501:
+      "The method or the transfer coding is not known: `request.method_unknown`, `http.unknown_coding`."
     case 502: "The process that runs the handler ended in the middle of the call: `plugin.crashed`."
     case 503:
       "Not now: the automation is being replaced, overloaded or out of service, or the host is stopping. Send it again "
@@ -49,7 +52,9 @@ enum SharedParts {
         "type": "string", "description": "Stable: what programs decide by.", "example": "access.key_missing",
       ],
       "detail": ["type": "string", "description": "What happened, and what to do next."],
-      "retry_after_s": ["type": "integer", "minimum": 0, "description": "Seconds after which a retry makes sense."],
+      "retry_after_s": [
+        "type": "integer", "minimum": 0, "description": "Seconds after which a retry makes sense.",
+      ],
       "errors": [
         "type": "array", "description": "Every fault that was found.",
         "items": [
@@ -57,6 +62,7 @@ enum SharedParts {
           "properties": [
             "pointer": ["type": "string", "description": "Where, as a JSON Pointer (RFC 6901)."],
             "keyword": ["type": "string"], "message": ["type": "string"],
+            "reason": ["type": "string"],
           ],
         ],
       ],
@@ -79,7 +85,9 @@ enum SharedParts {
     "WWWAuthenticate": header("How to show a key."),
   ]
 
-  private static func reference(_ name: String) -> JSONValue { ["$ref": .string("#/components/headers/\(name)")] }
+  private static func reference(_ name: String) -> JSONValue {
+    ["$ref": .string("#/components/headers/\(name)")]
+  }
 
   /// What an answer of this status carries; nothing where a profile wants none.
   static func headers(of status: Int?) -> JSONValue {
