@@ -77,6 +77,17 @@ extension Route {
     return setting("deadline_ms", .integer(seconds * 1000 + attoseconds / 1_000_000_000_000_000))
   }
 
+  /// A call takes effect only when it is made again with the token that the first one was answered: for what cannot be
+  /// undone.
+  public func confirmed() -> Route { setting("confirm", true) }
+
+  /// The handler may be run for what it would answer, its writes to records undone. Only for a handler whose records are
+  /// all that it changes: what it sends or writes elsewhere stays done.
+  public func dryRun() -> Route { setting("dry_run", true) }
+
+  /// What the route does with an Idempotency-Key. Default: ``Idempotency/optional``, on GET ``Idempotency/none``.
+  public func idempotency(_ rule: Idempotency) -> Route { setting("idempotency", .string(rule.rawValue)) }
+
   public func maxBodyBytes(_ bytes: Int) -> Route { setting("max_body_bytes", .integer(Int64(bytes))) }
 
   /// What the summary has no room for: when to use the route, what it changes, what to do after.
@@ -164,6 +175,16 @@ extension Route {
     change(&copy)
     return copy
   }
+}
+
+/// What a route does with an Idempotency-Key.
+public enum Idempotency: String, Sendable {
+  /// None is looked at: the handler keeps repeated calls apart by itself.
+  case none
+  /// A call that names one takes effect once, however often it is sent; one without is as any other.
+  case optional
+  /// A call without one is refused.
+  case required
 }
 
 // MARK: - Options that follow from a record

@@ -35,7 +35,8 @@ import Testing
       POST("/", "Make thing!") { try things.insert($0.body) }.creates(Thing.self).operation("make").scope(
         "things:make"
       )
-      .limit(5, perSeconds: 60).deadline(.milliseconds(1500)).maxBodyBytes(1024)
+      .limit(5, perSeconds: 60).deadline(.milliseconds(1500)).maxBodyBytes(1024).confirmed().dryRun()
+      .idempotency(.required)
       PUT("/{id}/of/{owner_id}", "Put") { _ async in NoContent() }.path(true).query([:]).body(false).response(
         [:])
       GET("/open", "Open") { _ in NoContent() }.public()
@@ -118,6 +119,9 @@ import Testing
     #expect(route["limit"] == ["requests": 5, "per_s": 60])
     #expect(route["deadline_ms"] == 1500)
     #expect(route["max_body_bytes"] == 1024)
+    #expect(route["confirm"] == true)
+    #expect(route["dry_run"] == true)
+    #expect(route["idempotency"] == "required")
     #expect(route["body"]?["required"] == ["label"])
     #expect(route["body"]?["properties"]?["label"]?["pattern"] == "^x")
     #expect(route["body"]?["properties"]?["label"]?["description"] == "What it is")

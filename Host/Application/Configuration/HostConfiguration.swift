@@ -129,6 +129,13 @@ package struct HostConfiguration: Sendable, Equatable {
 
   package var recordsKeyFile = ""
 
+  package var confirmSeconds = 300
+  package var idempotencySeconds = 86_400
+  package var idempotencyCallsPerCaller = 10_000
+  package var idempotencyAnswerBytes = 256 << 10
+  package var idempotencyFileBytes = 1 << 30
+  package var idempotencyQueue = 1024
+
   package var crashes = 2
   package var crashWindowMilliseconds = 60_000
   package var retainedGenerations = 500

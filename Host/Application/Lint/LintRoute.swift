@@ -72,6 +72,12 @@ struct LintRoute {
       contradiction(
         "idempotent", "A \(method.rawValue) is idempotent: clients send it again when an answer is lost.")
     }
+    if hints.destructive, method != .get, !route.confirm {
+      report.add(
+        .warning, "unconfirmed", at + "/confirm",
+        "'\(route.operation)' is destructive and takes effect at the first call: say \"confirm\": true, so that a model "
+          + "has to mean it.")
+    }
   }
 
   // MARK: Path parameters and answers

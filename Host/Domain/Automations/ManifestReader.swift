@@ -116,7 +116,7 @@ struct ManifestReader {
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
           "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description",
-          "hints", "errors", "deprecated",
+          "hints", "errors", "deprecated", "confirm", "dry_run", "idempotency",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -166,7 +166,10 @@ struct ManifestReader {
       details: text(members["description"], at + "/description", max: 10_000) ?? "",
       hints: hints(members["hints"], at + "/hints", of: method ?? .get),
       errors: errors(members["errors"], at + "/errors"),
-      deprecation: deprecation(members["deprecated"], at + "/deprecated"))
+      deprecation: deprecation(members["deprecated"], at + "/deprecated"),
+      confirm: effect(members["confirm"], at + "/confirm", reads: reads),
+      dryRun: effect(members["dry_run"], at + "/dry_run", reads: reads),
+      idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads))
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {

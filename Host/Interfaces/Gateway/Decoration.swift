@@ -10,6 +10,7 @@ extension Gateway {
     let head = exchange.head
     exchange.addHeader("X-Request-Id", head.span(exchange.requestID))
     exchange.addHeader("traceparent", head.span(exchange.traceparent))
+    if call.isDryRun { exchange.addHeader("Preference-Applied", "dry-run") }
     guard let decision = call.decision, let limit = call.limit else { return }
     scratch.removeAll()
     let policy = RateLimitHeaders.appendPolicy(limit, to: scratch)

@@ -25,6 +25,14 @@ struct StrictArgumentsTests {
     ],
   ]
 
+  private func restored(_ given: JSONValue, for schema: JSONValue) throws -> JSONValue {
+    let document = JSONDocument()
+    try document.parse(JSON.encode(given).span)
+    let out = Arena(capacity: 64)
+    StrictArguments.write(document.root, for: schema, to: out)
+    return try JSONValue.parse(out.span(out.all))
+  }
+
   @Test(
     arguments: [
       // Optional, and not null by its schema: absent.
