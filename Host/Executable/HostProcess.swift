@@ -3,6 +3,7 @@ import Application
 import Audit
 import Cryptography
 import Domain
+import Functions
 import Gateway
 import HTTPServer
 import JSONSchema
@@ -125,8 +126,10 @@ struct HostProcess {
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
-        ownPaths: [OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets)],
-        safety: safety, canceller: watch),
+        ownPaths: [
+          OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
+          FunctionsPath(settings.functions, documents: documents, digests: digests),
+        ], safety: safety, canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

@@ -13,6 +13,7 @@ public struct Route: Sendable {
   let summary: String
   let handler: Handler
   private(set) var members: [JSON.Member] = []
+  private(set) var parameters: [JSON.Member] = []
   private(set) var operation: String
   private(set) var isInline: Bool
 
@@ -123,8 +124,29 @@ extension Route {
   /// The route goes: callers are told with every answer.
   public func deprecated(_ deprecation: Deprecation) -> Route { setting("deprecated", deprecation.json) }
 
-  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters.
+  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters, described by
+  /// ``parameter(_:_:example:)``.
   public func path(_ schema: JSON) -> Route { setting("path_parameters", schema) }
+
+  /// What a path parameter names, and how one looks, for people and models. `id` is the id of a record unless told
+  /// otherwise.
+  public func parameter(_ name: String, _ description: String, example: String) -> Route {
+    changed { $0.parameters.append(.init(name, Route.text(description, example))) }
+  }
+
+  private static func text(_ description: String, _ example: String) -> JSON {
+    [
+      "type": "string", "minLength": 1, "maxLength": 200, "description": .string(description),
+      "examples": [.string(example)],
+    ]
+  }
+
+  /// What is known of a path parameter.
+  fileprivate func parameter(_ name: String) -> JSON {
+    if let known = parameters.last(where: { $0.name == name }) { return known.value }
+    guard name == "id" else { return ["type": "string", "minLength": 1, "maxLength": 200] }
+    return Route.text("The id of the record, as answers say it", "019ab2c4-7d10-7e3a-9c55-2f8e6b1d4a70")
+  }
 
   /// JSON Schema of an object with the query parameters.
   public func query(_ schema: JSON) -> Route { setting("query", schema) }
@@ -225,11 +247,10 @@ extension Route {
     ]
     let names = parameterNames
     if !names.isEmpty, !members.contains(where: { $0.name == "path_parameters" }) {
-      let text: JSON = ["type": "string", "minLength": 1, "maxLength": 200]
       all.append(
         .init(
           "path_parameters",
-          .objectSchema(.object(names.map { .init($0, text) }), required: names)))
+          .objectSchema(.object(names.map { .init($0, parameter($0)) }), required: names)))
     }
     return .object(all + members)
   }

@@ -78,6 +78,8 @@ package struct HostConfiguration: Sendable, Equatable {
   package var documents = Documents()
 
   package var pluginFileBytes = 64 << 20
+  package var lint = "warn"
+  package var lintTokens = 8000
   package var probeTimeoutMilliseconds = 5000
   package var callTimeoutMilliseconds = 10_000
   package var keptGenerations = 5
