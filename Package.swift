@@ -88,6 +88,7 @@ let package = Package(
     interface("Gateway"),
     interface("OpenAPI"),
     interface("Functions"),
+    interface("Discovery"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -100,6 +101,7 @@ let package = Package(
         "Gateway",
         "OpenAPI",
         "Functions",
+        "Discovery",
         "AdminAPI",
         "CommandLineInterface",
       ],

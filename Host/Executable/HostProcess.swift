@@ -2,6 +2,7 @@ import AdminAPI
 import Application
 import Audit
 import Cryptography
+import Discovery
 import Domain
 import Functions
 import Gateway
@@ -130,6 +131,7 @@ struct HostProcess {
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
+          DiscoveryPath(settings.discovery, documents: documents, digests: digests),
         ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
