@@ -87,6 +87,7 @@ let package = Package(
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
     interface("OpenAPI", exclude: ["README.md"]),
+    interface("Functions"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -98,6 +99,7 @@ let package = Package(
         "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
         "Gateway",
         "OpenAPI",
+        "Functions",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -141,6 +143,7 @@ let package = Package(
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("OpenAPI", with: "Doubles", "Cryptography", "JSONSchema"),
+    tests("Functions", with: "Doubles", "Gateway", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),

@@ -3,6 +3,7 @@ import Application
 import Audit
 import Cryptography
 import Domain
+import Functions
 import Gateway
 import HTTPServer
 import JSONSchema
@@ -61,7 +62,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -108,6 +109,16 @@ struct HostProcess {
     defer { audit.close() }
     absorbAsides(audit, log)
 
+    // What makes writes safe.
+    let ledger = try SQLiteIdempotencyLedger(
+      path: home.path + "/idempotency.sqlite", limits: settings.idempotency, configuration: settings.sqlite,
+      log: log)
+    let safety = Safety(
+      ledger: ledger,
+      confirmations: Confirmations(
+        secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
+        lifetime: settings.confirmLifetime), digests: digests)
+
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let documents = Documents(settings.documents)
@@ -115,7 +126,11 @@ struct HostProcess {
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
-        ownPaths: [OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets)]),
+        safety: safety,
+        ownPaths: [
+          OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
+          FunctionsPath(settings.functions, documents: documents, digests: digests),
+        ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
@@ -200,6 +215,7 @@ struct HostProcess {
     admin.stop()
     desk.end()
     _ = workers.end(by: .now + settings.workerStopTimeout)
+    ledger.end()
     drain.end()
     watch.end()
     usage.end()

@@ -52,6 +52,18 @@ extension HostSettings {
     return all
   }
 
+  var idempotency: SQLiteIdempotencyLedger.Limits {
+    var limits = SQLiteIdempotencyLedger.Limits()
+    limits.expiry = .seconds(values.idempotencySeconds)
+    limits.callsPerCaller = values.idempotencyCallsPerCaller
+    limits.answerBytes = values.idempotencyAnswerBytes
+    limits.fileBytes = Int64(values.idempotencyFileBytes)
+    limits.queue = values.idempotencyQueue
+    return limits
+  }
+
+  var confirmLifetime: Duration { .seconds(values.confirmSeconds) }
+
   var schemas: SchemaLimits {
     let schemas = values.schemas
     var all = SchemaLimits()

@@ -13,6 +13,7 @@ public struct Route: Sendable {
   let summary: String
   let handler: Handler
   private(set) var members: [JSON.Member] = []
+  private(set) var parameters: [JSON.Member] = []
   private(set) var operation: String
   private(set) var isInline: Bool
 
@@ -76,6 +77,17 @@ extension Route {
     return setting("deadline_ms", .integer(seconds * 1000 + attoseconds / 1_000_000_000_000_000))
   }
 
+  /// A call takes effect only when it is made again with the token that the first one was answered: for what cannot be
+  /// undone.
+  public func confirmed() -> Route { setting("confirm", true) }
+
+  /// The handler may be run for what it would answer, its writes to records undone. Only for a handler whose records are
+  /// all that it changes: what it sends or writes elsewhere stays done.
+  public func dryRun() -> Route { setting("dry_run", true) }
+
+  /// What the route does with an Idempotency-Key. Default: ``Idempotency/optional``, on GET ``Idempotency/none``.
+  public func idempotency(_ rule: Idempotency) -> Route { setting("idempotency", .string(rule.rawValue)) }
+
   public func maxBodyBytes(_ bytes: Int) -> Route { setting("max_body_bytes", .integer(Int64(bytes))) }
 
   /// What the summary has no room for: when to use the route, what it changes, what to do after.
@@ -112,8 +124,29 @@ extension Route {
   /// The route goes: callers are told with every answer.
   public func deprecated(_ deprecation: Deprecation) -> Route { setting("deprecated", deprecation.json) }
 
-  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters.
+  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters, described by
+  /// ``parameter(_:_:example:)``.
   public func path(_ schema: JSON) -> Route { setting("path_parameters", schema) }
+
+  /// What a path parameter names, and how one looks, for people and models. `id` is the id of a record unless told
+  /// otherwise.
+  public func parameter(_ name: String, _ description: String, example: String) -> Route {
+    changed { $0.parameters.append(.init(name, Route.text(description, example))) }
+  }
+
+  private static func text(_ description: String, _ example: String) -> JSON {
+    [
+      "type": "string", "minLength": 1, "maxLength": 200, "description": .string(description),
+      "examples": [.string(example)],
+    ]
+  }
+
+  /// What is known of a path parameter.
+  fileprivate func parameter(_ name: String) -> JSON {
+    if let known = parameters.last(where: { $0.name == name }) { return known.value }
+    guard name == "id" else { return ["type": "string", "minLength": 1, "maxLength": 200] }
+    return Route.text("The id of the record, as answers say it", "019ab2c4-7d10-7e3a-9c55-2f8e6b1d4a70")
+  }
 
   /// JSON Schema of an object with the query parameters.
   public func query(_ schema: JSON) -> Route { setting("query", schema) }
@@ -136,6 +169,16 @@ extension Route {
     change(&copy)
     return copy
   }
+}
+
+/// What a route does with an Idempotency-Key.
+public enum Idempotency: String, Sendable {
+  /// None is looked at: the handler keeps repeated calls apart by itself.
+  case none
+  /// A call that names one takes effect once, however often it is sent; one without is as any other.
+  case optional
+  /// A call without one is refused.
+  case required
 }
 
 // MARK: - Options that follow from a record
@@ -204,11 +247,10 @@ extension Route {
     ]
     let names = parameterNames
     if !names.isEmpty, !members.contains(where: { $0.name == "path_parameters" }) {
-      let text: JSON = ["type": "string", "minLength": 1, "maxLength": 200]
       all.append(
         .init(
           "path_parameters",
-          .objectSchema(.object(names.map { .init($0, text) }), required: names)))
+          .objectSchema(.object(names.map { .init($0, parameter($0)) }), required: names)))
     }
     return .object(all + members)
   }

@@ -30,7 +30,7 @@ import Testing
       ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
       ("heartbeat", settings.heartbeat), ("repeatSuspect", settings.repeatSuspect),
       ("freezeLimit", settings.freezeLimit),
-      ("documents", settings.documents), ("openAPI", settings.openAPI),
+      ("documents", settings.documents), ("openAPI", settings.openAPI), ("functions", settings.functions),
       ("documentAssets", settings.values.documents.assets),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
