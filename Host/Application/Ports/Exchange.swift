@@ -63,6 +63,9 @@ package final class Exchange: @unchecked Sendable {
   package var method = HTTPMethod.get
   /// Set when the method is none of ``HTTPMethod``; such a request is answered 501 and never routed.
   package var methodIsUnknown = false
+  /// Set beside it for TRACE, which is known and which no path takes: 405 (RFC 9110, section 15.5.6). `method` is OPTIONS
+  /// then, which no route has either.
+  package var methodIsTrace = false
   /// Bytes of the request line and headers, and what the gateway derives from them.
   package let head = Arena(capacity: 2048)
   /// The target as received: path, and the query after the first `?`.
@@ -334,6 +337,7 @@ extension Exchange {
   /// Forgets the request and its answer; keeps the memory. [event]
   package func reset() {
     methodIsUnknown = false
+    methodIsTrace = false
     head.removeAll(retaining: kept)
     rawPath = .empty
     rawQuery = .empty

@@ -9,7 +9,7 @@ extension Gateway {
 
   /// Finds the route and pins its generation. nil: the path is the host's own, or the host itself has answered.
   func match(_ exchange: Exchange, _ call: Call, _ thread: EventThread) throws(Problem) -> LiveRoute? {
-    if exchange.methodIsUnknown {
+    if exchange.methodIsUnknown, !exchange.methodIsTrace {
       throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
     }
     // A generation that retires between the look and the entry is replaced in the snapshot already.
@@ -53,7 +53,7 @@ extension Gateway {
     case .route(let number): return automation.routes[number]
     case .notFound: throw Gateway.notFound
     case .methodNotAllowed(let allowed):
-      if exchange.method == .options {
+      if exchange.method == .options, !exchange.methodIsTrace {
         answerOptions(exchange, allow: allowed.allow)
         return nil
       }
