@@ -126,10 +126,11 @@ struct HostProcess {
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        safety: safety,
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
-        ], safety: safety),
+        ]),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

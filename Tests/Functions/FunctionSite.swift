@@ -31,7 +31,7 @@ final class FunctionSite: Sendable {
      {"method":"PUT","path":"/whole","operation":"whole","summary":"Replace","body":{"type":"array","items":{"type":"integer"}}},
      {"method":"GET","path":"/open","operation":"open","summary":"Open to all","public":true},
      {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
-     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","deprecated":{"since":"2026-01-01T00:00:00Z",
+     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","confirm":true,"deprecated":{"since":"2026-01-01T00:00:00Z",
       "sunset":"2027-01-01T00:00:00Z","link":"/docs"}}]}
     """
 
@@ -50,7 +50,11 @@ final class FunctionSite: Sendable {
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(), health: Health(),
-          ownPaths: [path]),
+          safety: Safety(
+            ledger: MemoryLedger(),
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300)),
+            digests: OpenSSLDigests()), ownPaths: [path]),
         limits: .init(anonymous: RateLimit(requests: 1000, per: .seconds(60))))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour)
