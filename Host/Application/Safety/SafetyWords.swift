@@ -1,7 +1,8 @@
 package import Kernel
 import Domain
 
-/// The words with which a caller makes a write safe: an idempotency key, a confirmation, the wish for a dry run.
+/// The words with which a caller makes a write safe: an idempotency key, a confirmation, the wish for a dry run, the version
+/// that it expects.
 ///
 /// Each has a header, for clients that can send one, and a name that is a query parameter or a member of a JSON body,
 /// for those that cannot (GPT Actions). A route that declares a parameter or member of that name keeps it for itself, and
@@ -9,7 +10,7 @@ import Domain
 /// handler see it, in the query or in the body. In a call by name they are arguments beside the route's own.
 package struct SafetyWords: Sendable, Equatable {
   package enum Word: CaseIterable, Sendable {
-    case key, confirm, dryRun
+    case key, confirm, dryRun, ifMatch
 
     /// Of the query parameter and the member.
     package var name: StaticString {
@@ -17,6 +18,7 @@ package struct SafetyWords: Sendable, Equatable {
       case .key: "idempotency_key"
       case .confirm: "confirm"
       case .dryRun: "dry_run"
+      case .ifMatch: "if_match"
       }
     }
   }
@@ -46,6 +48,7 @@ package struct SafetyWords: Sendable, Equatable {
       case .key: bits & 1 != 0
       case .confirm: bits & 2 != 0
       case .dryRun: bits & 4 != 0
+      case .ifMatch: bits & 8 != 0
       }
     }
 
@@ -82,6 +85,7 @@ extension SafetyWords.Word {
         "description": "Left out at first; then the token of the answer that asked for confirmation.",
       ]
     case .dryRun: ["type": "boolean", "description": "true: answers what would happen and changes nothing."]
+    case .ifMatch: ["type": "string", "description": "Only if the record still has this version."]
     }
   }
 }
@@ -93,6 +97,7 @@ extension RouteDeclaration {
     case .key: idempotency == .required
     case .confirm: confirm
     case .dryRun: dryRun
+    case .ifMatch: false
     }
   }
 
@@ -102,6 +107,7 @@ extension RouteDeclaration {
     case .key: idempotency != .none
     case .confirm: confirm
     case .dryRun: method != .get
+    case .ifMatch: method != .get && method != .post
     }
   }
 }
@@ -157,7 +163,7 @@ extension SafetyWords {
         let text = head.span(field.value)
         guard text.isEqual(to: "true") || text.isEqual(to: "false") else { throw SafetyWords.invalidDryRun }
         if text.isEqual(to: "true") { exchange.isDryRun = true }
-      case .key, .confirm: try set(word, field.value, exchange)
+      case .key, .confirm, .ifMatch: try set(word, field.value, exchange)
       }
     }
     exchange.query = kept
@@ -186,6 +192,7 @@ extension SafetyWords {
 
   /// Notes a word of the request, wherever it stood: twice is once, unless the two differ.
   private func set(_ word: Word, _ value: ByteRange, _ exchange: Exchange) throws(Problem) {
+    if word == .ifMatch { return try setIfMatch(value, exchange) }
     let head = exchange.head
     let text = head.span(value)
     var isSound = text.count > 0 && text.count <= SafetyWords.maxBytes
@@ -205,12 +212,45 @@ extension SafetyWords {
     }
   }
 
+  /// Becomes the header, which the handler reads. A bare number is the record's `version`.
+  private func setIfMatch(_ value: ByteRange, _ exchange: Exchange) throws(Problem) {
+    let head = exchange.head
+    var isSound = value.count > 0 && Int(value.count) <= SafetyWords.maxBytes
+    var isNumber = true
+    for place in value.start..<value.end {
+      let byte = head[place]
+      if byte < 0x20 || byte > 0x7E { isSound = false }
+      if byte < UInt8(ascii: "0") || byte > UInt8(ascii: "9") { isNumber = false }
+    }
+    guard isSound else { throw SafetyWords.invalidIfMatch }
+    let start = head.count
+    if isNumber { head.append("\"") }
+    head.copy(value)
+    if isNumber { head.append("\"") }
+    let tag = ByteRange(offset: start, count: head.count - start)
+    guard exchange.has(.ifMatch) else {
+      exchange.headers.append(Field(name: head.append(KnownHeader.ifMatch.name), value: tag))
+      exchange.known[KnownHeader.ifMatch.rawValue] = tag
+      exchange.knownCount[KnownHeader.ifMatch.rawValue] = 1
+      return
+    }
+    guard head.span(exchange[.ifMatch]).isEqual(to: head.span(tag)) else { throw SafetyWords.invalidIfMatch }
+  }
+
+  private static let invalidIfMatch = Problem(
+    400, "request.if_match_invalid",
+    "if_match is the version that you read, like 3, or its ETag, and says the same as the header If-Match.")
+
   private static let invalidConfirmation = Problem(
     400, "confirmation.invalid",
     "The confirmation is no token. Send the one that the answer 428 to this call named, once, as text.")
 
   private static func notText(_ word: Word) -> Problem {
-    word == .key ? invalidKey("The member 'idempotency_key' is text.") : invalidConfirmation
+    switch word {
+    case .key: invalidKey("The member 'idempotency_key' is text.")
+    case .ifMatch: invalidIfMatch
+    case .confirm, .dryRun: invalidConfirmation
+    }
   }
 
   static func invalidKey(_ detail: String) -> Problem { Problem(400, "idempotency.key_invalid", detail) }
@@ -286,7 +326,7 @@ extension SafetyWords {
     while members.next() {
       // Only a name with their lengths can be one of them.
       let length = members.name.digest & 0xFFFF_FFFF
-      if length == 7 || length == 15, body.word(members.key) != nil { return true }
+      if length == 7 || length == 8 || length == 15, body.word(members.key) != nil { return true }
     }
     return false
   }
@@ -305,6 +345,8 @@ extension SafetyWords {
         if flag { exchange.isDryRun = true }
       } else if let text = members.value.utf8 {
         try set(word, exchange.head.append(text), exchange)
+      } else if word == .ifMatch, case .integer(let version) = members.value.kind, version > 0 {
+        try set(word, exchange.head.append(decimal: Int(version)), exchange)
       } else {
         throw SafetyWords.notText(word)
       }
