@@ -66,7 +66,7 @@ static void *elsewhere(void *argument) {
   return NULL;
 }
 
-static council_status say(council_request request, uint32_t status, const char *text) {
+static council_status tell(council_request request, uint32_t status, const char *text) {
   council_response_v1 response = {.status = status, .body = {.ptr = (const uint8_t *)text, .len = strlen(text)}};
   return http->respond(request, &response);
 }
@@ -79,7 +79,7 @@ static council_status echo(council_request request, council_view_v1 body) {
   snprintf(text, sizeof text, "{\"query\":\"%.*s\",\"prefer\":\"%.*s\",\"body\":%.*s}", (int)query.len,
            query.len ? (const char *)query.ptr : "", (int)prefer.len, prefer.len ? (const char *)prefer.ptr : "",
            (int)body.len, (const char *)body.ptr);
-  return say(request, 200, text);
+  return tell(request, 200, text);
 }
 
 static council_status handle(void *self, uint32_t route, council_request request) {
@@ -105,11 +105,11 @@ static council_status handle(void *self, uint32_t route, council_request request
       return COUNCIL_PENDING;
     }
     case ECHO: return echo(request, body);
-    case BUSY: return atomic_fetch_add(&busy, 1) == 0 ? say(request, 503, "{}") : say(request, 200, "{}");
+    case BUSY: return atomic_fetch_add(&busy, 1) == 0 ? tell(request, 503, "{}") : tell(request, 200, "{}");
     case FAILS:
       snprintf(text, sizeof text, "{\"calls\":%d}", atomic_fetch_add(&failures, 1) + 1);
-      return say(request, 500, text);
-    case CLEAR: return say(request, 200, "{}");
+      return tell(request, 500, text);
+    case CLEAR: return tell(request, 200, "{}");
     default: return run(request, 0, COUNCIL_RECORDS_INSERT, view(""), body, 0);
   }
 }
