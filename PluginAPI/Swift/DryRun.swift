@@ -1,7 +1,7 @@
 /// The header Prefer (RFC 7240).
-enum Preferences {
+package enum Preferences {
   /// Whether one of the preferences is `dry-run`.
-  static func holdDryRun(_ header: String) -> Bool {
+  package static func holdDryRun(_ header: String) -> Bool {
     header.split(separator: ",").contains { part in
       let name = part.prefix { $0 != ";" }
       return name.split(whereSeparator: { $0 == " " || $0 == "\t" }).map { $0.lowercased() } == ["dry-run"]

@@ -167,6 +167,18 @@ import Testing
     #expect(site.host.stop() == 0)
   }
 
+  /// A handler that says "again" after it wrote is not run again.
+  @Test(arguments: ["none", "process"])
+  func whatWasHalfDoneIsNotDoneTwice(isolation: String) throws {
+    let site = try Site(SafeWritesTests.patient + "isolation:\n  default: \(isolation)\n")
+    for isReplayed in [false, true] {
+      let half = try site.call("POST", "/half", ["Idempotency-Key: h"], body: SafeWritesTests.one)
+      #expect(half.status == 503 && (half.headers["idempotency-replayed"] == "true") == isReplayed)
+    }
+    #expect(try site.things() == ["one"])
+    #expect(site.host.stop() == 0)
+  }
+
   // MARK: Trying
 
   @Test(arguments: ["none", "process"])

@@ -16,7 +16,8 @@
   ROUTE("POST", "/echo", "echo", ",\"dry_run\":true," BODY) ","                                             \
   ROUTE("POST", "/busy", "busy", "") ","                                                                    \
   ROUTE("POST", "/fails", "fails", "") ","                                                                  \
-  ROUTE("POST", "/other/{id}", "clear", ",\"confirm\":true") "]}"
+  ROUTE("POST", "/other/{id}", "clear", ",\"confirm\":true") ","                                          \
+  ROUTE("POST", "/half", "half", "," BODY) "]}"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 #include <unistd.h>
 #include "plugin.h"
 
-enum { MAKE, SLOW, REMOVE, LIST, STRICT, THREAD, ECHO, BUSY, FAILS, CLEAR };
+enum { MAKE, SLOW, REMOVE, LIST, STRICT, THREAD, ECHO, BUSY, FAILS, CLEAR, HALF };
 
 static const council_http_v1 *http;
 static const council_records_v1 *records;
@@ -109,6 +110,12 @@ static council_status handle(void *self, uint32_t route, council_request request
     case FAILS:
       snprintf(text, sizeof text, "{\"calls\":%d}", atomic_fetch_add(&failures, 1) + 1);
       return tell(request, 500, text);
+    case HALF: {
+      council_records_result_v1 result;
+      records->call(the_host, 0, things, COUNCIL_RECORDS_INSERT, view(""), body, 0, &result);
+      result.json.release(result.json.ctx);
+      return tell(request, 503, "{}");
+    }
     case CLEAR: return tell(request, 200, "{}");
     default: return run(request, 0, COUNCIL_RECORDS_INSERT, view(""), body, 0);
   }

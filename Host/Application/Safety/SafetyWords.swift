@@ -21,9 +21,19 @@ package struct SafetyWords: Sendable, Equatable {
       case .ifMatch: "if_match"
       }
     }
+
+    /// Of the header that says the same; of the dry run, with the preference `dry-run`.
+    package var header: StaticString {
+      switch self {
+      case .key: "Idempotency-Key"
+      case .confirm: "X-Confirm"
+      case .dryRun: "Prefer"
+      case .ifMatch: "If-Match"
+      }
+    }
   }
 
-  /// Of the first two words' values, in bytes.
+  /// Of a word's value, in bytes.
   package static let maxBytes = 255
 
   /// Which words a place takes: bit by bit, those that the route does not declare there itself.
@@ -67,59 +77,6 @@ package struct SafetyWords: Sendable, Equatable {
     query = Set(route, undeclaredIn: route.querySchema)
     // Without a schema the body is the handler's own affair: it need not be JSON.
     body = route.bodySchema == nil ? .none : Set(route, undeclaredIn: route.bodySchema)
-  }
-}
-
-extension SafetyWords.Word {
-  /// Of the argument of a call by name.
-  var schema: JSONValue {
-    switch self {
-    case .key:
-      [
-        "type": "string", "minLength": 1, "maxLength": 255,
-        "description": "A new UUID for each operation; the same one when the call is repeated.",
-      ]
-    case .confirm:
-      [
-        "type": "string",
-        "description": "Left out at first; then the token of the answer that asked for confirmation.",
-      ]
-    case .dryRun: ["type": "boolean", "description": "true: answers what would happen and changes nothing."]
-    case .ifMatch: ["type": "string", "description": "Only if the record still has this version."]
-    }
-  }
-}
-
-extension RouteDeclaration {
-  /// Whether an agent has to know of a word to call this route well.
-  func wants(_ word: SafetyWords.Word) -> Bool {
-    switch word {
-    case .key: idempotency == .required
-    case .confirm: confirm
-    case .dryRun: dryRun
-    case .ifMatch: false
-    }
-  }
-
-  /// Whether a word means something to this route. A dry run that it does not offer has to be refused.
-  fileprivate func heeds(_ word: SafetyWords.Word) -> Bool {
-    switch word {
-    case .key: idempotency != .none
-    case .confirm: confirm
-    case .dryRun: method != .get
-    case .ifMatch: method != .get && method != .post
-    }
-  }
-}
-
-extension JSONValue {
-  /// Whether an object in this value has a member of that name.
-  fileprivate func names(_ name: String) -> Bool {
-    switch self {
-    case .object(let members): members[name] != nil || members.values.contains { $0.names(name) }
-    case .array(let items): items.contains { $0.names(name) }
-    default: false
-    }
   }
 }
 
@@ -191,7 +148,7 @@ extension SafetyWords {
   }
 
   /// Notes a word of the request, wherever it stood: twice is once, unless the two differ.
-  private func set(_ word: Word, _ value: ByteRange, _ exchange: Exchange) throws(Problem) {
+  func set(_ word: Word, _ value: ByteRange, _ exchange: Exchange) throws(Problem) {
     if word == .ifMatch { return try setIfMatch(value, exchange) }
     let head = exchange.head
     let text = head.span(value)
@@ -245,7 +202,7 @@ extension SafetyWords {
     400, "confirmation.invalid",
     "The confirmation is no token. Send the one that the answer 428 to this call named, once, as text.")
 
-  private static func notText(_ word: Word) -> Problem {
+  static func notText(_ word: Word) -> Problem {
     switch word {
     case .key: invalidKey("The member 'idempotency_key' is text.")
     case .ifMatch: invalidIfMatch
@@ -312,45 +269,5 @@ extension SafetyWords {
     head.append("dry-run, ")
     head.copy(exchange.headers[place].value)
     exchange.headers[place].value = ByteRange(offset: start, count: head.count - start)
-  }
-}
-
-// MARK: - In a body
-
-extension SafetyWords {
-  /// Whether a body that was parsed has one of the words as a member. [event]
-  @inline(__always)
-  package func isNamed(in root: borrowing JSONElement) -> Bool {
-    if body == .none { return false }
-    var members = root.members
-    while members.next() {
-      // Only a name with their lengths can be one of them.
-      let length = members.name.digest & 0xFFFF_FFFF
-      if length == 7 || length == 8 || length == 15, body.word(members.key) != nil { return true }
-    }
-    return false
-  }
-
-  /// Takes the words out of a JSON object that was parsed, in the bytes themselves: what is left is as it came. [event]
-  package func take(fromBodyOf exchange: Exchange, _ root: borrowing JSONElement) throws(Problem) {
-    var members = root.members
-    var cuts: [Word?] = []
-    while members.next() {
-      let word = body.word(members.key)
-      cuts.append(word)
-      guard let word else { continue }
-      if members.value.kind == .null { continue }
-      if word == .dryRun {
-        guard case .bool(let flag) = members.value.kind else { throw SafetyWords.invalidDryRun }
-        if flag { exchange.isDryRun = true }
-      } else if let text = members.value.utf8 {
-        try set(word, exchange.head.append(text), exchange)
-      } else if word == .ifMatch, case .integer(let version) = members.value.kind, version > 0 {
-        try set(word, exchange.head.append(decimal: Int(version)), exchange)
-      } else {
-        throw SafetyWords.notText(word)
-      }
-    }
-    MemberCut.remove(cuts.map { $0 != nil }, from: exchange.body)
   }
 }

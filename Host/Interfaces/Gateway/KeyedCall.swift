@@ -105,7 +105,7 @@ final class KeyedCall: AnswerKeeper {
       ledger.lose(name.id)
       return exchange.send()
     }
-    if KeyedCall.saysNothingWasDone(exchange.status) {
+    if KeyedCall.saysNothingWasDone(exchange.status), !exchange.hasWritten {
       ledger.release(name.id)
       return exchange.send()
     }
@@ -122,7 +122,7 @@ final class KeyedCall: AnswerKeeper {
     }
   }
 
-  /// 429 and 503 ask for the same call again: who answers so has done nothing. Every other answer is kept, of failures too: what
+  /// 429 and 503 ask for the same call again: who answers so, and has written nothing, has done nothing. Every other answer is kept, of failures too: what
   /// a handler did before it failed, a second run could do twice.
   private static func saysNothingWasDone(_ status: Int) -> Bool { status == 429 || status == 503 }
 
