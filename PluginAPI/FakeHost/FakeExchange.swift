@@ -76,6 +76,11 @@ final class FakeExchange: Sendable {
     memory.scribble()
   }
 
+  var isDryRun: Bool {
+    !["GET", "HEAD"].contains(method)
+      && headers.contains { $0.name == "prefer" && Preferences.holdDryRun($0.value) }
+  }
+
   var isOpen: Bool { state.withLock { $0.response == nil } }
 
   /// False when the request was answered before.

@@ -53,7 +53,8 @@ final class Instance: Sendable {
     let isGet = endpoint.isGet
     let started = running.start(name) { [self] in
       do {
-        answer(name, try await handler(Request(name, of: host, copy: copy)), copy, isGet: isGet)
+        answer(
+          name, try await DryRun.run(Request(name, of: host, copy: copy), handler), copy, isGet: isGet)
       } catch {
         answer(name, error)
       }

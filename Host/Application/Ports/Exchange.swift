@@ -104,6 +104,12 @@ package final class Exchange: @unchecked Sendable {
     set { dryRun.store(newValue, ordering: .relaxed) }
   }
   private let dryRun = Atomic<Bool>(false)
+  /// A write into records succeeded on behalf of this request: whatever it is answered, something was done. [any]
+  package var hasWritten: Bool {
+    get { written.load(ordering: .relaxed) }
+    set { written.store(newValue, ordering: .relaxed) }
+  }
+  private let written = Atomic<Bool>(false)
   /// Gets the answer before the edge does; set before the request waits, for this request only.
   package private(set) var keeper: (any AnswerKeeper)?
   /// The application's own object for this exchange; kept across requests, so that it is made once.
@@ -354,6 +360,7 @@ extension Exchange {
     idempotencyKey = .empty
     confirmation = .empty
     if isDryRun { isDryRun = false }
+    if hasWritten { hasWritten = false }
     if keeper != nil {
       keeper = nil
       isKept.store(false, ordering: .relaxed)

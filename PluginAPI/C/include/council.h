@@ -177,7 +177,9 @@ enum {
   COUNCIL_HTTP_BODY = 4,            /* already valid under the route's body schema */
   COUNCIL_HTTP_PATH_PARAMETER = 5,  /* by name, percent-decoded */
   COUNCIL_HTTP_QUERY_PARAMETER = 6, /* by name, percent-decoded; the first, where it repeats */
-  COUNCIL_HTTP_HEADER = 7,          /* by name, any case; Authorization and X-API-Key are withheld */
+  COUNCIL_HTTP_HEADER = 7,          /* by name, any case; Authorization and X-API-Key are withheld.
+                                     * "prefer" holds the preference dry-run in a dry run, which only
+                                     * routes with "dry_run" in the manifest get: see council.records/1 */
   COUNCIL_HTTP_PRINCIPAL = 8,       /* the caller's id, stable across key rotations; empty if public */
   COUNCIL_HTTP_REQUEST_ID = 9,
   COUNCIL_HTTP_TRACEPARENT = 10,    /* W3C trace context of this request, to be sent onwards */
@@ -256,7 +258,10 @@ typedef struct council_records_v1 {
    * also in the probe */
   council_status (*collection)(const council_host_v1 *host, council_view_v1 name, uint32_t *out);
   /* Runs one operation and waits for it; a write is durable when it returns. `request` is the request
-   * on whose behalf this is, or 0; one that is over gets COUNCIL_STALE. `expected_version` above 0 makes a
+   * on whose behalf this is, or 0; one that is over gets COUNCIL_STALE. In a dry run each write gets the
+   * result that it would have and is undone, by itself: what reads after it does not see it. That holds
+   * for calls from the handler's own thread while it runs, and for those that name the request; a call
+   * from elsewhere that names none is kept. `expected_version` above 0 makes a
    * replace, patch, delete or increment conditional (COUNCIL_PRECONDITION). `out` is written in every
    * case. [any]; COUNCIL_DENIED for a write on [event]; COUNCIL_UNSUPPORTED in the probe. */
   council_status (*call)(const council_host_v1 *host, council_request request, uint32_t collection,
