@@ -275,7 +275,7 @@ package final class ChangeAutomation: Sendable {
     let isolation = request.isolation ?? previous?.record.isolation ?? limits.isolation
     let planned = try clock.measure(.plan) { () throws(Problem) -> PlanGeneration.Plan in
       try check(request.intent, manifest, previous)
-      return try plan(manifest, config: config)
+      return try plan(manifest, config: config, isolation: isolation)
     }
     if let recording = request.replay {
       try clock.measure(.replay) { () throws(Problem) in

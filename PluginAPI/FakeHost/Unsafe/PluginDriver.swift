@@ -75,6 +75,7 @@ public import CouncilPlugin
     let outcome = isInline ? EventThread.run(run) : run()
     exchange.endHandling()
     if outcome == status(COUNCIL_PENDING) { return }
+    if exchange.end(cut: outcome != status(COUNCIL_OK)) { return }
     if outcome == status(COUNCIL_OK) {
       _ = exchange.answer(.problem(500, "plugin.no_answer", "The handler returned without an answer."))
     } else {
