@@ -62,7 +62,9 @@ import Testing
     let (exchange, stream) = try begin()
     exchange.answer(Problem(500, "http.answer_head_too_large", "Too large."))
     #expect(!stream.isOpen)
+    site.gateway.conclude(exchange)
     site.gateway.finished(exchange, sent: true)
     #expect(inside == 0)
+    #expect(site.audit.rows.last?.status == 500)
   }
 }
