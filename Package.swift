@@ -18,6 +18,7 @@ let package = Package(
     .library(name: "AccountsNext", type: .dynamic, targets: ["AccountsNext", "PluginExport"]),
     .library(name: "AccountsV2", type: .dynamic, targets: ["AccountsV2", "PluginExport"]),
     .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
+    .library(name: "Ticker", type: .dynamic, targets: ["Ticker", "PluginExport"]),
   ],
   targets: [
     // MARK: PluginAPI: the contract, and what a plugin author links
@@ -35,6 +36,7 @@ let package = Package(
     .target(
       name: "Hello", dependencies: ["CCouncil"], path: "Plugins/Examples/Hello", publicHeadersPath: ".",
       cSettings: [.unsafeFlags(["-fvisibility=hidden"])], linkerSettings: pluginLinking),
+    .target(name: "Ticker", dependencies: ["CouncilPlugin"], path: "Plugins/Examples/Ticker"),
 
     // MARK: Host/Kernel: bytes, JSON, time, threads, problems
     .target(name: "CThreads", path: "Host/Kernel/CThreads"),

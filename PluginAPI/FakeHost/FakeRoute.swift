@@ -10,6 +10,7 @@ struct FakeRoute: Sendable {
   let number: Int
   let method: String
   let isInline: Bool
+  let streams: Bool
   private let segments: [Segment]
   private let path: SchemaCheck?
   private let query: SchemaCheck?
@@ -22,6 +23,7 @@ struct FakeRoute: Sendable {
     self.number = number
     method = declaration["method"]?.string ?? ""
     isInline = declaration["execution"]?.string == "inline"
+    streams = declaration["stream"] == true
     segments = (declaration["path"]?.string ?? "").split(separator: "/").map { part in
       part.hasPrefix("{") && part.hasSuffix("}")
         ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))

@@ -132,8 +132,12 @@ package final class Exchange: @unchecked Sendable {
   package var closes = false
   /// The body is a stream: `answerBody` is empty. Who may read the answer may read this.
   package private(set) var isStreaming = false
-  /// Whether the handler of this request may answer with a stream; set before it runs.
-  package var mayStream = false
+  /// Whether the handler of this request may answer with a stream; set before it runs. [any]
+  package var mayStream: Bool {
+    get { isStreamAllowed.load(ordering: .relaxed) }
+    set { isStreamAllowed.store(newValue, ordering: .relaxed) }
+  }
+  private let isStreamAllowed = Atomic<Bool>(false)
   /// What bounds the streams of this exchange's listeners.
   package let streams: AnswerStreams
   private let currentStream = Monitor<AnswerStream?>(nil)

@@ -76,6 +76,7 @@ public import CouncilPlugin
     let outcome = isInline ? ThreadMark.event.run(here) : here()
     exchange.endHandling()
     if outcome == status(COUNCIL_PENDING) { return }
+    if exchange.end(cut: outcome != status(COUNCIL_OK)) { return }
     if outcome == status(COUNCIL_OK) {
       _ = exchange.answer(.problem(500, "plugin.no_answer", "The handler returned without an answer."))
     } else {
