@@ -102,6 +102,7 @@ package final class RecordTraffic: Sendable {
       "format": .string(RecordedCalls.format), "automation": .string(id),
       "generation": .integer(Int64(live.record.number)), "version": .string(live.record.version),
       "sha256": .string(live.record.sha256), "plugin": .string(live.record.file),
+      "isolation": .string(live.record.isolation.text),
       "started": .string(Timestamp.now.text),
     ]
     let writer = RecordingWriter(file, recording, options.redact, limits.fileBytes)
