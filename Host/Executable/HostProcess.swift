@@ -109,6 +109,7 @@ struct HostProcess {
 
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
+    change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
     let gateway = try Gateway(
       .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
       limits: settings.gateway)
@@ -136,6 +137,7 @@ struct HostProcess {
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
+    HostGauges.register(with: meter, automations: automations, change: change)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
     UsageMetrics.register(with: meter, usage)
     usage.beforeEachLook { workers.chargeTimes() }
@@ -167,7 +169,9 @@ struct HostProcess {
     let duties = Duties(
       link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log,
       freezeLimit: settings.freezeLimit)
-    switch duties.serve() {
+    let end = duties.serve()
+    change.abandonCanaries()
+    switch end {
     case .leave:
       log.log(.info, "host", "leaving: another host serves")
       publicServer.leave(idle: settings.handOverIdle)

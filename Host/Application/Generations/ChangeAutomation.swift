@@ -12,8 +12,10 @@ package final class ChangeAutomation: Sendable {
   let starter: StartGeneration
   let drain: DrainGenerations
   let limits: Limits
-  /// How the last canary of each automation ended.
-  let endedCanaries = Monitor<[String: CanaryReport]>([:])
+  /// How the last canary of each automation ended, and how many did in each way.
+  let endedCanaries = Monitor<(last: [String: CanaryReport], counts: [CanaryReport.State: Int])>(([:], [:]))
+  /// nil until the host has an audit trail: before that, nothing begins that could end by itself.
+  let acts = Monitor<AutomaticActs?>(nil)
   private let turns = Monitor<Set<String>>([])
 
   package init(
@@ -27,6 +29,9 @@ package final class ChangeAutomation: Sendable {
     self.drain = drain
     self.limits = limits
   }
+
+  /// Where what happens without an admin is written down, from now on.
+  package func keepActs(in acts: AutomaticActs) { self.acts.withLock { $0 = acts } }
 
   // MARK: The changes
 
@@ -108,7 +113,7 @@ package final class ChangeAutomation: Sendable {
       try refuseDuringCanary(id)
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
-      endedCanaries.withLock { $0[id] = nil }
+      endedCanaries.withLock { $0.last[id] = nil }
       drain.drain(retired)
       let quiet = try settle(retired, &clock)
       ports.log.log(.info, "generations", "unloaded", generation.logFields)
@@ -279,7 +284,7 @@ package final class ChangeAutomation: Sendable {
     }
     if let recording = request.replay {
       try clock.measure(.replay) { () throws(Problem) in
-        try replay(recording, candidate, against: previous, config: config)
+        try replay(recording, candidate, against: previous, config: config, isolation: isolation)
       }
     }
     let source = if case .path(let path) = request.source { path } else { nil as String? }
