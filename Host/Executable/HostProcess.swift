@@ -93,7 +93,7 @@ struct HostProcess {
     // The automations first, so that nobody meets a host without them.
     drain.start()
     watch.start()
-    if !link.begin.isStandby { change.removeIncoming() }
+    if !link.begin.isStandby { change.removeLeftOvers() }
     // A host of this supervisor has served, with these files: they need no probe.
     try change.restore(isProbed: !link.begin.loadsPlugins, crashes.judge)
     if link.begin.loadsPlugins { load(change, automations, files, crashes, log) }

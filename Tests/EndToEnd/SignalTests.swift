@@ -103,6 +103,7 @@ private final class Site {
     expectSuccessor(of: pid)
     // The number of a generation that never served is not given again.
     try expectCrash(place.rawValue, signal, generation: serving + Int64(crashCount) + 1)
+    #expect(System.names(in: host.home + "/generations/reject").count == 1)
   }
 
   func crashHostInStop(_ how: String, _ signal: String) throws {

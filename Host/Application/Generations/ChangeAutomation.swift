@@ -168,8 +168,16 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
-  /// Files of uploads that never became a generation. Not while another host may receive some.
-  package func removeIncoming() { ports.files.removeIncoming() }
+  /// Files of uploads that never became a generation, and of generations that never served: a crash in START or of a
+  /// canary leaves one. Not while another host may have some.
+  package func removeLeftOvers() {
+    ports.files.removeIncoming()
+    do throws(Problem) {
+      ports.files.removeGenerations(except: Set(try ports.catalog.generations(of: nil).map(\.file)))
+    } catch {
+      ports.log.log(.error, "generations", "what is left over stays: \(error.detail)")
+    }
+  }
 
   /// What is stored as active stays: the next start decides anew.
   private func standsIn(_ candidate: GenerationRecord, _ isProbed: Bool) -> Bool {
