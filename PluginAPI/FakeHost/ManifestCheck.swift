@@ -5,7 +5,10 @@ enum ManifestCheck {
   static func check(_ manifest: JSON) throws(FakeHost.LoadError) {
     try members(
       manifest, "",
-      known: ["id", "version", "title", "summary", "requires", "config", "records", "routes"],
+      known: [
+        "id", "version", "version_of", "deprecated", "title", "summary", "requires", "config", "records",
+        "routes",
+      ],
       required: ["id", "version", "routes"])
     try name(manifest["id"], "/id", beside: "-", max: 63)
     for (index, collection) in (manifest["records"]?.array ?? []).enumerated() {
@@ -32,7 +35,9 @@ enum ManifestCheck {
       route, at,
       known: [
         "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters", "query",
-        "body", "response", "limit", "deadline_ms", "max_body_bytes",
+        "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description", "hints",
+        "errors",
+        "deprecated",
       ], required: ["method", "path", "operation"])
     try name(route["operation"], at + "/operation", beside: "_", max: 64)
     let method = route["method"]?.string ?? ""

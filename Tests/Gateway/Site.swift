@@ -22,7 +22,10 @@ final class Site: Sendable {
   let usage: UsageBook
   private let scopes = ScopeMatrix()
 
-  init(usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits()) {
+  init(
+    usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits(),
+    ownPaths: [any OwnPath] = []
+  ) {
     self.usage = usage
     do throws(Problem) {
       let table = try KeyTable(
@@ -33,7 +36,8 @@ final class Site: Sendable {
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
       gateway = try Gateway(
         .init(
-          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+          ownPaths: ownPaths),
         limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)

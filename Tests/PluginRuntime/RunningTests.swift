@@ -31,6 +31,7 @@ extension PluginRuntimeTests {
       static let echoes = 19
       static let opens = 20
       static let closes = 21
+      static let waiters = 22
     }
 
     @Test func answersInlineAndOnAWorker() throws {
@@ -262,7 +263,7 @@ extension PluginRuntimeTests {
         return exchange
       }
       for _ in 0..<2 { _ = submit() }
-      #expect(System.eventually { workers.isQueueEmpty })
+      #expect(System.eventually { (try? stage.ask(Route.waiters).body) == "2" })
       for _ in 0..<4 { _ = submit() }
       #expect(stage.plugin.callsInside == 6)
       let refused = submit()
@@ -329,8 +330,12 @@ extension PluginRuntimeTests {
       func hang() -> Bool {
         let exchange = TestEdge.shared.open()
         let name = exchange.handle
+        let inside = "\(stuck.count + 1)"
         _ = stage.plugin.handle(exchange, route: Route.waits, execution: .blocking)
-        guard System.eventually({ workers.isQueueEmpty }), exchange.claim(name) else { return false }
+        guard System.eventually({ (try? stage.ask(Route.waiters).body) == inside }), exchange.claim(name)
+        else {
+          return false
+        }
         exchange.answer(Problem(504, "handler.timeout", "Late."))
         stuck.append(exchange)
         let before = workers.threads.overrunning

@@ -138,7 +138,7 @@ extension PluginRuntimeTests {
         _ = try site.audit.read(after: Int64(turn % 500), limit: 50)
         _ = site.meter.exposition()
         site.log.level = turn % 2 == 0 ? .debug : .warning
-        _ = (site.workers.threads, site.workers.isQueueEmpty, site.automations.retiring.count)
+        _ = (site.workers.threads, site.automations.retiring.count)
         _ = site.automations.live.map { ($0.generation.requestsInside, $0.generation.plugin.callsInside) }
       }
 

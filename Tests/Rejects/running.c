@@ -32,13 +32,14 @@ enum {
   ECHOES,
   OPENS,
   CLOSES,
+  WAITERS,
 };
 
 static const council_http_v1 *http;
 static const council_records_v1 *records;
 static const council_log_v1 *logger;
 static council_request kept;
-static atomic_int released, gate, cancelled;
+static atomic_int released, gate, cancelled, waiters;
 
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {
   (void)config;
@@ -260,8 +261,11 @@ static council_status handle(void *self, uint32_t route, council_request request
     case HEADERS: return headers(request);
     case RECORDS: return use_records(request);
     case WAITS:
+      waiters++;
       while (!gate) usleep(200);
+      waiters--;
       return answer(request, 200, "{}"), COUNCIL_OK;
+    case WAITERS: return snprintf(text, sizeof text, "%d", waiters), answer(request, 200, text), COUNCIL_OK;
     case OTHER_THREAD_READS: {
       struct reading reading = {request, 0};
       pthread_create(&thread, NULL, read_elsewhere, &reading);

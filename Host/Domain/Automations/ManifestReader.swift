@@ -69,7 +69,10 @@ struct ManifestReader {
     guard
       let members = object(
         document, "",
-        allowed: ["id", "version", "title", "summary", "requires", "config", "records", "routes"])
+        allowed: [
+          "id", "version", "version_of", "deprecated", "title", "summary", "requires", "config", "records",
+          "routes",
+        ])
     else { return nil }
     let id = text(members["id"], "/id", required: true, max: 63) ?? ""
     if !id.isEmpty, !Names.isAutomation(id) {
@@ -77,6 +80,13 @@ struct ManifestReader {
     } else if Names.reservedRoots.contains(id) {
       fault("/id", "'\(id)' is a path of the host itself")
     }
+    let versionOf = text(members["version_of"], "/version_of", max: 63)
+    if let versionOf,
+      Names.version(of: id)?.automation != versionOf || Names.reservedRoots.contains(versionOf)
+    {
+      fault("/version_of", "another version of '\(versionOf)' has the id '\(versionOf)-v2', '-v3' and so on")
+    }
+    let deprecation = deprecation(members["deprecated"], "/deprecated")
     let version = text(members["version"], "/version", required: true, max: 64) ?? ""
     var requires: [String] = []
     for (index, item) in array(members["requires"], "/requires", max: 32).enumerated() {
@@ -94,7 +104,11 @@ struct ManifestReader {
     distinct(collections.map(\.name), "/records", "collection")
     var routes: [RouteDeclaration] = []
     for (index, item) in array(members["routes"], "/routes", max: ManifestReader.maxRoutes).enumerated() {
-      if let route = route(item, "/routes/\(index)", automation: id) { routes.append(route) }
+      guard var route = route(item, "/routes/\(index)", automation: id, family: versionOf ?? id) else {
+        continue
+      }
+      route.deprecation = route.deprecation ?? deprecation
+      routes.append(route)
     }
     if routes.isEmpty, faults.isEmpty { fault("/routes", "must name at least one route") }
     distinct(routes.map(\.operation), "/routes", "operation")
@@ -104,18 +118,21 @@ struct ManifestReader {
     return Manifest(
       id: id, version: version, title: text(members["title"], "/title", max: 200) ?? id,
       summary: text(members["summary"], "/summary", max: 2000) ?? "", requires: requires,
-      configSchema: members["config"], collections: collections, routes: routes)
+      configSchema: members["config"], collections: collections, routes: routes, versionOf: versionOf)
   }
 
   // MARK: Routes
 
-  private mutating func route(_ value: JSONValue, _ at: String, automation: String) -> RouteDeclaration? {
+  private mutating func route(
+    _ value: JSONValue, _ at: String, automation: String, family: String
+  ) -> RouteDeclaration? {
     guard
       let members = object(
         value, at,
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
-          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes",
+          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description",
+          "hints", "errors", "deprecated",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -128,6 +145,11 @@ struct ManifestReader {
     let operation = text(members["operation"], at + "/operation", required: true, max: 64) ?? ""
     if !operation.isEmpty, !Names.isOperation(operation) {
       fault(at + "/operation", "must be lower-case letters, digits and '_', starting with a letter")
+    }
+    // What models take as the name of a function or tool.
+    let name = automation.utf8.count + 1 + operation.utf8.count
+    if name > 64 {
+      fault(at + "/operation", "'\(automation)_\(operation)' has \(name) characters; agents take at most 64")
     }
     let execution = text(members["execution"], at + "/execution", max: 16) ?? "blocking"
     if RouteDeclaration.Execution(rawValue: execution) == nil {
@@ -151,11 +173,16 @@ struct ManifestReader {
       method: method ?? .get, path: path, operation: operation,
       summary: text(members["summary"], at + "/summary", max: 2000) ?? "",
       execution: RouteDeclaration.Execution(rawValue: execution) ?? .blocking,
-      scope: isPublic ? nil : scope ?? "\(automation):\(reads ? "read" : "write")",
+      scope: isPublic ? nil : scope ?? "\(family):\(reads ? "read" : "write")",
       pathSchema: members["path_parameters"], querySchema: members["query"], bodySchema: members["body"],
       responseSchema: members["response"], limit: limit(members["limit"], at + "/limit"),
       deadline: deadline.map { .milliseconds($0) },
-      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)))
+      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)),
+      title: text(members["title"], at + "/title", max: 100),
+      details: text(members["description"], at + "/description", max: 10_000) ?? "",
+      hints: hints(members["hints"], at + "/hints", of: method ?? .get),
+      errors: errors(members["errors"], at + "/errors"),
+      deprecation: deprecation(members["deprecated"], at + "/deprecated"))
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {
@@ -274,7 +301,7 @@ struct ManifestReader {
 
   // MARK: Values
 
-  private mutating func object(
+  mutating func object(
     _ value: JSONValue, _ at: String, allowed: Set<String>
   ) -> [String: JSONValue]? {
     guard let members = value.object else {
@@ -289,7 +316,7 @@ struct ManifestReader {
     return members
   }
 
-  private mutating func array(_ value: JSONValue?, _ at: String, max: Int) -> [JSONValue] {
+  mutating func array(_ value: JSONValue?, _ at: String, max: Int) -> [JSONValue] {
     guard let value else { return [] }
     guard let items = value.array else {
       fault(at, "must be an array")
@@ -302,7 +329,7 @@ struct ManifestReader {
     return items
   }
 
-  private mutating func text(
+  mutating func text(
     _ value: JSONValue?, _ at: String, required: Bool = false, max: Int
   ) -> String? {
     guard let value else {
@@ -321,13 +348,13 @@ struct ManifestReader {
     return text
   }
 
-  private mutating func flag(_ value: JSONValue?, _ at: String) -> Bool? {
+  mutating func flag(_ value: JSONValue?, _ at: String) -> Bool? {
     guard let value else { return nil }
     if value.bool == nil { fault(at, "must be true or false") }
     return value.bool
   }
 
-  private mutating func whole(
+  mutating func whole(
     _ value: JSONValue?, _ at: String, in range: ClosedRange<Int>, required: Bool = false
   ) -> Int? {
     guard let value else {
@@ -341,7 +368,7 @@ struct ManifestReader {
     return Int(number)
   }
 
-  private mutating func number(_ value: JSONValue?, _ at: String) -> Double? {
+  mutating func number(_ value: JSONValue?, _ at: String) -> Double? {
     switch value {
     case nil: return nil
     case .integer(let number): return Double(number)
@@ -352,7 +379,7 @@ struct ManifestReader {
     }
   }
 
-  private mutating func distinct(_ names: [String], _ at: String, _ what: String) {
+  mutating func distinct(_ names: [String], _ at: String, _ what: String) {
     var seen: Set<String> = []
     for (index, name) in names.enumerated() where !seen.insert(name).inserted {
       fault("\(at)/\(index)", "repeats the \(what) '\(name)'")

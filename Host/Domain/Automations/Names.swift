@@ -2,7 +2,8 @@
 package enum Names {
   /// First path segments that belong to the host.
   package static let reservedRoots: Set<String> = [
-    "openapi", "mcp", "functions", "llms", "health", "admin", "console", "metrics", "docs", "well-known",
+    "openapi", "mcp", "functions", "llms", "health", "admin", "console", "metrics", "docs", "jobs",
+    "well-known",
     "council",
   ]
 
@@ -12,6 +13,17 @@ package enum Names {
   package static func isAutomation(_ text: String) -> Bool {
     let isVersion = text.first == "v" && text.count > 1 && text.dropFirst().allSatisfy(\.isNumber)
     return spelled(text, max: 63, beside: UInt8(ascii: "-")) && !isVersion
+  }
+
+  /// `accounts-v2` is version 2 of `accounts`, if its manifest says so; nil for an id that cannot be one.
+  package static func version(of id: String) -> (automation: String, number: Int)? {
+    guard let dash = id.utf8.lastIndex(of: UInt8(ascii: "-")) else { return nil }
+    let mark = id[id.utf8.index(after: dash)...]
+    guard mark.hasPrefix("v"), mark.utf8.count <= 5, mark.dropFirst().first != "0",
+      let number = Int(mark.dropFirst()),
+      number >= 2
+    else { return nil }
+    return (String(id[..<dash]), number)
   }
 
   package static func isOperation(_ text: String) -> Bool {

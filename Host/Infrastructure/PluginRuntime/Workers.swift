@@ -72,8 +72,6 @@ package final class Workers: Sendable {
     for _ in 0..<limits.threads { hire() }
   }
 
-  /// Whether no call that may be taken waits for a thread now.
-  package var isQueueEmpty: Bool { ready.isEmpty }
   /// Threads that run now, and how many of them are in calls that nobody waits for.
   package var threads: (alive: Int, overrunning: Int) { crew.withLock { ($0.alive, $0.overrunning) } }
 

@@ -6,6 +6,9 @@ import Kernel
 final class Call {
   /// nil until the path matched, and for the host's own paths.
   var route: LiveRoute?
+  /// The path of the host's own that the request came to, and the call that it became; nil for all others.
+  var own: OwnTable.Entry?
+  var routeCall: RouteCall?
   /// The request is counted inside `route.generation`.
   var isInside = false
   /// Of the automation that the path named; nil but while a canary or a recording runs.
@@ -26,6 +29,10 @@ final class Call {
 
   func reset() {
     route = nil
+    if own != nil {
+      own = nil
+      routeCall = nil
+    }
     isInside = false
     if extras != nil {
       extras = nil

@@ -17,11 +17,14 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    /// What answers the host's own paths, beside its health.
+    package var ownPaths: [any OwnPath]
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health
+      log: any LogSink, health: Health, ownPaths: [any OwnPath] = []
     ) {
+      self.ownPaths = ownPaths
       self.automations = automations
       self.keys = keys
       self.audit = audit
@@ -38,6 +41,7 @@ package final class Gateway: HTTPApplication {
   let cells: LimitCells
   let anonymousRate: GCRA
   private let unmatched: Int
+  let own: OwnTable
   package let inlineWatch: InlineWatch
 
   /// Throws `limit.invalid` for a default limit out of range.
@@ -50,6 +54,7 @@ package final class Gateway: HTTPApplication {
     let snapshots = ports.automations.snapshots
     threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
     inlineWatch = InlineWatch(threads, automations: ports.automations, log: ports.log, limits: limits.inline)
+    own = OwnTable(ports.ownPaths, meter: ports.meter)
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }
 
@@ -67,7 +72,11 @@ package final class Gateway: HTTPApplication {
       guard ports.audit.admit() else { throw Gateway.auditIsBehind }
       call.isAudited = true
       if let fault { throw fault }
-      guard let route = try match(exchange, call, thread) else { return .answer }
+      guard let route = try match(exchange, call, thread) else {
+        guard let own = call.own else { return .answer }
+        try begin(own, exchange, call)
+        return .readBody(maxBytes: own.route.maxBodyBytes)
+      }
       try authenticate(exchange, call, route)
       try limit(exchange, call, route)
       try authorize(call, route)
@@ -82,14 +91,19 @@ package final class Gateway: HTTPApplication {
 
   package func handle(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
-    guard let route = call.route else { return .answered }
     let thread = threads.current
+    guard let route = call.route else { return answer(exchange, call, thread) }
     do throws(Problem) {
       try validate(exchange, route, thread)
     } catch {
       refuse(exchange, error)
       return .answered
     }
+    return handle(exchange, call, route, thread)
+  }
+
+  /// The handler's part.
+  func handle(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread) -> Completion {
     call.isHandled = true
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
@@ -106,8 +120,9 @@ package final class Gateway: HTTPApplication {
     exchange.endWaiting()
     check(exchange, call)
     call.leave()
-    decorate(exchange, call, threads.current.scratch)
     account(exchange, call)
+    if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
+    decorate(exchange, call, threads.current.scratch)
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.
@@ -122,14 +137,17 @@ package final class Gateway: HTTPApplication {
         of: exchange)
     }
     ports.meter.record(
-      series: call.route?.series ?? unmatched, status: exchange.status, nanoseconds: nanoseconds)
+      series: call.route?.series ?? call.own?.series ?? unmatched, status: exchange.status,
+      nanoseconds: nanoseconds)
     if let extras = call.extras { observe(exchange, call, extras, nanoseconds) }
     if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
   }
 
   package func refuse(_ exchange: Exchange, _ problem: Problem) {
     exchange.answer(problem)
-    if problem.status == 401 { exchange.addHeader("WWW-Authenticate", "Bearer realm=\"council\"") }
+    if problem.status == 401 {
+      exchange.addHeader("WWW-Authenticate", call(of: exchange).own?.route.challenge ?? OwnRoute.challenge)
+    }
     if problem.status == 405, case .string(let allowed)? = problem.members["allow"] {
       exchange.addHeader("Allow", allowed)
     }

@@ -7,7 +7,7 @@ import Kernel
 extension Gateway {
   // MARK: Match
 
-  /// Finds the route and pins its generation. nil: the host itself has answered.
+  /// Finds the route and pins its generation. nil: the path is the host's own, or the host itself has answered.
   func match(_ exchange: Exchange, _ call: Call, _ thread: EventThread) throws(Problem) -> LiveRoute? {
     if exchange.methodIsUnknown {
       throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
@@ -15,10 +15,10 @@ extension Gateway {
     // A generation that retires between the look and the entry is replaced in the snapshot already.
     for _ in 0..<Gateway.attempts {
       let snapshot = thread.snapshots.look()
-      let head = exchange.head
-      guard let first = exchange.segments.first else { throw Gateway.notFound }
-      guard var automation = snapshot.automation(head.span(first)) else {
-        switch snapshot.unavailability(of: head.span(first)) {
+      let ranges = exchange.segments
+      guard var automation = snapshot.automation(exchange.head, ranges.span) else {
+        if try findOwn(exchange, call, thread) { return nil }
+        switch snapshot.unavailability(exchange.head, ranges.span) {
         case .failed: throw Gateway.unavailable
         case .crashed: throw Gateway.crashed
         case nil: throw Gateway.notFound
@@ -47,7 +47,8 @@ extension Gateway {
     thread.matched.removeAll(keepingCapacity: true)
     let head = exchange.head
     let ranges = exchange.segments
-    let segments = RouteTable.Segments(of: head.span(head.all), at: ranges.span, from: 1)
+    let segments = RouteTable.Segments(
+      of: head.span(head.all), at: ranges.span, from: automation.rootSegments)
     switch automation.table.match(exchange.method, segments, parameters: &thread.matched) {
     case .route(let number): return automation.routes[number]
     case .notFound: throw Gateway.notFound
@@ -56,9 +57,7 @@ extension Gateway {
         answerOptions(exchange, allow: allowed.allow)
         return nil
       }
-      throw Problem(
-        405, "request.method_not_allowed", "This path takes \(allowed.allow).",
-        members: ["allow": .string(allowed.allow)])
+      throw Gateway.methodNotAllowed(allowed)
     }
   }
 
@@ -79,10 +78,10 @@ extension Gateway {
     let head = exchange.head
     for (index, place) in thread.matched.enumerated() {
       let name = head.append(route.parameterNames[index])
-      exchange.parameters.append(Field(name: name, value: exchange.segments[place + 1]))
+      exchange.parameters.append(Field(name: name, value: exchange.segments[place + route.rootSegments]))
     }
     let start = head.count
-    for segment in exchange.segments.dropFirst() {
+    for segment in exchange.segments.dropFirst(route.rootSegments) {
       head.append(UInt8(ascii: "/"))
       head.copy(segment)
     }
@@ -95,6 +94,10 @@ extension Gateway {
   /// Recognises the caller by its key. A public route takes everybody.
   func authenticate(_ exchange: Exchange, _ call: Call, _ route: LiveRoute) throws(Problem) {
     guard route.scope != nil else { return }
+    try authenticate(exchange, call)
+  }
+
+  func authenticate(_ exchange: Exchange, _ call: Call) throws(Problem) {
     let grant = try ports.keys.authenticate(exchange)
     call.grant = grant
     let table = ports.keys.table
@@ -122,7 +125,11 @@ extension Gateway {
         CallerTag(peer: exchange.peer, route: route.limitTag), route.rate ?? anonymousRate, at: now)
     }
     call.decision = decision
-    if !decision.isAllowed {
+    try refuseBeyondLimit(call)
+  }
+
+  func refuseBeyondLimit(_ call: Call) throws(Problem) {
+    if let decision = call.decision, !decision.isAllowed {
       throw Problem(
         429, "limit.exceeded",
         "The limit of requests is reached. Send the request again after the time in Retry-After.",

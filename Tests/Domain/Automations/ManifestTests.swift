@@ -28,6 +28,81 @@ import Testing
     #expect(manifest.routes[2].scope == nil)
   }
 
+  private func route(_ members: String) -> String {
+    #"{"id":"a","version":"1","routes":[{"path":"/","operation":"o",\#(members)}]}"#
+  }
+
+  private func pointers(_ members: String) -> [String] {
+    refusal(route(members))?.members["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? []
+  }
+
+  @Test func readsWhatARouteSaysToAgents() throws {
+    let members = #"""
+      "method":"DELETE","title":"Remove","description":"For good.","hints":{"idempotent":false,"open_world":true},
+      "errors":[{"status":409,"code":"a.busy","description":"Later."}],
+      "deprecated":{"since":"2026-11-20T01:00:00+01:00","sunset":"2027-01-01T00:00:00Z","link":"/v2/a"}
+      """#
+    let read = try Manifest.parse(Array(route(members).utf8)).routes[0]
+    #expect(read.title == "Remove" && read.details == "For good.")
+    #expect(read.hints == RouteHints(readOnly: false, destructive: true, idempotent: false, openWorld: true))
+    #expect(read.errors == [DeclaredError(status: 409, code: "a.busy", description: "Later.")])
+    #expect(read.deprecation?.since.text == "2026-11-20T00:00:00.000Z" && read.deprecation?.link == "/v2/a")
+    for (method, hints) in [
+      ("GET", RouteHints(readOnly: true, destructive: false, idempotent: true)),
+      ("PUT", RouteHints(readOnly: false, destructive: false, idempotent: true)),
+      ("POST", RouteHints(readOnly: false, destructive: false, idempotent: false)),
+      ("DELETE", RouteHints(readOnly: false, destructive: true, idempotent: true)),
+    ] {
+      #expect(try Manifest.parse(Array(route(#""method":"\#(method)""#).utf8)).routes[0].hints == hints)
+    }
+  }
+
+  @Test func readsWhichVersionOfWhatItIs() throws {
+    func read(_ members: String) -> Manifest? {
+      try? Manifest.parse(
+        Array(
+          #"{"version":"1","routes":[{"method":"GET","path":"/x","operation":"o"},{"method":"GET","path":"/y","operation":"p","deprecated":{"since":"2025-01-01T00:00:00Z"}}],\#(members)}"#
+            .utf8))
+    }
+    let second = try #require(
+      read(#""id":"a-b-v12","version_of":"a-b","deprecated":{"since":"2026-01-01T00:00:00Z"}"#))
+    #expect(
+      second.root == "/v12/a-b" && second.rootSegments == 2 && second.family == "a-b" && second.number == 12)
+    #expect(second.routes[0].scope == "a-b:read")
+    #expect(second.routes.map { $0.deprecation?.since.text.prefix(4) } == ["2026", "2025"])
+    // Without the word, a name is a name.
+    let plain = try #require(read(#""id":"a-v2""#))
+    #expect(plain.root == "/a-v2" && plain.family == "a-v2" && plain.number == nil)
+    for members in [
+      #""id":"a-v1","version_of":"a""#, #""id":"a-v02","version_of":"a""#, #""id":"a-v2","version_of":"b""#,
+      #""id":"a-v10000","version_of":"a""#, #""id":"docs-v2","version_of":"docs""#,
+      #""id":"a","version_of":"a""#,
+    ] {
+      #expect(read(members) == nil, "\(members)")
+    }
+    #expect(read(#""id":"a-v9999","version_of":"a""#)?.root == "/v9999/a")
+  }
+
+  @Test func refusesWhatARouteCannotSayToAgents() {
+    let at = "/routes/0"
+    #expect(pointers(#""method":"GET","hints":{"destructive":true}"#) == ["\(at)/hints"])
+    #expect(pointers(#""method":"GET","hints":{"x":true}"#) == ["\(at)/hints/x"])
+    #expect(
+      pointers(#""method":"GET","errors":[{"status":399,"code":"A"}]"#) == [
+        "\(at)/errors/0/status", "\(at)/errors/0/code",
+      ])
+    #expect(pointers(#""method":"GET","deprecated":{"since":"yesterday"}"#) == ["\(at)/deprecated/since"])
+    #expect(
+      pointers(
+        #""method":"GET","deprecated":{"since":"2026-11-20T00:00:00Z","sunset":"2026-11-19T00:00:00Z","link":"http://x"}"#
+      )
+        == ["\(at)/deprecated/sunset", "\(at)/deprecated/link"])
+    let long = String(repeating: "o", count: 63)
+    let name = refusal(
+      #"{"id":"a","version":"1","routes":[{"method":"GET","path":"/","operation":"\#(long)"}]}"#)
+    #expect(name?.detail.contains("has 65 characters") == true)
+  }
+
   @Test func namesEveryFaultAtOnceByItsPointer() throws {
     let problem = try #require(
       refusal(#"{"id":"No","version":"","routes":[{"method":"FETCH","path":"x","operation":"A"}],"x":1}"#))
