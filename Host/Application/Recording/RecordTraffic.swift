@@ -302,12 +302,14 @@ private final class RecordingWriter: @unchecked Sendable {
     of taken: Recording.Taken, _ redaction: Redaction
   ) -> [(place: Int, name: String, value: String)] {
     let segments = segments(of: taken)
-    // The first is empty, the second the automation.
+    // The first is empty, then come the automation, or its version and it.
+    let first = 1 + taken.route.rootSegments
     return taken.route.pattern.segments.enumerated().compactMap { index, segment in
-      guard index + 2 < segments.count, case .parameter(let name) = segment, redaction.hides(name) else {
+      let place = first + index
+      guard place < segments.count, case .parameter(let name) = segment, redaction.hides(name) else {
         return nil
       }
-      return (index + 2, name, segments[index + 2])
+      return (place, name, segments[place])
     }
   }
 

@@ -92,6 +92,20 @@ import Testing
     #expect(text.contains(#""abc":1"#), "\(text)")
   }
 
+  @Test func aPathBelowAVersionIsRedactedAtTheSamePlace() throws {
+    let manifest = Self.manifest.replacing(
+      #""id":"a","version":"1","#, with: #""id":"a-v2","version":"1","version_of":"a","#)
+    try world.load("/a2.so", manifest)
+    let traffic = RecordTraffic(automations: world.automations, files: files, log: world.log)
+    _ = try traffic.start("a-v2", .init())
+    let live = try #require(world.automations.snapshots.current.automation(named: "a-v2"))
+    let exchange = exchange("{}")
+    exchange.rawPath = exchange.head.append("/v2/a/topsecret")
+    live.extras?.recording?.take(exchange, live.routes[0])
+    let text = files.text(try traffic.stop("a-v2").name)
+    #expect(text.contains("/v2/a/[redacted]") && !text.contains("topsecret"), "\(text)")
+  }
+
   @Test func aRefusedStartMakesNoFileAndDisturbsNobody() throws {
     let traffic = try traffic()
     let first = try traffic.start("a", .init())
