@@ -96,7 +96,7 @@ struct HostProcess {
     // The automations first, so that nobody meets a host without them.
     drain.start()
     watch.start()
-    if !link.begin.isStandby { change.removeIncoming() }
+    if !link.begin.isStandby { change.removeLeftOvers() }
     // A host of this supervisor has served, with these files: they need no probe.
     try change.restore(isProbed: !link.begin.loadsPlugins, crashes.judge)
     if link.begin.loadsPlugins { load(change, automations, files, crashes, log) }
@@ -124,6 +124,7 @@ struct HostProcess {
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let documents = Documents(settings.documents)
     let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
+    change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
@@ -161,6 +162,7 @@ struct HostProcess {
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
+    HostGauges.register(with: meter, automations: automations, change: change)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
     UsageMetrics.register(with: meter, usage)
     usage.beforeEachLook { workers.chargeTimes() }
@@ -193,7 +195,9 @@ struct HostProcess {
     let duties = Duties(
       link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log,
       freezeLimit: settings.freezeLimit)
-    switch duties.serve() {
+    let end = duties.serve()
+    change.abandonCanaries()
+    switch end {
     case .leave:
       log.log(.info, "host", "leaving: another host serves")
       publicServer.leave(idle: settings.handOverIdle)

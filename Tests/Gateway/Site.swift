@@ -71,6 +71,10 @@ final class Site: Sendable {
 
   /// Puts a new generation in place, whose handlers behave so.
   func serve(behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true) {
+    _ = automations.swap(in: [make(behaviour, checksAnswers)])
+  }
+
+  func make(_ behaviour: FakePlugin.Behaviour, _ checksAnswers: Bool = true) -> LiveAutomation {
     var file = FakePlugins.File(Site.manifest)
     file.behaviour = behaviour
     plugins["/a.so"] = file
@@ -85,8 +89,7 @@ final class Site: Sendable {
       let start = StartGeneration(
         loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
         defaults: .init(checksAnswers: checksAnswers), usage: usage)
-      let automation = try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
-      _ = automations.swap(in: [automation])
+      return try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
     } catch { preconditionFailure(error.detail) }
   }
 
