@@ -85,6 +85,7 @@ let package = Package(
 
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
+    interface("MCP"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -95,6 +96,7 @@ let package = Package(
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
         "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
         "Gateway",
+        "MCP",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -137,6 +139,7 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
+    tests("MCP", with: "Gateway", "Doubles", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),

@@ -7,6 +7,7 @@ import Gateway
 import HTTPServer
 import JSONSchema
 import Kernel
+import MCP
 import PluginFiles
 import PluginRuntime
 import SQLiteStore
@@ -109,8 +110,13 @@ struct HostProcess {
 
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
+    let mcp = MCPServer(
+      digests: digests, version: Services.version, hasTLS: settings.publicListener.tls != nil,
+      jsonDepth: settings.values.jsonDepth, settings.values.mcp)
     let gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        ownPaths: [mcp]),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

@@ -14,10 +14,15 @@ package protocol OwnPath: AnyObject, Sendable {
   /// The request became a call, and that is answered: status, headers and body are the route's, or a problem's. Turns
   /// them into what the protocol says. Not called where the client left before. [event]
   func wrap(_ exchange: Exchange, _ call: RouteCall)
+
+  /// A request of `routes[number]` is refused before it became a call; the problem is in the exchange. May say it in the
+  /// protocol's words. [event]
+  func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem)
 }
 
 extension OwnPath {
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {}
+  package func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem) {}
 }
 
 /// One path of the host's own.

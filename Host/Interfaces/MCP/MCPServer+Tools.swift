@@ -1,0 +1,90 @@
+package import Application
+import Domain
+import Kernel
+
+extension MCPServer {
+  // MARK: The call
+
+  func callTool(
+    _ request: MCPRequest, _ parameters: Parameters, _ root: borrowing JSONElement, _ era: Era
+  ) throws(RPCFault) -> OwnAnswer {
+    guard parameters.name > 0, let name = root.value(at: parameters.name).string else {
+      throw .parameters("params.name must be the name of a tool.")
+    }
+    guard let route = request.snapshot.operation(named: name) else {
+      throw .parameters("Unknown tool: \(name.prefix(100)). tools/list has the names.")
+    }
+    guard request.caller.may(route) else {
+      return refuse(request, scope: route.declaration.scope ?? "", era)
+    }
+    let (exchange, thread) = (request.exchange, request.thread)
+    do throws(Problem) {
+      thread.target.removeAll()
+      thread.body.removeAll()
+      let map = route.operation.arguments
+      if parameters.arguments > 0, root.value(at: parameters.arguments).kind != .null {
+        guard root.value(at: parameters.arguments).kind == .object else {
+          throw Problem(422, "call.arguments_invalid", "The arguments must be one JSON object.")
+        }
+        try map.write(root.value(at: parameters.arguments), target: thread.target, body: thread.body)
+      } else {
+        let nothing = thread.nothing
+        try map.write(nothing.root, target: thread.target, body: thread.body)
+      }
+    } catch {
+      // The model can correct its arguments; nobody else can.
+      answer(error, thread, era, exchange)
+      return .answered
+    }
+    let (target, body) = (thread.target, thread.body)
+    exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
+    let call = thread.take()
+    call.begin(era, id: thread.id)
+    return .call(RouteCall(route, state: call))
+  }
+
+  package func wrap(_ exchange: Exchange, _ call: RouteCall) {
+    guard let tool = call.state as? ToolCall else { return }
+    let thread = threads.current
+    ToolResult.write(exchange, tool, answers, thread.json, to: thread.out)
+    RPCAnswer.send(thread.out, exchange)
+    origins.mark(exchange)
+    thread.giveBack(tool)
+  }
+
+  /// A problem of the call itself, as its result.
+  private func answer(_ problem: Problem, _ thread: MCPThread, _ era: Era, _ exchange: Exchange) {
+    answers.begin(thread.id, era, to: thread.out)
+    thread.out.append("\"content\":[")
+    var document: [String: JSONValue] = problem.members
+    document["code"] = .string(problem.code)
+    document["detail"] = .string(problem.detail)
+    ToolResult.writeText(
+      ProblemText.text(.object(document), status: problem.status) ?? problem.detail, to: thread.out)
+    thread.out.append("],\"isError\":true}}")
+    RPCAnswer.send(thread.out, exchange)
+  }
+
+  // MARK: Who may not
+
+  /// 401 for a caller without a key, 403 for one whose key lacks the scope: a client that can log in asks for that scope
+  /// and comes again (RFC 6750, section 3.1).
+  func refuse(_ request: MCPRequest, scope: String, _ era: Era) -> OwnAnswer {
+    let (exchange, thread) = (request.exchange, request.thread)
+    let isUnknown = request.caller.grant == nil
+    let problem =
+      isUnknown
+      ? Problem(
+        401, "access.key_missing", "This needs a key with the scope '\(scope)': send it as 'Authorization: Bearer <key>'.",
+        members: ["scope": .string(scope)])
+      : Problem(
+        403, "access.scope_missing",
+        "This needs the scope '\(scope)', which the key does not hold. Ask an admin for a key that does.",
+        members: ["scope": .string(scope)])
+    RPCAnswer.send(.problem(problem), id: thread.id, era, exchange, thread.out)
+    exchange.addHeader(
+      "WWW-Authenticate",
+      metadata.challenge(exchange, error: isUnknown ? nil : "insufficient_scope", scope: scope))
+    return .answered
+  }
+}

@@ -1,0 +1,14 @@
+import Kernel
+
+/// What the answer to a tool's call has to know of the message that asked for it. One thread at a time.
+final class ToolCall {
+  /// The message's id, as JSON.
+  let id = Arena(capacity: 64)
+  private(set) var era = Era.modern
+
+  func begin(_ era: Era, id message: Arena) {
+    self.era = era
+    id.removeAll(retaining: 1024)
+    id.append(message.span(message.all))
+  }
+}

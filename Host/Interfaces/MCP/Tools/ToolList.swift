@@ -1,0 +1,34 @@
+import Application
+import Domain
+import Kernel
+
+/// The tools of a caller: a route each, by name.
+enum ToolList {
+  /// The members of one page of `tools/list`, without braces.
+  static func page(
+    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, elicits: Bool, age: Int?
+  ) -> [UInt8] {
+    let visible = snapshot.automations.flatMap { $0.routes.filter { caller.may($0) } }
+    return ListPage.write(
+      "tools", visible.map { ($0.operation.name, $0) }, after: name, limit: limit, age: age
+    ) { tool($0, elicits: elicits) }
+  }
+
+  static func tool(_ route: LiveRoute, elicits: Bool) -> JSONValue {
+    let operation = route.operation
+    let hints = operation.hints
+    var tool: [String: JSONValue] = [
+      "name": .string(operation.name),
+      "title": .string(operation.title),
+      "description": .string(operation.text.isEmpty ? operation.title : operation.text),
+      "inputSchema": operation.arguments.schema,
+      "annotations": [
+        "title": .string(operation.title), "readOnlyHint": .bool(hints.readOnly),
+        "destructiveHint": .bool(hints.destructive), "idempotentHint": .bool(hints.idempotent),
+        "openWorldHint": .bool(hints.openWorld),
+      ],
+    ]
+    if let result = operation.result, result["type"] == "object" { tool["outputSchema"] = result }
+    return .object(tool)
+  }
+}
