@@ -111,7 +111,7 @@ struct HostProcess {
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let mcp = MCPServer(
-      digests: digests, version: Services.version, hasTLS: settings.publicListener.tls != nil,
+      version: Services.version, hasTLS: settings.publicListener.tls != nil,
       jsonDepth: settings.values.jsonDepth, settings.values.mcp)
     let gateway = try Gateway(
       .init(

@@ -41,7 +41,7 @@ final class MCPSite: Sendable {
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
           health: Health(),
           ownPaths: [
-            MCPServer(digests: OpenSSLDigests(), version: "1.2.3", hasTLS: false, jsonDepth: 16, settings)
+            MCPServer(version: "1.2.3", hasTLS: false, jsonDepth: 16, settings)
           ]),
         limits: .init(anonymous: RateLimit(requests: 100_000, per: .seconds(60)), jsonDepth: 16))
     } catch { preconditionFailure(error.detail) }

@@ -13,7 +13,6 @@ extension HostConfiguration {
     package var keptPages = 256
     package var keptPageBytes = 16 << 20
     package var resourcePage = 50
-    package var confirmSeconds = 300
 
     package init() {}
   }
@@ -43,9 +42,6 @@ extension Setting {
     .init("mcp.kept_pages", .number(0...65_536, \.mcp.keptPages), "Pages of lists that are kept ready."),
     .init("mcp.kept_page_bytes", .number(0...(1 << 30), \.mcp.keptPageBytes), "Of them together."),
     .init("mcp.resource_page", .number(1...10_000, \.mcp.resourcePage), "Records of one page of a resource."),
-    .init(
-      "mcp.confirm_ttl_s", .number(10...86_400, \.mcp.confirmSeconds),
-      "How long a user may take to agree to a call."),
   ]
 
   static func mcpFaults(_ mcp: HostConfiguration.MCP, maxPage: Int) -> [String] {

@@ -10,7 +10,7 @@ extension MCPServer {
     if parameters.cursor > 0, root.value(at: parameters.cursor).kind != .null {
       after = try ListCursor.name(root.value(at: parameters.cursor), maxBytes: settings.maxCursorBytes)
     }
-    let elicits = era == .modern && Confirmation.canAsk(root, parameters)
+    let elicits = era == .modern && Elicitation.canAsk(root, parameters)
     let key = ListPages.Key(
       method: method, scopes: request.caller.scopes, era: era, elicits: elicits, after: after)
     let page = pages.page(key, version: request.snapshot.version) {

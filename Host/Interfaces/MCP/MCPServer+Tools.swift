@@ -18,6 +18,17 @@ extension MCPServer {
       return refuse(request, scope: route.declaration.scope ?? "", era)
     }
     let (exchange, thread) = (request.exchange, request.thread)
+    let elicits = era == .modern && Elicitation.canAsk(root, parameters)
+    switch elicits ? Elicitation.reply(root, parameters) : .none {
+    case .none: break
+    case .agreed: confirm(exchange, try Elicitation.state(root, parameters))
+    case .refused:
+      answer(
+        Problem(
+          428, "confirmation.refused", "The user did not agree. Nothing was done; do not call this again unasked."),
+        thread, era, exchange)
+      return .answered
+    }
     do throws(Problem) {
       thread.target.removeAll()
       thread.body.removeAll()
@@ -39,14 +50,22 @@ extension MCPServer {
     let (target, body) = (thread.target, thread.body)
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
     let call = thread.take()
-    call.begin(era, id: thread.id)
+    call.begin(era, id: thread.id, elicits: elicits)
     return .call(RouteCall(route, state: call))
+  }
+
+  /// Says to the route what its user said, as a client of HTTP would.
+  private func confirm(_ exchange: Exchange, _ token: String) {
+    let head = exchange.head
+    let name = head.append("x-confirm")
+    exchange.headers.append(Field(name: name, value: head.append(token)))
   }
 
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {
     guard let tool = call.state as? ToolCall else { return }
     let thread = threads.current
-    ToolResult.write(exchange, tool, answers, thread.json, to: thread.out)
+    let asks = tool.elicits && Elicitation.write(exchange, call, tool, answers, thread.json, to: thread.out)
+    if !asks { ToolResult.write(exchange, tool, answers, thread.json, to: thread.out) }
     RPCAnswer.send(thread.out, exchange)
     origins.mark(exchange)
     thread.giveBack(tool)

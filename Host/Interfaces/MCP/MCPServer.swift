@@ -16,19 +16,15 @@ package final class MCPServer: OwnPath {
   package let routes: [OwnRoute]
   let settings: HostConfiguration.MCP
   let answers: RPCAnswer
-  let confirmation: Confirmation
   let metadata: ResourceMetadata
   let pages: ListPages
   let origins: AllowedOrigins
   let threads: ThreadSlots<MCPThread>
 
   /// `version` is the host's own; `jsonDepth` counts the levels of a body, to which a message adds its own.
-  package init(
-    digests: any Digests, version: String, hasTLS: Bool, jsonDepth: Int, _ settings: HostConfiguration.MCP
-  ) {
+  package init(version: String, hasTLS: Bool, jsonDepth: Int, _ settings: HostConfiguration.MCP) {
     self.settings = settings
     answers = RPCAnswer(version: version)
-    confirmation = Confirmation(digests, seconds: settings.confirmSeconds)
     metadata = ResourceMetadata(settings, hasTLS: hasTLS)
     pages = ListPages(maxPages: settings.keptPages, maxBytes: settings.keptPageBytes)
     origins = AllowedOrigins(settings.origins)

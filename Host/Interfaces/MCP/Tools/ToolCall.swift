@@ -6,8 +6,12 @@ final class ToolCall {
   let id = Arena(capacity: 64)
   private(set) var era = Era.modern
 
-  func begin(_ era: Era, id message: Arena) {
+  /// The client can ask its user.
+  private(set) var elicits = false
+
+  func begin(_ era: Era, id message: Arena, elicits: Bool) {
     self.era = era
+    self.elicits = elicits
     id.removeAll(retaining: 1024)
     id.append(message.span(message.all))
   }
