@@ -67,8 +67,10 @@ def check_tool(tool):
 async def use_every_tool(base, keys, mode, version):
     async with client(base, keys["all"], mode=mode) as connection:
         check(connection.protocol_version == version, "version", connection.protocol_version)
-        check(connection.server_info.name == "council", "server", connection.server_info)
-        check("accounts" in connection.instructions[:512] and "Bearer" in connection.instructions[:512])
+        # With a version that it is told, the client asks nobody who answers.
+        if mode != version:
+            check(connection.server_info.name == "council", "server", connection.server_info)
+            check("accounts" in connection.instructions[:512] and "Bearer" in connection.instructions[:512])
         tools = await all_tools(connection)
         check(ACCOUNTS | {"hello_greet"} == set(tools), "tools", sorted(tools))
         for tool in tools.values():
@@ -132,7 +134,7 @@ async def refused_read(connection, uri):
 async def see_only_what_is_allowed(base, keys, mode):
     async with client(base, keys["hello"], mode=mode) as connection:
         check(set(await all_tools(connection)) == {"hello_greet"}, "a key sees what it may not call")
-        check("accounts" not in connection.instructions, connection.instructions)
+        check("accounts" not in (connection.instructions or ""), connection.instructions)
         check((await connection.list_resources()).resources == [])
         await refused(connection.call_tool("accounts_list_accounts", {}), 403)
     async with client(base, keys["nothing"], mode=mode) as connection:
