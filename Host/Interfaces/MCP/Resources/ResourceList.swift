@@ -3,14 +3,14 @@ import Domain
 import Kernel
 
 /// The collections that a caller may read without a route: those whose manifest shows fields, with the scope
-/// `<automation>:read`.
+/// `<automation>:read`, as its reading routes.
 enum ResourceList {
   struct Shown {
     let automation: LiveAutomation
     let collection: CollectionDeclaration
 
     var uri: String { ResourceURI.collection(automation.generation.manifest.id, collection.name) }
-    var scope: String { "\(automation.generation.manifest.id):read" }
+    var scope: String { "\(automation.generation.manifest.family):read" }
   }
 
   static func find(_ uri: ResourceURI, _ snapshot: Snapshot) -> Shown? {

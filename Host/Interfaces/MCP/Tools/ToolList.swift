@@ -20,7 +20,7 @@ enum ToolList {
     var tool: [String: JSONValue] = [
       "name": .string(operation.name),
       "title": .string(operation.title),
-      "description": .string(operation.text.isEmpty ? operation.title : operation.text),
+      "description": .string(description(route)),
       "inputSchema": operation.arguments.schema,
       "annotations": [
         "title": .string(operation.title), "readOnlyHint": .bool(hints.readOnly),
@@ -30,5 +30,15 @@ enum ToolList {
     ]
     if let result = operation.result, result["type"] == "object" { tool["outputSchema"] = result }
     return .object(tool)
+  }
+
+  private static func description(_ route: LiveRoute) -> String {
+    let operation = route.operation
+    let text = operation.text.isEmpty ? operation.title : operation.text
+    guard let deprecation = route.declaration.deprecation else { return text }
+    var warning = "\n\nDeprecated since \(deprecation.since.text)"
+    if let sunset = deprecation.sunset { warning += ", gone after \(sunset.text)" }
+    if let link = deprecation.link { warning += "; see \(link)" }
+    return text + warning + "."
   }
 }
