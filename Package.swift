@@ -87,6 +87,8 @@ let package = Package(
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
     interface("MCP"),
+    interface("OpenAPI"),
+    interface("Functions"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -98,6 +100,8 @@ let package = Package(
         "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
         "Gateway",
         "MCP",
+        "OpenAPI",
+        "Functions",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -141,6 +145,8 @@ let package = Package(
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("MCP", with: "Gateway", "Doubles", "Cryptography", "JSONSchema"),
+    tests("OpenAPI", with: "Doubles", "Cryptography", "JSONSchema"),
+    tests("Functions", with: "Doubles", "Gateway", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),

@@ -3,11 +3,13 @@ import Application
 import Audit
 import Cryptography
 import Domain
+import Functions
 import Gateway
 import HTTPServer
 import JSONSchema
 import Kernel
 import MCP
+import OpenAPI
 import PluginFiles
 import PluginRuntime
 import SQLiteStore
@@ -61,7 +63,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -108,15 +110,29 @@ struct HostProcess {
     defer { audit.close() }
     absorbAsides(audit, log)
 
+    // What makes writes safe.
+    let ledger = try SQLiteIdempotencyLedger(
+      path: home.path + "/idempotency.sqlite", limits: settings.idempotency, configuration: settings.sqlite,
+      log: log)
+    let safety = Safety(
+      ledger: ledger,
+      confirmations: Confirmations(
+        secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
+        lifetime: settings.confirmLifetime), digests: digests)
+
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
-    let mcp = MCPServer(
-      version: Services.version, hasTLS: settings.publicListener.tls != nil,
-      jsonDepth: settings.values.jsonDepth, settings.values.mcp)
+    let documents = Documents(settings.documents)
+    let listeners = Listeners(automations, settings.values.mcp, quiet: settings.streams.idle / 2)
+    let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
-        ownPaths: [mcp]),
+        ownPaths: [
+          OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
+          FunctionsPath(settings.functions, documents: documents, digests: digests),
+          MCPServer(settings.mcp, listeners),
+        ], safety: safety, canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
@@ -124,7 +140,10 @@ struct HostProcess {
         meter: meter, log: log, health: health,
         recordings: RecordTraffic(
           automations: automations, files: recordings, log: log, limits: settings.recording),
-        host: handOver, crashes: control, usage: usage),
+        host: handOver, crashes: control, usage: usage,
+        documents: AdminDocument.documents(
+          release: Services.version, metricsNeedKey: settings.values.metricsNeedKey, assets: assets,
+          digests: digests)),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -148,6 +167,8 @@ struct HostProcess {
 
     // Serve.
     usage.start()
+    documents.start()
+    listeners.start()
     gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
@@ -173,7 +194,10 @@ struct HostProcess {
     let duties = Duties(
       link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log,
       freezeLimit: settings.freezeLimit)
-    switch duties.serve() {
+    let end = duties.serve()
+    // Its clients come again, at the next host.
+    listeners.end()
+    switch end {
     case .leave:
       log.log(.info, "host", "leaving: another host serves")
       publicServer.leave(idle: settings.handOverIdle)
@@ -197,9 +221,11 @@ struct HostProcess {
     admin.stop()
     desk.end()
     _ = workers.end(by: .now + settings.workerStopTimeout)
+    ledger.end()
     drain.end()
     watch.end()
     usage.end()
+    documents.end()
     gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }

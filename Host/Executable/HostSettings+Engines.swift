@@ -2,6 +2,8 @@ import Application
 import Domain
 import JSONSchema
 import Kernel
+import MCP
+import OpenAPI
 import PluginRuntime
 import SQLiteStore
 import Telemetry
@@ -51,6 +53,18 @@ extension HostSettings {
     return all
   }
 
+  var idempotency: SQLiteIdempotencyLedger.Limits {
+    var limits = SQLiteIdempotencyLedger.Limits()
+    limits.expiry = .seconds(values.idempotencySeconds)
+    limits.callsPerCaller = values.idempotencyCallsPerCaller
+    limits.answerBytes = values.idempotencyAnswerBytes
+    limits.fileBytes = Int64(values.idempotencyFileBytes)
+    limits.queue = values.idempotencyQueue
+    return limits
+  }
+
+  var confirmLifetime: Duration { .seconds(values.confirmSeconds) }
+
   var schemas: SchemaLimits {
     let schemas = values.schemas
     var all = SchemaLimits()
@@ -67,6 +81,21 @@ extension HostSettings {
     all.evaluations = schemas.evaluations
     all.reportedErrors = schemas.reportedErrors
     return all
+  }
+
+  var documents: Documents.Limits {
+    var limits = Documents.Limits()
+    limits.keptBytes = values.documents.keptBytes
+    limits.waiting = values.documents.waiting
+    limits.copiedAtOnce = values.documents.copiedAtOnce
+    return limits
+  }
+
+  var openAPI: OpenAPIPath.Facts {
+    .init(
+      release: Services.version, anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
+      serverURL: values.documents.serverURL, maxBytes: values.documents.maxBytes,
+      patience: .milliseconds(values.documents.timeoutMilliseconds))
   }
 
   var log: JSONLines.Limits {
@@ -92,4 +121,11 @@ extension HostSettings {
   var maxCancels: Int { values.maxCancels }
   var adminStopTimeout: Duration { .milliseconds(values.adminStopMilliseconds) }
   var workerStopTimeout: Duration { .milliseconds(values.workerStopMilliseconds) }
+
+  var mcp: MCPServer.Site {
+    .init(
+      values.mcp, version: Services.version, serverURL: values.documents.serverURL,
+      hasTLS: publicListener.tls != nil, showsScopes: values.documents.anonymous == AnonymousView.all.rawValue,
+      jsonDepth: values.jsonDepth)
+  }
 }

@@ -2,8 +2,9 @@
 
     mcp_client.py BASE ADMIN KEYS NEXT_HELLO
 
-BASE and ADMIN are the URLs of the listeners. KEYS is a folder with one key a file: all, hello, nothing, admin. NEXT_HELLO is
-another version of the plugin Hello, which is loaded while a client listens.
+BASE and ADMIN are the URLs of the listeners. KEYS is a folder with one key a file: all, hello, nothing, danger, admin.
+NEXT_HELLO is another version of the plugin Hello, which is loaded while a client listens. The automation `danger` has a tool
+that wants to be confirmed, and one that never answers.
 """
 
 import asyncio
@@ -12,10 +13,12 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import anyio
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitResult
 
 ACCOUNTS = {
     "accounts_list_accounts", "accounts_create_account", "accounts_get_account", "accounts_change_account",
@@ -163,11 +166,66 @@ def reload(admin, key, automation, path):
         check(answer.status == 200, answer.status)
 
 
+async def hear_of_a_reload(base, admin, keys, next_hello):
+    async with client(base, keys["all"]) as connection:
+        greeting = await connection.call_tool("hello_greet", {"name": "Ada"})
+        check(greeting.structured_content["message"] == "Hello, Ada!", greeting)
+        async with connection.listen(tools_list_changed=True, prompts_list_changed=True) as news:
+            check(news.honored.tools_list_changed and not news.honored.prompts_list_changed, news.honored)
+            await anyio.to_thread.run_sync(reload, admin, keys["admin"], "hello", next_hello)
+            with anyio.fail_after(30):
+                event = await anext(news)
+            check(type(event).__name__ == "ToolsListChanged", event)
+            check("hello_greet" in await all_tools(connection))
+        greeting = await connection.call_tool("hello_greet", {"name": "Ada"})
+        check(greeting.structured_content["message"] == "Welcome, Ada!", greeting)
+
+
+async def ask_before_danger(base, key):
+    asked = []
+
+    def answering(action, content=None):
+        async def answer(context, params):
+            asked.append(params.message)
+            return ElicitResult(action=action, content=content)
+        return answer
+
+    async with client(base, key, elicitation_callback=answering("accept", {"confirm": True})) as connection:
+        tools = await all_tools(connection)
+        check("confirm" not in tools["danger_launch"].input_schema["properties"], tools["danger_launch"])
+        done = await connection.call_tool("danger_launch", {"id": "moon"})
+        check(not done.is_error and len(asked) == 1 and "/danger/moon" in asked[0], done, asked)
+    async with client(base, key, elicitation_callback=answering("decline")) as connection:
+        refused_call = await connection.call_tool("danger_launch", {"id": "moon"})
+        check(refused_call.is_error and "did not agree" in text(refused_call), refused_call)
+    for mode in ("auto", "legacy"):
+        # Without a user to ask, the model gets the token and has to send it.
+        async with client(base, key, mode=mode) as connection:
+            first = await connection.call_tool("danger_launch", {"id": "mars"})
+            check(first.is_error and "confirmation.required" in text(first), first)
+            token = json.loads(text(first)[text(first).index("\n{") + 1:])["confirm"]
+            other = await connection.call_tool("danger_launch", {"id": "sun", "confirm": token})
+            check(other.is_error and "confirmation.mismatch" in text(other), other)
+            done = await connection.call_tool("danger_launch", {"id": "mars", "confirm": token})
+            check(not done.is_error, done)
+
+
+async def cancel_by_leaving(base, key):
+    async with client(base, key) as connection:
+        with anyio.move_on_after(1) as scope:
+            await connection.call_tool("danger_wait", {})
+        check(scope.cancelled_caught, "this tool never answers")
+        check("danger_wait" in await all_tools(connection))
+
+
 async def main(base, admin, folder, next_hello):
     keys = {path.stem: path.read_text().strip() for path in Path(folder).glob("*.key")}
     for mode, version in [("auto", "2026-07-28"), ("2026-07-28", "2026-07-28"), ("legacy", "2025-11-25")]:
         await use_every_tool(base, keys, mode, version)
         await see_only_what_is_allowed(base, keys, mode)
+    await ask_before_danger(base, keys["danger"])
+    await cancel_by_leaving(base, keys["danger"])
+    await hear_of_a_reload(base, admin, keys, next_hello)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -9,6 +9,7 @@ import Testing
     System.shell("mkdir -p '\(folder)'")
     for (name, scopes) in [
       ("all", ["accounts:*", "hello:read"]), ("hello", ["hello:read"]), ("nothing", ["elsewhere:read"]),
+      ("danger", ["danger:*"]),
     ] {
       System.write(try host.issueKey(scopes), to: "\(folder)/\(name).key")
     }
@@ -17,13 +18,23 @@ import Testing
   }
 
   @Test func theClientOfTodayUsesEveryTool() throws {
-    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello])
+    let danger = Fixtures.plugin(
+      "danger",
+      manifest: #"{"id":"danger","version":"1","routes":["#
+        + #"{"method":"POST","path":"/{id}","operation":"launch","summary":"Launch","confirm":true},"#
+        + #"{"method":"GET","path":"/wait","operation":"wait","summary":"Wait"}]}"#)
+    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello, danger])
     try PythonClient.run(
       "mcp_client.py",
       [
         "http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", try keys(host),
         Fixtures.hello(version: "1.0.1", word: "Welcome"),
       ])
+    // The client that left its call: its row comes when the host has seen it leave.
+    let isCancelled = System.eventually {
+      (try? host.admin("GET", "/audit?limit=1000"))?.body.contains(#""status":499"#) == true
+    }
+    #expect(isCancelled)
     #expect(host.stop() == 0)
   }
 

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Doubles
 import Kernel
 import Testing
@@ -86,5 +87,53 @@ import Testing
   func whatIsNoTokenIsRefused(state: String) {
     let answer = reply(#"{"action":"accept","content":{"confirm":true}}"#, state: state)
     #expect(answer.status == 400 && answer.error == -32602, "\(answer)")
+  }
+}
+
+/// The same with the host's own step, which gives out the tokens.
+@Suite struct ConfirmationTests {
+  private let site = MCPSite()
+  private static let forms = #"{"elicitation":{"form":{}}}"#
+  private static let agreed = #"{"confirm":{"action":"accept","content":{"confirm":true}}}"#
+
+  private func purge(_ id: String, _ more: String = "", key: String? = nil) -> MCPSite.Answer {
+    site.call(
+      "things_purge_thing", #"{"id":"\#(id)"}"#, key: key ?? site.owner, capabilities: ConfirmationTests.forms,
+      more: more)
+  }
+
+  private func agree(_ state: String) -> String {
+    #","requestState":"\#(state)","inputResponses":\#(ConfirmationTests.agreed)"#
+  }
+
+  @Test func aTokenIsOfOneCallByOneKey() throws {
+    let asked = purge("7")
+    let state = try #require(asked.result?["requestState"]?.string, "\(asked)")
+    let other = try site.keys.issue(.init(principal: "agent", name: "p", scopes: ["things:purge"])).key.text
+    #expect(purge("8", agree(state)).result?["resultType"] == "input_required")
+    #expect(purge("7", agree(state), key: other).result?["resultType"] == "input_required")
+    #expect(purge("7", agree(state + "A")).result?["resultType"] == "input_required")
+    let done = purge("7", agree(state))
+    #expect(!done.isError && done.text == #"{"route":5}"#, "\(done)")
+  }
+
+  @Test func aModelThatIsAskedByItsHostSeesNoArgumentForIt() {
+    func names(_ capabilities: String) -> [String] {
+      let answer = site.modern("tools/list", key: site.owner, capabilities: capabilities)
+      let tool = answer.result?["tools"]?.array?.first { $0["name"] == "things_purge_thing" }
+      return tool?["inputSchema"]?["properties"]?.object?.keys.sorted() ?? []
+    }
+    #expect(names(ConfirmationTests.forms) == ["id"])
+    #expect(names("{}") == ["confirm", "id"])
+  }
+
+  @Test func aModelWithoutSuchAHostSendsTheToken() throws {
+    let asked = site.call("things_purge_thing", #"{"id":"7"}"#, key: site.owner)
+    let text = try #require(asked.text)
+    #expect(asked.isError && text.contains("confirmation.required"))
+    let start = try #require(text.lastIndex(of: "{"))
+    let token = try JSONValue.parse(Array(text[start...].utf8).span)["confirm"]?.string ?? ""
+    let done = site.call("things_purge_thing", #"{"id":"7","confirm":"\#(token)"}"#, key: site.owner)
+    #expect(!done.isError && done.text == #"{"route":5}"#, "\(done)")
   }
 }

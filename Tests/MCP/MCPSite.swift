@@ -13,12 +13,14 @@ final class MCPSite: Sendable {
   let automations = Automations()
   let audit = MemoryAudit()
   let plugins = FakePlugins()
+  let listeners: Listeners
   let keys: Keys
   let gateway: Gateway
-  /// Holds `things:read`; `things:*`; a scope that no route asks for.
+  /// Holds `things:read`; `things:write` as well; a scope that no route asks for; all of the automation.
   let reader: String
   let writer: String
   let stranger: String
+  let owner: String
   let stores = ShelfStores()
   private let meter = CountingMeter()
   private let scopes = ScopeMatrix()
@@ -26,22 +28,32 @@ final class MCPSite: Sendable {
 
   init(
     _ settings: HostConfiguration.MCP = HostConfiguration.MCP(), manifest: String = MCPSite.manifest,
-    behaviour: FakePlugin.Behaviour = .answers
+    behaviour: FakePlugin.Behaviour = .answers, serverURL: String = "", showsScopes: Bool = true
   ) {
+    listeners = Listeners(automations, settings, quiet: .seconds(3600))
     do throws(Problem) {
       let table = try KeyTable(
         capacity: 1000, defaultLimit: RateLimit(requests: 100_000, per: .seconds(60)), scopes: scopes,
         seed: (1, 2))
       keys = Keys(table: table, store: MemoryKeyStore(), digests: OpenSSLDigests())
       reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["things:read"])).key.text
-      writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["things:*"])).key.text
+      writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["things:read", "things:write"])).key.text
+      owner = try keys.issue(.init(principal: "agent", name: "o", scopes: ["things:*"])).key.text
       stranger = try keys.issue(.init(principal: "agent", name: "s", scopes: ["other:read"])).key.text
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
           health: Health(),
+          safety: Safety(
+            ledger: MemoryLedger(),
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300)),
+            digests: OpenSSLDigests()),
           ownPaths: [
-            MCPServer(version: "1.2.3", hasTLS: false, jsonDepth: 16, settings)
+            MCPServer(
+              .init(
+                settings, version: "1.2.3", serverURL: serverURL, showsScopes: showsScopes, jsonDepth: 16),
+              listeners)
           ]),
         limits: .init(anonymous: RateLimit(requests: 100_000, per: .seconds(60)), jsonDepth: 16))
     } catch { preconditionFailure(error.detail) }
@@ -49,7 +61,7 @@ final class MCPSite: Sendable {
   }
 
   static let manifest = """
-    {"id":"things","version":"1","title":"All things","requires":["council.records/1"],
+    {"id":"things","version":"1","title":"All things","requires":["council.records/1","council.stream/1"],
      "records":[
       {"name":"shelf","fields":[{"name":"label","type":"string"},{"name":"secret","type":"string"}],
        "resource_fields":["label","created_at"]},
@@ -63,7 +75,9 @@ final class MCPSite: Sendable {
               "additionalProperties":false}},
      {"method":"DELETE","path":"/{id}","operation":"delete_thing","summary":"Delete a thing"},
      {"method":"GET","path":"/","operation":"list_things","response":{"type":"array"}},
-     {"method":"GET","path":"/open/door","operation":"open_door","public":true}]}
+     {"method":"GET","path":"/open/door","operation":"open_door","public":true},
+     {"method":"POST","path":"/{id}/purge","operation":"purge_thing","summary":"Purge a thing","confirm":true,"scope":"things:purge"},
+     {"method":"GET","path":"/all/news","operation":"watch_things","summary":"Watch","stream":true,"scope":"things:watch"}]}
     """
 
   /// Puts a new generation in place, whose handlers behave so.
@@ -111,7 +125,8 @@ final class MCPSite: Sendable {
         gateway.refuse(exchange, Problem(413, "http.body_too_large", "Too long."))
       } else {
         exchange.body.append(body.span)
-        if case .pending = gateway.handle(exchange) { preconditionFailure("this request waits") }
+        // What a ledger looked up may be answered by now.
+        if case .pending = gateway.handle(exchange), exchange.park() { preconditionFailure("this waits") }
       }
     }
     gateway.conclude(exchange)
@@ -119,9 +134,38 @@ final class MCPSite: Sendable {
     let answer = Answer(
       status: exchange.status,
       headers: exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) },
-      body: String(content.span(content.all)))
+      body: exchange.isStreaming ? MCPSite.written(exchange) : String(content.span(content.all)))
     gateway.finished(exchange, sent: true)
+    exchange.reset()
     return answer
+  }
+
+  /// Begins a request whose answer is a stream, and leaves it open.
+  func open(_ body: String, key: String, headers: [(String, String)]) -> Exchange {
+    let usual = [
+      ("content-type", "application/json"), ("accept", "text/event-stream"), ("authorization", "Bearer \(key)"),
+    ]
+    let exchange = exchange("POST", "/mcp", headers: usual + headers)
+    if case .readBody = gateway.begin(exchange) {
+      exchange.body.append(body)
+      _ = gateway.handle(exchange)
+    }
+    gateway.conclude(exchange)
+    return exchange
+  }
+
+  /// The client leaves.
+  func close(_ exchange: Exchange) {
+    gateway.finished(exchange, sent: false)
+    exchange.reset()
+  }
+
+  /// What a stream has for its client now.
+  static func written(_ exchange: Exchange) -> String {
+    guard let stream = exchange.stream else { return "" }
+    let all = Arena()
+    while case .bytes = stream.take(upTo: 1 << 16, pause: {}, { _ = all.append($0) }) {}
+    return String(all.span(all.all))
   }
 
   /// A message of the era before.
@@ -210,12 +254,15 @@ final class ShelfStores: RecordStores, RecordStore {
   /// What every call throws from now on.
   func fail(with problem: Problem?) { self.problem.withLock { $0 = problem } }
 
-  func plan(automation: String, collections: [CollectionDeclaration]) -> [String] { [] }
-  func open(automation: String, collections: [CollectionDeclaration]) -> any RecordStore { self }
+  func plan(automation: String, version: Int?, collections: [CollectionDeclaration]) -> [String] { [] }
+  func open(
+    automation: String, version: Int?, collections: [CollectionDeclaration]
+  ) -> any RecordStore { self }
   func collection(named name: String) -> Int? { ["shelf", "hidden"].firstIndex(of: name) }
 
   func call(
-    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>, expectedVersion: Int64
+    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>, expectedVersion: Int64,
+    isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     let question = Question(
       operation: operation, key: String(key), input: (try? JSONValue.parse(input)) ?? .null)

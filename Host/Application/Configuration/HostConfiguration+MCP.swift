@@ -2,8 +2,6 @@ extension HostConfiguration {
   /// What the MCP endpoint takes, keeps, and says of itself.
   package struct MCP: Sendable, Equatable {
     package var takesAnonymous = false
-    /// Empty: what a request's Host header says.
-    package var publicURL = ""
     package var authorizationServers: [String] = []
     package var origins: [String] = []
     package var maxBodyBytes = 2 << 20
@@ -13,6 +11,9 @@ extension HostConfiguration {
     package var keptPages = 256
     package var keptPageBytes = 16 << 20
     package var resourcePage = 50
+    package var maxStreamBytes = 100_000
+    package var maxListeners = 256
+    package var maxListenersPerCaller = 16
 
     package init() {}
   }
@@ -24,9 +25,6 @@ extension Setting {
     .init(
       "mcp.anonymous", .flag(\.mcp.takesAnonymous),
       "Whether callers without a key may call tools of public routes; clients that can log in do so only when refused."),
-    .init(
-      "mcp.public_url", .text(maxLength: 1024, \.mcp.publicURL),
-      "Where clients reach this host, like https://api.example.com; empty takes each request's Host header."),
     .init(
       "mcp.authorization_servers", .list(maxItems: 8, maxLength: 1024, \.mcp.authorizationServers),
       "Issuers that the OAuth metadata names; without one clients need a key."),
@@ -42,13 +40,19 @@ extension Setting {
     .init("mcp.kept_pages", .number(0...65_536, \.mcp.keptPages), "Pages of lists that are kept ready."),
     .init("mcp.kept_page_bytes", .number(0...(1 << 30), \.mcp.keptPageBytes), "Of them together."),
     .init("mcp.resource_page", .number(1...10_000, \.mcp.resourcePage), "Records of one page of a resource."),
+    .init(
+      "mcp.max_stream_bytes", .number(1024...(64 << 20), \.mcp.maxStreamBytes),
+      "Of the text that the stream of a route becomes as the result of a tool's call; the rest is cut."),
+    .init(
+      "mcp.max_listeners", .number(0...65_536, \.mcp.maxListeners),
+      "Clients that listen for changes at a time, each with a stream of its own: more is 503."),
+    .init(
+      "mcp.max_listeners_per_caller", .number(0...65_536, \.mcp.maxListenersPerCaller),
+      "Of them, of one key, or of one address without a key."),
   ]
 
   static func mcpFaults(_ mcp: HostConfiguration.MCP, maxPage: Int) -> [String] {
     var all: [String] = []
-    if !mcp.publicURL.isEmpty, !isOrigin(mcp.publicURL) {
-      all.append("mcp.public_url must be like https://api.example.com, without a path")
-    }
     for origin in mcp.origins where origin != "*" && !isOrigin(origin) {
       all.append("mcp.origins: '\(origin)' is no origin like https://app.example.com")
     }

@@ -51,7 +51,23 @@ extension MCPServer {
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
     let call = thread.take()
     call.begin(era, id: thread.id, elicits: elicits)
+    if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
     return .call(RouteCall(route, state: call))
+  }
+
+  /// What a client names the progress of this call by, as JSON; nil where it wants to hear of none.
+  private static func progressToken(_ root: borrowing JSONElement, _ parameters: Parameters) -> String? {
+    let place = parameters.fields.progressToken
+    guard place > 0 else { return nil }
+    let token = root.value(at: place)
+    switch token.kind {
+    case .integer, .unsigned: break
+    case .string where (token.utf8?.count ?? 0) <= Message.maxIDBytes: break
+    default: return nil
+    }
+    let text = Arena(capacity: 64)
+    text.append(json: token)
+    return String(text.span(text.all))
   }
 
   /// Says to the route what its user said, as a client of HTTP would.
@@ -64,9 +80,28 @@ extension MCPServer {
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {
     guard let tool = call.state as? ToolCall else { return }
     let thread = threads.current
+    if let stream = exchange.stream { return wrap(stream, exchange, tool, thread) }
     let asks = tool.elicits && Elicitation.write(exchange, call, tool, answers, thread.json, to: thread.out)
     if !asks { ToolResult.write(exchange, tool, answers, thread.json, to: thread.out) }
     RPCAnswer.send(thread.out, exchange)
+    origins.mark(exchange)
+    thread.giveBack(tool)
+  }
+
+  /// The answer is a stream: so is the call's.
+  private func wrap(_ stream: AnswerStream, _ exchange: Exchange, _ tool: ToolCall, _ thread: MCPThread) {
+    let out = thread.out
+    answers.begin(tool.id, tool.era, to: out)
+    stream.translate(
+      by: ToolStream(
+        opening: Array(out.span(out.all)), progressToken: tool.progressToken,
+        isEvents: stream.kind == .events, isError: exchange.status >= 400, maxBytes: settings.maxStreamBytes))
+    // The stream is the answer already: what was said of it before goes, it stays.
+    exchange.answerHeaders.removeAll(keepingCapacity: true)
+    exchange.status = 200
+    exchange.addHeader("Content-Type", "text/event-stream")
+    exchange.addHeader("Cache-Control", "no-store")
+    exchange.addHeader("X-Accel-Buffering", "no")
     origins.mark(exchange)
     thread.giveBack(tool)
   }

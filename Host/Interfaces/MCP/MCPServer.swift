@@ -8,6 +8,32 @@ package import Kernel
 /// begin with `initialize`. Of both the host keeps nothing from one request to the next; ``Negotiation`` tells them apart.
 /// A tool's call becomes the request of its route in the same exchange, so it costs what that costs and a translation.
 package final class MCPServer: OwnPath {
+  /// Where the endpoint is, and what it takes.
+  package struct Site: Sendable {
+    package var settings: HostConfiguration.MCP
+    /// Of the host, as clients show it.
+    package var version: String
+    /// Where clients reach the host; empty: what their Host header says, with or without TLS.
+    package var serverURL: String
+    package var hasTLS: Bool
+    /// Whether the metadata, which everybody may read, names the scopes of routes.
+    package var showsScopes: Bool
+    /// Levels of a body; a message adds its own.
+    package var jsonDepth: Int
+
+    package init(
+      _ settings: HostConfiguration.MCP, version: String = "0", serverURL: String = "", hasTLS: Bool = false,
+      showsScopes: Bool = true, jsonDepth: Int = JSONDocument.defaultMaxDepth
+    ) {
+      self.settings = settings
+      self.version = version
+      self.serverURL = serverURL
+      self.hasTLS = hasTLS
+      self.showsScopes = showsScopes
+      self.jsonDepth = jsonDepth
+    }
+  }
+
   /// What the places in ``routes`` are.
   private enum Place: Int {
     case endpoint, hostMetadata, endpointMetadata, preflight
@@ -19,16 +45,19 @@ package final class MCPServer: OwnPath {
   let metadata: ResourceMetadata
   let pages: ListPages
   let origins: AllowedOrigins
+  let listeners: Listeners
   let threads: ThreadSlots<MCPThread>
 
-  /// `version` is the host's own; `jsonDepth` counts the levels of a body, to which a message adds its own.
-  package init(version: String, hasTLS: Bool, jsonDepth: Int, _ settings: HostConfiguration.MCP) {
+  package init(_ site: Site, _ listeners: Listeners) {
+    self.listeners = listeners
+    let settings = site.settings
     self.settings = settings
-    answers = RPCAnswer(version: version)
-    metadata = ResourceMetadata(settings, hasTLS: hasTLS)
+    answers = RPCAnswer(version: site.version)
+    metadata = ResourceMetadata(site)
     pages = ListPages(maxPages: settings.keptPages, maxBytes: settings.keptPageBytes)
     origins = AllowedOrigins(settings.origins)
-    threads = ThreadSlots { _ in MCPThread(jsonDepth: jsonDepth + MCPServer.envelopeLevels) }
+    let depth = site.jsonDepth + MCPServer.envelopeLevels
+    threads = ThreadSlots { _ in MCPThread(jsonDepth: depth) }
     var routes = [
       OwnRoute(
         .post, "/mcp", key: settings.takesAnonymous ? .optional : .required, maxBodyBytes: settings.maxBodyBytes),
@@ -133,7 +162,7 @@ package final class MCPServer: OwnPath {
     case .discover: discover(request)
     case .initialize: initialize(request, parameters, root)
     case .ping: answers.send([], id: thread.id, era, request.exchange, thread.out)
-    case .listen: throw .unknownMethod("subscriptions/listen")
+    case .listen: return try listen(request, parameters, root)
     }
     return .answered
   }

@@ -6,28 +6,29 @@ import Kernel
 struct ResourceMetadata: Sendable {
   static let path = "/.well-known/oauth-protected-resource"
 
-  private let publicURL: String
+  private let serverURL: String
   private let servers: [String]
   private let scheme: String
+  private let showsScopes: Bool
 
-  init(_ settings: HostConfiguration.MCP, hasTLS: Bool) {
-    publicURL = settings.publicURL
-    servers = settings.authorizationServers
-    scheme = hasTLS ? "https" : "http"
+  init(_ site: MCPServer.Site) {
+    serverURL = site.serverURL.hasSuffix("/") ? String(site.serverURL.dropLast()) : site.serverURL
+    servers = site.settings.authorizationServers
+    scheme = site.hasTLS ? "https" : "http"
+    showsScopes = site.showsScopes
   }
 
   /// Of the whole host, or of `/mcp`.
   func document(of path: String, _ exchange: Exchange, _ snapshot: Snapshot) -> JSONValue {
     let base = base(exchange)
-    var scopes: Set<String> = []
-    for automation in snapshot.automations {
-      for route in automation.routes { route.declaration.scope.map { _ = scopes.insert($0) } }
-    }
     var document: [String: JSONValue] = [
       "resource": .string(base + path), "resource_name": "Council", "bearer_methods_supported": ["header"],
-      "scopes_supported": .array(scopes.sorted().map(JSONValue.string)),
       "resource_documentation": .string(base + "/llms.txt"),
     ]
+    if showsScopes {
+      let scopes = snapshot.automations.flatMap { $0.routes.compactMap(\.declaration.scope) }
+      document["scopes_supported"] = .array(Set(scopes).sorted().map(JSONValue.string))
+    }
     if !servers.isEmpty { document["authorization_servers"] = .array(servers.map(JSONValue.string)) }
     return .object(document)
   }
@@ -42,7 +43,7 @@ struct ResourceMetadata: Sendable {
 
   /// What clients reach this host by: what is set, or what the client itself called it by.
   private func base(_ exchange: Exchange) -> String {
-    if !publicURL.isEmpty { return publicURL }
+    if !serverURL.isEmpty { return serverURL }
     let head = exchange.head
     let host = exchange.has(.host) ? String(head.span(exchange[.host])) : ""
     return "\(scheme)://" + (ResourceMetadata.isHost(host) ? host : "localhost")

@@ -9,9 +9,13 @@ final class ToolCall {
   /// The client can ask its user.
   private(set) var elicits = false
 
+  /// Of a call whose answer may be a stream.
+  var progressToken: String?
+
   func begin(_ era: Era, id message: Arena, elicits: Bool) {
     self.era = era
     self.elicits = elicits
+    if progressToken != nil { progressToken = nil }
     id.removeAll(retaining: 1024)
     id.append(message.span(message.all))
   }

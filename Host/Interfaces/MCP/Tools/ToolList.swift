@@ -21,7 +21,7 @@ enum ToolList {
       "name": .string(operation.name),
       "title": .string(operation.title),
       "description": .string(description(route)),
-      "inputSchema": operation.arguments.schema,
+      "inputSchema": schema(route, elicits: elicits),
       "annotations": [
         "title": .string(operation.title), "readOnlyHint": .bool(hints.readOnly),
         "destructiveHint": .bool(hints.destructive), "idempotentHint": .bool(hints.idempotent),
@@ -30,6 +30,18 @@ enum ToolList {
     ]
     if let result = operation.result, result["type"] == "object" { tool["outputSchema"] = result }
     return .object(tool)
+  }
+
+  /// A client that asks its user confirms by itself: its model sees no argument for that.
+  private static func schema(_ route: LiveRoute, elicits: Bool) -> JSONValue {
+    let schema = route.operation.arguments.schema
+    let name = SafetyWords.Word.confirm.name.description
+    guard elicits, route.declaration.confirm, route.operation.arguments.places[name] == .query(name),
+      case .object(var members) = schema, case .object(var properties)? = members["properties"]
+    else { return schema }
+    properties[name] = nil
+    members["properties"] = .object(properties)
+    return .object(members)
   }
 
   private static func description(_ route: LiveRoute) -> String {
