@@ -89,6 +89,7 @@ let package = Package(
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
     interface("OpenAPI", exclude: ["README.md"]),
+    interface("MCP"),
     interface("Functions"),
     interface("Discovery"),
     interface("AdminAPI"),
@@ -101,6 +102,7 @@ let package = Package(
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
         "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
         "Gateway",
+        "MCP",
         "OpenAPI",
         "Functions",
         "Discovery",
@@ -146,6 +148,7 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
+    tests("MCP", with: "Gateway", "Doubles", "Cryptography", "JSONSchema"),
     tests("OpenAPI", with: "Doubles", "Cryptography", "JSONSchema"),
     tests("Functions", with: "Doubles", "Gateway", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),

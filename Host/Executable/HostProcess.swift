@@ -9,6 +9,7 @@ import Gateway
 import HTTPServer
 import JSONSchema
 import Kernel
+import MCP
 import OpenAPI
 import PluginFiles
 import PluginRuntime
@@ -123,6 +124,7 @@ struct HostProcess {
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let documents = Documents(settings.documents)
+    let listeners = Listeners(automations, settings.values.mcp, quiet: settings.streams.idle / 2)
     let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
     let gateway = try Gateway(
@@ -132,6 +134,7 @@ struct HostProcess {
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
+          MCPServer(settings.mcp, listeners),
           DiscoveryPath(settings.discovery, documents: documents, digests: digests),
         ], canceller: watch),
       limits: settings.gateway)
@@ -170,6 +173,7 @@ struct HostProcess {
     // Serve.
     usage.start()
     documents.start()
+    listeners.start()
     gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
@@ -197,6 +201,8 @@ struct HostProcess {
       freezeLimit: settings.freezeLimit)
     let end = duties.serve()
     change.abandonCanaries()
+    // Its clients come again, at the next host.
+    listeners.end()
     switch end {
     case .leave:
       log.log(.info, "host", "leaving: another host serves")

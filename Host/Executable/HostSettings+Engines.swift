@@ -2,6 +2,7 @@ import Application
 import Domain
 import JSONSchema
 import Kernel
+import MCP
 import OpenAPI
 import PluginRuntime
 import SQLiteStore
@@ -120,4 +121,11 @@ extension HostSettings {
   var maxCancels: Int { values.maxCancels }
   var adminStopTimeout: Duration { .milliseconds(values.adminStopMilliseconds) }
   var workerStopTimeout: Duration { .milliseconds(values.workerStopMilliseconds) }
+
+  var mcp: MCPServer.Site {
+    .init(
+      values.mcp, version: Services.version, serverURL: values.documents.serverURL,
+      hasTLS: publicListener.tls != nil, showsScopes: values.documents.anonymous == AnonymousView.all.rawValue,
+      jsonDepth: values.jsonDepth)
+  }
 }

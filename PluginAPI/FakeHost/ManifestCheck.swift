@@ -64,7 +64,7 @@ enum ManifestCheck {
 
   private static func check(collection: JSON, _ at: String) throws(FakeHost.LoadError) {
     try members(
-      collection, at, known: ["name", "fields", "indexes", "queries", "expires"],
+      collection, at, known: ["name", "fields", "indexes", "queries", "expires", "resource_fields"],
       required: ["name", "fields"])
     try name(collection["name"], at + "/name", beside: "_", max: 63)
     let fields = collection["fields"]?.array ?? []
@@ -95,6 +95,15 @@ enum ManifestCheck {
     }
     let names = fields.compactMap { $0["name"]?.string }
     try distinct(names, at + "/fields", "field")
+    for name in collection["resource_fields"]?.array ?? [] {
+      let field = fields.first { $0["name"] == name }
+      if field == nil, !["version", "created_at", "updated_at"].contains(name.string ?? "") {
+        throw fault(at + "/resource_fields", "names no field \(name)")
+      }
+      if field?["encrypted"] == true {
+        throw fault(at + "/resource_fields", "names \(name), which is encrypted and is not shown")
+      }
+    }
     for index in collection["indexes"]?.array ?? [] {
       for name in index.array ?? [] where !(names + FakeCollection.own).contains(name.string ?? "") {
         throw fault(at + "/indexes", "names no field \(name)")

@@ -24,6 +24,9 @@ public protocol Record: Sendable {
   static var queries: [NamedQuery] { get }
   /// Records that end by themselves. Default: none does.
   static var expiry: Expiry? { get }
+  /// Fields that agents may read without a route, as the MCP resource `council://<automation>/<collection>`; their keys
+  /// need the scope `<automation>:read`. Default: none.
+  static var resourceFields: [String] { get }
   /// Which query parameters a list takes. Default: equality on, and order by, every field with an index.
   static var listing: Listing { get }
 }
@@ -32,6 +35,7 @@ extension Record {
   public static var indexes: [[String]] { [] }
   public static var queries: [NamedQuery] { [] }
   public static var expiry: Expiry? { nil }
+  public static var resourceFields: [String] { [] }
   public static var listing: Listing {
     let indexed = fields.filter { $0.isUnique || $0.isIndexed }
     return Listing(
@@ -221,6 +225,9 @@ extension Record {
       var expires: JSON = ["field": .string(expiry.field)]
       if let seconds = expiry.seconds { expires = expires.with("after_s", .integer(seconds)) }
       members.append(.init("expires", expires))
+    }
+    if !resourceFields.isEmpty {
+      members.append(.init("resource_fields", .array(resourceFields.map(JSON.string))))
     }
     return .object(members)
   }

@@ -18,6 +18,9 @@ enum Account: Record {
 
   static let indexes = [["status", "created_at"], ["currency", "balance"], ["created_at"]]
 
+  // What an agent may browse; an email is for who asks for one account.
+  static let resourceFields = ["name", "balance", "currency", "status"]
+
   static let listing = Listing(
     of: Account.self,
     filters: [

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import agents
 import council
 import peers
 import plugins
@@ -306,6 +307,7 @@ def crash_to_serving(host, times):
 ALL = {
     "start": start_and_idle,
     "hello": hello_chain,
+    "mcp": agents.tools_call,
     "get": accounts_get,
     "reload": reload_under_load,
     "handover": succession.hand_over_under_load,

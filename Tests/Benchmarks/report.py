@@ -20,6 +20,7 @@ TARGETS = {
     "hello_chain/nginx": Bound("≥", 0.8),
     "hello_chain/nginx_lua_key_limit": Bound("≥", 1.2),
     "hello_chain/fastapi_key_limit": Bound("≥", 8),
+    "mcp_tools_call/rest": Bound("≥", 0.7),
     "accounts_get/nginx": Bound("≥", 0.35),
     "routes_10000/routes_10": Bound("≥", 0.95),
     "keys_1000000/keys_10": Bound("≥", 0.95),

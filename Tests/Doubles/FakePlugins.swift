@@ -52,7 +52,7 @@ package final class FakePlugin: LoadedPlugin {
     case answers, waits
     /// A status, a media type and a body.
     case says(Int, String, String)
-    /// Does something, then answers.
+    /// Does something, then answers, unless that was the answer.
     case runs(@Sendable (Exchange) -> Void)
   }
 
@@ -79,7 +79,10 @@ package final class FakePlugin: LoadedPlugin {
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
     if case .waits = file.behaviour { return .pending }
-    if case .runs(let body) = file.behaviour { body(exchange) }
+    if case .runs(let body) = file.behaviour {
+      body(exchange)
+      if !exchange.isOpen(exchange.handle) { return .answered }
+    }
     _ = exchange.claim(exchange.handle)
     if case .says(let status, let type, let body) = file.behaviour {
       exchange.status = status

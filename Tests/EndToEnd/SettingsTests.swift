@@ -18,7 +18,7 @@ import Testing
       ("sqlite", settings.sqlite), ("schemas", settings.schemas), ("log", settings.log),
       ("metrics", settings.metrics), ("logLevel", settings.logLevel), ("maxKeys", settings.maxKeys),
       ("pluginFileBytes", settings.pluginFileBytes), ("keyUseInterval", settings.keyUseInterval),
-      ("signatures", settings.values.signatures),
+      ("signatures", settings.values.signatures), ("mcp", settings.values.mcp),
       ("healthCheckInterval", settings.healthCheckInterval),
       ("healthStoresPerRound", settings.healthStoresPerRound),
       ("deadlineCheckInterval", settings.deadlineCheckInterval), ("maxCancels", settings.maxCancels),

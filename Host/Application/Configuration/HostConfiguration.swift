@@ -131,6 +131,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var auditMaxRead = 1000
 
   package var records = RecordLimits()
+  package var mcp = MCP()
   package var sqlite = SQLite()
   package var schemas = Schemas()
 

@@ -103,7 +103,7 @@ extension Setting {
 
   /// Every setting, in the order of the file that `council config default` writes.
   package static let all: [Setting] =
-    listening + requests + documents + plugins + signatures + recordings + isolation + storage + supervision
+    listening + requests + documents + mcp + plugins + signatures + recordings + isolation + storage + supervision
     + telemetry
 
   /// What no single setting can know: settings that must fit together.
@@ -123,6 +123,7 @@ extension Setting {
       all.append("audit.ring_bytes must be a power of two")
     }
     all += signatureFaults(configuration.signatures)
+    all += mcpFaults(configuration.mcp, maxPage: configuration.records.maxPage)
     let records = configuration.records
     let atMost: [(String, Int, String, Int)] = [
       ("admin.default_page", configuration.adminDefaultPage, "admin.max_page", configuration.adminMaxPage),

@@ -19,8 +19,14 @@ package final class Automations: Sendable {
   }
 
   private let state = Monitor(State())
+  private let listener = Monitor<(@Sendable () -> Void)?>(nil)
 
   package init() {}
+
+  /// Calls `listener` after each change of what serves. It must neither block nor come back here. [control]
+  package func onChange(_ listener: @escaping @Sendable () -> Void) {
+    self.listener.withLock { $0 = listener }
+  }
 
   package var live: [LiveAutomation] { snapshots.current.automations }
 
@@ -79,6 +85,7 @@ package final class Automations: Sendable {
       return LiveAutomation(automation, ServingExtras(canary: canary, recording: recording))
     }
     snapshots.publish(Snapshot(serving, unavailable: state.unavailable, version: state.version))
+    listener.withLock { $0 }?()
   }
 
   func finished(_ generation: Generation, stuck: Bool) {

@@ -15,10 +15,15 @@ package protocol OwnPath: AnyObject, Sendable {
   /// them into what the protocol says. Where ``Exchange/isStreaming``, the body is yet to come, and
   /// ``AnswerStream/translate(by:)`` turns it. Not called where the client left before. [event]
   func wrap(_ exchange: Exchange, _ call: RouteCall)
+
+  /// A request of `routes[number]` is refused before it became a call; the problem is in the exchange. May say it in the
+  /// protocol's words. [event]
+  func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem)
 }
 
 extension OwnPath {
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {}
+  package func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem) {}
 }
 
 /// One path of the host's own.

@@ -205,7 +205,7 @@ struct ManifestReader {
 
   private mutating func collection(_ value: JSONValue, _ at: String) -> CollectionDeclaration? {
     guard
-      let members = object(value, at, allowed: ["name", "fields", "indexes", "queries", "expires"])
+      let members = object(value, at, allowed: ["name", "fields", "indexes", "queries", "expires", "resource_fields"])
     else { return nil }
     let name = text(members["name"], at + "/name", required: true, max: 63) ?? ""
     if !name.isEmpty, !Names.isField(name) { fault(at + "/name", Names.fieldRule) }
@@ -238,7 +238,28 @@ struct ManifestReader {
     distinct(queries.map(\.name), at + "/queries", "query")
     return CollectionDeclaration(
       name: name, fields: fields, indexes: indexes, queries: queries,
-      expires: expiry(members["expires"], at + "/expires", fields))
+      expires: expiry(members["expires"], at + "/expires", fields),
+      resourceFields: resourceFields(members["resource_fields"], at + "/resource_fields", fields))
+  }
+
+  private mutating func resourceFields(
+    _ value: JSONValue?, _ at: String, _ fields: [FieldDeclaration]
+  ) -> [String] {
+    var names: [String] = []
+    for (index, item) in array(value, at, max: ManifestReader.maxFields).enumerated() {
+      let here = "\(at)/\(index)"
+      guard let name = text(item, here, required: true, max: 63) else { continue }
+      names.append(name)
+      if ["version", "created_at", "updated_at"].contains(name) { continue }
+      guard let field = fields.first(where: { $0.name == name }) else {
+        fault(here, "names no field '\(name)'")
+        continue
+      }
+      if field.encrypted { fault(here, "'\(name)' is encrypted, and is not shown") }
+    }
+    distinct(names, at, "field")
+    if value != nil, names.isEmpty { fault(at, "must name at least one field") }
+    return names
   }
 
   private mutating func expiry(

@@ -10,16 +10,19 @@ package struct CollectionDeclaration: Sendable, Equatable {
   package var queries: [NamedQueryDeclaration]
   /// Whether records end by themselves; nil: they stay until they are deleted.
   package var expires: ExpiryDeclaration?
+  /// Fields that agents may read without a route, as an MCP resource; none of them is encrypted.
+  package var resourceFields: [String]
 
   package init(
     name: String, fields: [FieldDeclaration], indexes: [[String]] = [],
-    queries: [NamedQueryDeclaration] = [], expires: ExpiryDeclaration? = nil
+    queries: [NamedQueryDeclaration] = [], expires: ExpiryDeclaration? = nil, resourceFields: [String] = []
   ) {
     self.name = name
     self.fields = fields
     self.indexes = indexes
     self.queries = queries
     self.expires = expires
+    self.resourceFields = resourceFields
   }
 }
 

@@ -166,6 +166,8 @@ package final class Gateway: HTTPApplication {
     if problem.status == 405, case .string(let allowed)? = problem.members["allow"] {
       exchange.addHeader("Allow", allowed)
     }
+    let call = call(of: exchange)
+    if let own = call.own, call.routeCall == nil { own.path.refused(exchange, own.number, problem) }
   }
 
   package func finished(_ exchange: Exchange, sent: Bool) {

@@ -1,0 +1,128 @@
+package import Application
+import Domain
+import Kernel
+
+/// The clients that listen (`subscriptions/listen`), and the thread that tells them when what is listed has changed.
+///
+/// A change is what serves: another generation of an automation, one more, one less. Several in quick succession are told
+/// once. Nothing is kept for a client that is slow: its stream ends, and it asks again and reads the lists anew.
+package final class Listeners: Sendable {
+  struct Listener {
+    let stream: AnswerStream
+    let wishes: ListenRequest
+    /// The key, or the address of a caller without one.
+    let caller: String
+  }
+
+  private struct State {
+    var listeners: [Int: Listener] = [:]
+    var perCaller: [String: Int] = [:]
+    var next = 0
+    /// What they know to serve.
+    var serials: [Int] = []
+    var hasChanged = false
+    var isOver = false
+  }
+
+  private enum Event { case changed, quiet, end }
+
+  private let automations: Automations
+  private let maxListeners: Int
+  private let maxPerCaller: Int
+  private let quiet: Duration
+  private let state = Monitor(State())
+  private let thread = Monitor<OSThread?>(nil)
+
+  /// `quiet`: after so long without news, each gets a comment, for a stream in which nobody writes is ended.
+  package init(_ automations: Automations, _ settings: HostConfiguration.MCP, quiet: Duration) {
+    self.automations = automations
+    maxListeners = settings.maxListeners
+    maxPerCaller = settings.maxListenersPerCaller
+    self.quiet = quiet
+  }
+
+  package func start() {
+    automations.onChange { [weak self] in self?.state.signal { $0.hasChanged = true } }
+    thread.withLock { $0 = OSThread("mcp-listeners") { self.run() } }
+  }
+
+  /// Ends every stream as the protocol wants it, so that its clients come again at another host.
+  package func end() {
+    let streams = state.signal(all: true) { state in
+      state.isOver = true
+      return state.listeners.values.map(\.stream)
+    }
+    for stream in streams { stream.end() }
+    thread.withLock { thread in
+      thread?.join()
+      thread = nil
+    }
+  }
+
+  /// How many listen now. [any]
+  package var count: Int { state.withLock { $0.listeners.count } }
+
+  /// Takes a listener in and tells it so, ahead of everything else. Throws 503 `mcp.listeners_full`. [event]
+  func add(_ listener: Listener) throws(Problem) {
+    let number = try state.withLock { state throws(Problem) in
+      guard !state.isOver, state.listeners.count < maxListeners,
+        state.perCaller[listener.caller, default: 0] < maxPerCaller
+      else {
+        throw Problem(
+          503, "mcp.listeners_full", "As many clients listen as may. Read the lists again now and then.",
+          retryAfterSeconds: 60)
+      }
+      if state.listeners.isEmpty { state.serials = serials }
+      state.next += 1
+      state.listeners[state.next] = listener
+      state.perCaller[listener.caller, default: 0] += 1
+      // Before the lock is let go: no news comes before this.
+      listener.stream.write(listener.wishes.acknowledgement)
+      return state.next
+    }
+    listener.stream.whenOver { [weak self] in self?.remove(number) }
+  }
+
+  private func remove(_ number: Int) {
+    state.withLock { state in
+      guard let listener = state.listeners.removeValue(forKey: number) else { return }
+      let left = state.perCaller[listener.caller, default: 1] - 1
+      state.perCaller[listener.caller] = left > 0 ? left : nil
+    }
+  }
+
+  // MARK: The thread
+
+  private var serials: [Int] { automations.snapshots.current.automations.map(\.generation.serial) }
+
+  private func run() {
+    while true {
+      let event: Event? = state.wait(until: .now + quiet) { state in
+        if state.isOver { return .end }
+        guard state.hasChanged else { return nil }
+        state.hasChanged = false
+        return .changed
+      }
+      switch event ?? .quiet {
+      case .end: return
+      case .quiet: tell { _ in [ListenRequest.comment] }
+      case .changed:
+        let now = serials
+        let isNews = state.withLock { state in
+          defer { state.serials = now }
+          return state.serials != now
+        }
+        if isNews { tell(\.news) }
+      }
+    }
+  }
+
+  private func tell(_ texts: (ListenRequest) -> [String]) {
+    for listener in state.withLock({ Array($0.listeners.values) }) {
+      for text in texts(listener.wishes) where listener.stream.write(text) != .ok {
+        listener.stream.stop()
+        break
+      }
+    }
+  }
+}

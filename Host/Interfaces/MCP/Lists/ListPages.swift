@@ -1,0 +1,51 @@
+import Domain
+import Kernel
+
+/// Pages of lists as they were written, for one state of the routes: whoever may see the same gets the same bytes.
+///
+/// [any] A lock is held for a look-up. Lists are asked for now and then, calls are not.
+final class ListPages: Sendable {
+  struct Key: Hashable {
+    var method: Method
+    /// nil: a caller without a key.
+    var scopes: ScopeSetID?
+    var era: Era
+    /// Whether the client can ask its user.
+    var elicits: Bool
+    var after: String?
+  }
+
+  private struct State {
+    var version = -1
+    var pages: [Key: [UInt8]] = [:]
+    var bytes = 0
+  }
+
+  private let state = Monitor(State())
+  private let maxPages: Int
+  private let maxBytes: Int
+
+  init(maxPages: Int, maxBytes: Int) {
+    self.maxPages = maxPages
+    self.maxBytes = maxBytes
+  }
+
+  /// The page of that key, made by `make` unless it is there.
+  func page(_ key: Key, version: Int, _ make: () -> [UInt8]) -> [UInt8] {
+    let known = state.withLock { state in
+      if state.version != version { state = State(version: version) }
+      return state.pages[key]
+    }
+    if let known { return known }
+    let made = make()
+    state.withLock { state in
+      guard state.version == version, made.count <= maxBytes, maxPages > 0 else { return }
+      if state.pages.count >= maxPages || state.bytes + made.count > maxBytes {
+        state.pages = [:]
+        state.bytes = 0
+      }
+      state.bytes += made.count - (state.pages.updateValue(made, forKey: key)?.count ?? 0)
+    }
+    return made
+  }
+}

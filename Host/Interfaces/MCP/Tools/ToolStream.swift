@@ -1,0 +1,113 @@
+import Application
+import Kernel
+
+/// Turns the stream of a route into that of its call: a progress notification for each event, to who asked for them, and the
+/// whole text as the result.
+final class ToolStream: StreamTranslator, @unchecked Sendable {
+  // Everything below is under the lock of the stream, which calls one method at a time.
+  private let opening: [UInt8]
+  /// As JSON; nil where nobody wants to hear of progress.
+  private let progressToken: String?
+  private let isEvents: Bool
+  private let isError: Bool
+  private let maxBytes: Int
+  private var line: [UInt8] = []
+  private var data: [UInt8] = []
+  private var text: [UInt8] = []
+  private var count = 0
+  private var isCut = false
+
+  /// `opening` is the result up to its first member.
+  init(opening: [UInt8], progressToken: String?, isEvents: Bool, isError: Bool, maxBytes: Int) {
+    self.opening = opening
+    self.progressToken = progressToken
+    self.isEvents = isEvents
+    self.isError = isError
+    self.maxBytes = maxBytes
+  }
+
+  func translate(_ bytes: Span<UInt8>, into out: Arena) {
+    guard isEvents else {
+      keep(bytes)
+      if bytes.count > 0 { tell("\(text.count) bytes", out) }
+      return
+    }
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if byte == UInt8(ascii: "\n") {
+        endLine(out)
+      } else if byte != UInt8(ascii: "\r"), line.count <= maxBytes {
+        line.append(byte)
+      }
+    }
+  }
+
+  func end(byHost: Bool, into out: Arena) {
+    if !data.isEmpty { endEvent(out) }
+    let result = Arena(capacity: text.count + 256)
+    result.append(opening)
+    result.append("\"content\":[")
+    ToolResult.writeText(String(decoding: text, as: UTF8.self), to: result)
+    if isCut { note("The answer is longer: it was cut after \(maxBytes) bytes.", to: result) }
+    if byHost { note("The host ended the answer before it was complete.", to: result) }
+    result.append("]")
+    if isError || byHost { result.append(",\"isError\":true") }
+    result.append("}}")
+    append(result, to: out)
+  }
+
+  // MARK: Events (WHATWG HTML, section 9.2)
+
+  private func endLine(_ out: Arena) {
+    defer { line.removeAll(keepingCapacity: true) }
+    if line.isEmpty { return endEvent(out) }
+    let name = Array("data:".utf8)
+    guard line.starts(with: name) else { return }
+    let value = line.dropFirst(name.count)
+    if !data.isEmpty { data.append(UInt8(ascii: "\n")) }
+    data += value.first == UInt8(ascii: " ") ? value.dropFirst() : value
+  }
+
+  private func endEvent(_ out: Arena) {
+    guard !data.isEmpty else { return }
+    keep(data.span)
+    keep([UInt8(ascii: "\n")].span)
+    tell(String(decoding: data, as: UTF8.self), out)
+    data.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: What is told
+
+  private func keep(_ bytes: Span<UInt8>) {
+    for index in bytes.indices {
+      guard text.count < maxBytes else {
+        isCut = true
+        return
+      }
+      text.append(bytes[index])
+    }
+  }
+
+  private func tell(_ message: String, _ out: Arena) {
+    guard let progressToken else { return }
+    count += 1
+    let notification = Arena(capacity: 256)
+    notification.append(
+      "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":\(progressToken),\"progress\":\(count),\"message\":"
+    )
+    notification.append(jsonString: message.utf8.span)
+    notification.append("}}")
+    append(notification, to: out)
+  }
+
+  private func note(_ text: String, to result: Arena) {
+    result.append(",")
+    ToolResult.writeText(text, to: result)
+  }
+
+  private func append(_ json: Arena, to out: Arena) {
+    out.append("event: message\ndata: ")
+    out.append(json.span(json.all))
+    out.append("\n\n")
+  }
+}

@@ -1,0 +1,82 @@
+"""The official MCP client of the era before against a running host.
+
+    mcp_previous.py BASE KEYS
+
+KEYS is a folder with one key a file: all, hello.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import httpx
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import McpError
+
+
+def check(holds, *words):
+    if not holds:
+        raise AssertionError(" ".join(str(word) for word in words))
+
+
+async def session(base, key, use):
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(headers=headers, timeout=30) as http:
+        async with streamable_http_client(f"{base}/mcp", http_client=http) as (read, write, session_id):
+            async with ClientSession(read, write) as one:
+                hello = await one.initialize()
+                check(hello.protocolVersion == "2025-11-25" and hello.serverInfo.name == "council", hello)
+                check(hello.instructions and hello.capabilities.tools is not None, hello)
+                check(session_id() is None, "the host keeps no sessions")
+                await use(one)
+
+
+async def refused(call, code):
+    try:
+        answer = await call
+    except McpError as error:
+        check(error.error.code == code, "code", error.error.code, "for", code)
+        return
+    raise AssertionError(f"this was not refused: {answer}")
+
+
+async def use_tools(one):
+    await one.send_ping()
+    tools = {tool.name: tool for tool in (await one.list_tools()).tools}
+    check("hello_greet" in tools and len(tools) == 6, sorted(tools))
+    for tool in tools.values():
+        check(tool.title and tool.description and tool.annotations.readOnlyHint is not None, tool)
+    greeting = await one.call_tool("hello_greet", {"name": "Ada"})
+    check(greeting.structuredContent == {"message": "Hello, Ada!"} and not greeting.isError, greeting)
+    made = await one.call_tool(
+        "accounts_create_account", {"name": "Ada", "email": "ada@previous.example", "balance": 5, "currency": "EUR"})
+    check(not made.isError, made)
+    got = await one.call_tool("accounts_get_account", {"id": made.structuredContent["id"]})
+    check(got.structuredContent["email"] == "ada@previous.example", got)
+    wrong = await one.call_tool("accounts_get_account", {"id": "none"})
+    check(wrong.isError and "not_found" in wrong.content[0].text, wrong)
+    # The connection outlives what is refused on it.
+    await refused(one.call_tool("accounts_nothing", {}), -32602)
+    await refused(one.list_prompts(), -32601)
+    await refused(one.read_resource("council://accounts/accounts/none"), -32002)
+    resources = (await one.list_resources()).resources
+    check([str(resource.uri) for resource in resources] == ["council://accounts/accounts"], resources)
+    page = await one.read_resource(resources[0].uri)
+    check(json.loads(page.contents[0].text)["items"], page)
+
+
+async def use_one_tool(one):
+    tools = [tool.name for tool in (await one.list_tools()).tools]
+    check(tools == ["hello_greet"], tools)
+
+
+async def main(base, folder):
+    keys = {path.stem: path.read_text().strip() for path in Path(folder).glob("*.key")}
+    await session(base, keys["all"], use_tools)
+    await session(base, keys["hello"], use_one_tool)
+
+
+asyncio.run(main(*sys.argv[1:]))
+print("everything holds")

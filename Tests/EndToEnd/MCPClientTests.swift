@@ -1,0 +1,47 @@
+import Kernel
+import Testing
+
+/// The official MCP clients, of today and of the era before, against a whole host.
+@Suite struct MCPClientTests {
+  /// A folder with the keys that the scripts want, one a file.
+  private func keys(_ host: HostUnderTest) throws -> String {
+    let folder = "\(Fixtures.folder)/keys-\(UUIDv7.make())"
+    System.shell("mkdir -p '\(folder)'")
+    for (name, scopes) in [
+      ("all", ["accounts:*", "hello:read"]), ("hello", ["hello:read"]), ("nothing", ["elsewhere:read"]),
+      ("danger", ["danger:*"]),
+    ] {
+      System.write(try host.issueKey(scopes), to: "\(folder)/\(name).key")
+    }
+    System.write(host.adminKey, to: "\(folder)/admin.key")
+    return folder
+  }
+
+  @Test func theClientOfTodayUsesEveryTool() throws {
+    let danger = Fixtures.plugin(
+      "danger",
+      manifest: #"{"id":"danger","version":"1","routes":["#
+        + #"{"method":"POST","path":"/{id}","operation":"launch","summary":"Launch","confirm":true},"#
+        + #"{"method":"GET","path":"/wait","operation":"wait","summary":"Wait"}]}"#)
+    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello, danger])
+    try PythonClient.run(
+      "mcp_client.py",
+      [
+        "http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", try keys(host),
+        Fixtures.hello(version: "1.0.1", word: "Welcome"),
+      ])
+    // The client that left its call: its row comes when the host has seen it leave.
+    let isCancelled = System.eventually {
+      (try? host.admin("GET", "/audit?limit=1000"))?.body.contains(#""status":499"#) == true
+    }
+    #expect(isCancelled)
+    #expect(host.stop() == 0)
+  }
+
+  @Test func theClientOfTheEraBeforeUsesEveryTool() throws {
+    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello])
+    try PythonClient.run(
+      "mcp_previous.py", ["http://127.0.0.1:\(host.port)", try keys(host)], environment: "previous")
+    #expect(host.stop() == 0)
+  }
+}

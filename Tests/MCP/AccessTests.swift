@@ -1,0 +1,133 @@
+import Application
+import Doubles
+import Kernel
+import Testing
+
+@testable import MCP
+
+/// Who is let in, and what those learn who are not.
+@Suite struct AccessTests {
+  @Test func withoutAKeyAClientLearnsWhereTokensComeFrom() {
+    let site = MCPSite()
+    let answer = site.modern("tools/list", key: nil, headers: [("host", "api.test:8080")])
+    #expect(answer.status == 401 && answer.error == 401, "\(answer)")
+    #expect(
+      answer.header("WWW-Authenticate")
+        == "Bearer realm=\"council\", resource_metadata=\"http://api.test:8080/.well-known/oauth-protected-resource/mcp\"")
+    let wrong = site.modern("tools/list", key: "ck_wrong", headers: [("host", "api.test")])
+    #expect(wrong.status == 401 && wrong.header("WWW-Authenticate")?.contains("error=\"invalid_token\"") == true)
+    #expect(wrong.json?["error"]?["data"]?["code"] == "access.key_unknown")
+  }
+
+  @Test(arguments: ["a\"b", "a b", "", "a\\b", "\u{e9}"])
+  func aStrangeHostHeaderStaysOutOfTheAnswer(host: String) {
+    let site = MCPSite()
+    let answer = site.modern("tools/list", key: nil, headers: [("host", host)])
+    #expect(answer.header("WWW-Authenticate")?.contains("\"http://localhost/.well-known") == true, "\(answer)")
+  }
+
+  @Test func aKeyWithoutTheScopeIsToldWhichOne() {
+    let site = MCPSite()
+    let answer = site.call("things_create_thing", #"{"name":"xx"}"#, key: site.reader)
+    #expect(answer.status == 403 && answer.error == 403, "\(answer)")
+    let challenge = answer.header("WWW-Authenticate") ?? ""
+    #expect(challenge.contains("error=\"insufficient_scope\", scope=\"things:write\", resource_metadata="))
+    #expect(site.audit.rows.last?.status == 403)
+  }
+
+  @Test func callersWithoutAKeyHavePublicToolsWhereThatIsSet() {
+    var settings = HostConfiguration.MCP()
+    settings.takesAnonymous = true
+    let site = MCPSite(settings)
+    let list = site.modern("tools/list", key: nil)
+    #expect(list.result?["tools"]?.array?.map { $0["name"] } == ["things_open_door"], "\(list)")
+    #expect(site.call("things_open_door", key: nil).status == 200)
+    let refused = site.call("things_get_thing", #"{"id":"1"}"#, key: nil)
+    #expect(refused.status == 401, "\(refused)")
+    #expect(refused.header("WWW-Authenticate")?.contains("scope=\"things:read\"") == true)
+    // A wrong key is no missing key.
+    #expect(site.call("things_open_door", key: "ck_wrong").status == 401)
+  }
+
+  @Test func metadataNamesTheResource() {
+    var settings = HostConfiguration.MCP()
+    let plain = MCPSite(settings)
+    let answer = plain.send(
+      "GET", "/.well-known/oauth-protected-resource/mcp", headers: [("host", "localhost:9")])
+    #expect(answer.status == 200 && answer.json?["resource"] == "http://localhost:9/mcp", "\(answer)")
+    #expect(answer.json?["authorization_servers"] == nil)
+    #expect(answer.json?["scopes_supported"] == ["things:purge", "things:read", "things:watch", "things:write"])
+    #expect(answer.json?["bearer_methods_supported"] == ["header"])
+    settings.authorizationServers = ["https://login.example.com"]
+    let named = MCPSite(settings, serverURL: "https://api.example.com/", showsScopes: false)
+    let root = named.send("GET", "/.well-known/oauth-protected-resource")
+    #expect(root.json?["resource"] == "https://api.example.com", "\(root)")
+    #expect(root.json?["scopes_supported"] == nil)
+    #expect(root.json?["authorization_servers"] == ["https://login.example.com"])
+    #expect(named.send("POST", "/.well-known/oauth-protected-resource").status == 405)
+  }
+
+  // MARK: Pages
+
+  @Test func pagesMayNotCallUnlessTheirOriginIsAllowed() {
+    let site = MCPSite()
+    for origin in ["https://evil.example", "http://localhost:8080", "null", ""] {
+      let answer = site.modern("tools/list", key: site.reader, headers: [("origin", origin)])
+      #expect(answer.status == 403 && answer.error == 403, "\(answer)")
+      #expect(answer.header("Access-Control-Allow-Origin") == nil)
+    }
+    #expect(site.modern("tools/list", key: site.reader).status == 200)
+    #expect(site.send("OPTIONS", "/mcp").header("Access-Control-Allow-Methods") == nil)
+  }
+
+  @Test func anAllowedPageMayReadWhatItGets() {
+    var settings = HostConfiguration.MCP()
+    settings.origins = ["https://app.example"]
+    let site = MCPSite(settings)
+    let mine = [("origin", "https://app.example")]
+    for answer in [
+      site.modern("tools/list", key: site.reader, headers: mine),
+      site.modern(
+        "tools/call", #""name":"things_open_door""#, name: "things_open_door", key: site.reader, headers: mine),
+      site.modern("tools/list", key: nil, headers: mine),
+      site.send("OPTIONS", "/mcp", headers: mine + [("access-control-request-method", "POST")]),
+    ] {
+      #expect(answer.header("Access-Control-Allow-Origin") == "https://app.example", "\(answer)")
+      #expect(answer.header("Vary") == "Origin")
+    }
+    let preflight = site.send("OPTIONS", "/mcp", headers: mine)
+    #expect(preflight.status == 204 && preflight.header("Access-Control-Allow-Methods") == "POST", "\(preflight)")
+    for other in ["https://app.example.evil", "https://app.exampl", "http://app.example"] {
+      let answer = site.modern("tools/list", key: site.reader, headers: [("origin", other)])
+      #expect(answer.status == 403, "\(answer)")
+      #expect(site.send("OPTIONS", "/mcp", headers: [("origin", other)]).header("Access-Control-Allow-Origin") == nil)
+    }
+    // Twice is not once.
+    #expect(site.modern("tools/list", key: site.reader, headers: mine + mine).status == 403)
+    settings.origins = ["*"]
+    let open = MCPSite(settings)
+    #expect(open.modern("tools/list", key: open.reader, headers: [("origin", "https://x.y")]).status == 200)
+  }
+
+  // MARK: Bounds and words
+
+  @Test func bodiesHaveALimit() {
+    var settings = HostConfiguration.MCP()
+    settings.maxBodyBytes = 1024
+    let site = MCPSite(settings)
+    func ping(_ bytes: Int) -> [UInt8] {
+      let text = Array(#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.utf8)
+      return text + [UInt8](repeating: 0x20, count: bytes - text.count)
+    }
+    #expect(site.post(ping(1024), key: site.reader).status == 200)
+    #expect(site.post(ping(1025), key: site.reader).status == 413)
+  }
+
+  @Test func instructionsBeginWithWhatMatters() {
+    let site = MCPSite()
+    let text = site.modern("server/discover", key: site.reader).result?["instructions"]?.string ?? ""
+    let start = String(text.prefix(512))
+    #expect(start.contains("things (All things)") && start.contains("Authorization: Bearer"), "\(text)")
+    #expect(!site.modern("server/discover", key: site.stranger).body.contains("Nothing"))
+  }
+}

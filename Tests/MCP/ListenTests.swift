@@ -1,0 +1,124 @@
+import Application
+import Doubles
+import Kernel
+import Testing
+
+@testable import MCP
+
+/// Clients that listen for changes.
+@Suite struct ListenTests {
+  private func open(
+    _ site: MCPSite, _ filter: String, id: String = "7", key: String? = nil
+  ) -> Exchange {
+    site.open(
+      MCPSite.message("subscriptions/listen", "\"notifications\":\(filter)", id: id), key: key ?? site.reader,
+      headers: MCPSite.routing("subscriptions/listen"))
+  }
+
+  /// The messages of what a stream wrote.
+  private func messages(_ text: String) -> [JSONValue] {
+    text.split(separator: "\n").compactMap { line in
+      line.hasPrefix("data: ") ? try? JSONValue.parse(Array(line.dropFirst(6).utf8).span) : nil
+    }
+  }
+
+  private func id(_ message: JSONValue) -> JSONValue? {
+    message["params"]?["_meta"]?["io.modelcontextprotocol/subscriptionId"]
+  }
+
+  @Test func theFirstMessageSaysWhatIsListenedFor() {
+    let site = MCPSite()
+    let exchange = open(site, #"{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["x"]}"#)
+    #expect(exchange.status == 200 && exchange.isStreaming)
+    let all = messages(MCPSite.written(exchange))
+    #expect(all.count == 1 && all.first?["method"] == "notifications/subscriptions/acknowledged")
+    #expect(all.first?["params"]?["notifications"] == ["toolsListChanged": true])
+    #expect(all.first.flatMap(id) == 7)
+    #expect(site.listeners.count == 1)
+    site.close(exchange)
+    #expect(site.listeners.count == 0)
+    // Its row comes when it is over.
+    #expect(site.audit.rows.last?.status == 200)
+  }
+
+  @Test func aReloadIsToldToWhoListensForIt() {
+    let site = MCPSite()
+    site.listeners.start()
+    defer { site.listeners.end() }
+    let tools = open(site, #"{"toolsListChanged":true}"#)
+    let both = open(site, #"{"toolsListChanged":true,"resourcesListChanged":true}"#, id: "\"b\"")
+    let none = open(site, "{}")
+    for exchange in [tools, both, none] { #expect(messages(MCPSite.written(exchange)).count == 1) }
+    site.serve(MCPSite.manifest, .answers)
+    var heard: [JSONValue] = []
+    #expect(eventually { heard += messages(MCPSite.written(both)); return heard.count == 2 })
+    #expect(
+      heard.map { $0["method"] } == ["notifications/tools/list_changed", "notifications/resources/list_changed"])
+    #expect(heard.allSatisfy { id($0) == "b" })
+    heard = []
+    #expect(eventually { heard += messages(MCPSite.written(tools)); return !heard.isEmpty })
+    #expect(heard.map { $0["method"] } == ["notifications/tools/list_changed"])
+    #expect(messages(MCPSite.written(none)).isEmpty)
+    for exchange in [tools, both, none] { site.close(exchange) }
+  }
+
+  @Test func theHostsEndAnswersTheRequest() {
+    let site = MCPSite()
+    site.listeners.start()
+    let exchange = open(site, #"{"toolsListChanged":true}"#)
+    site.listeners.end()
+    let last = messages(MCPSite.written(exchange)).last
+    #expect(last?["id"] == 7 && last?["result"]?["resultType"] == "complete")
+    #expect(last?["result"]?["_meta"]?["io.modelcontextprotocol/subscriptionId"] == 7)
+    site.close(exchange)
+    // Nobody is taken in any more.
+    let late = open(site, #"{"toolsListChanged":true}"#)
+    #expect(late.status == 503 && !late.isStreaming)
+    site.close(late)
+  }
+
+  @Test func listenersHaveLimits() {
+    var settings = HostConfiguration.MCP()
+    settings.maxListeners = 3
+    settings.maxListenersPerCaller = 2
+    let site = MCPSite(settings)
+    let filter = #"{"toolsListChanged":true}"#
+    let mine = [open(site, filter), open(site, filter)]
+    let third = open(site, filter)
+    #expect(third.status == 503 && mine.allSatisfy { $0.status == 200 })
+    let other = open(site, filter, key: site.writer)
+    #expect(other.status == 200)
+    let fourth = open(site, filter, key: site.writer)
+    #expect(fourth.status == 503)
+    site.close(mine[0])
+    let again = open(site, filter)
+    #expect(again.status == 200)
+    for exchange in [mine[1], third, other, fourth, again] { site.close(exchange) }
+    #expect(site.listeners.count == 0)
+  }
+
+  @Test(arguments: ["", #""notifications":7"#, #""notifications":[]"#, #""notifications":null"#])
+  func aFilterIsAnObject(params: String) {
+    let site = MCPSite()
+    let answer = site.modern("subscriptions/listen", params, key: site.reader)
+    #expect(answer.status == 400 && answer.error == -32602, "\(answer)")
+  }
+
+  @Test func whoTakesNoEventsIsRefused() {
+    let site = MCPSite()
+    let answer = site.send(
+      "POST", "/mcp", body: Array(MCPSite.message("subscriptions/listen", #""notifications":{}"#).utf8),
+      headers: [("accept", "application/json"), ("authorization", "Bearer \(site.reader)")]
+        + MCPSite.routing("subscriptions/listen"))
+    #expect(answer.status == 406 && answer.error == 406, "\(answer)")
+  }
+
+  private func eventually(_ isSo: () -> Bool) -> Bool {
+    let (deadline, pause) = (Instant.now + .seconds(20), Monitor(()))
+    while Instant.now < deadline {
+      if isSo() { return true }
+      _ = pause.wait(until: .now + .milliseconds(1)) { _ -> Bool? in nil }
+    }
+    return false
+  }
+}
