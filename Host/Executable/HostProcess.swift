@@ -3,10 +3,12 @@ import Application
 import Audit
 import Cryptography
 import Domain
+import Functions
 import Gateway
 import HTTPServer
 import JSONSchema
 import Kernel
+import OpenAPI
 import PluginFiles
 import PluginRuntime
 import SQLiteStore
@@ -60,7 +62,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -119,10 +121,16 @@ struct HostProcess {
 
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
+    let documents = Documents(settings.documents)
+    let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
-        safety: safety),
+        safety: safety,
+        ownPaths: [
+          OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
+          FunctionsPath(settings.functions, documents: documents, digests: digests),
+        ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
@@ -130,7 +138,10 @@ struct HostProcess {
         meter: meter, log: log, health: health,
         recordings: RecordTraffic(
           automations: automations, files: recordings, log: log, limits: settings.recording),
-        host: handOver, crashes: control, usage: usage),
+        host: handOver, crashes: control, usage: usage,
+        documents: AdminDocument.documents(
+          release: Services.version, metricsNeedKey: settings.values.metricsNeedKey, assets: assets,
+          digests: digests)),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -154,6 +165,7 @@ struct HostProcess {
 
     // Serve.
     usage.start()
+    documents.start()
     gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
@@ -207,6 +219,7 @@ struct HostProcess {
     drain.end()
     watch.end()
     usage.end()
+    documents.end()
     gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }

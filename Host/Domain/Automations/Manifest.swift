@@ -5,6 +5,8 @@ package import Kernel
 package struct Manifest: Sendable, Equatable {
   /// 1 MiB: a manifest is read before anything is known about who wrote it.
   package static let maxBytes = 1 << 20
+  /// The extension that routes which stream need.
+  package static let streams = "council.stream/1"
 
   /// `[a-z][a-z0-9-]{0,62}`: the first path segment of its routes.
   package var id: String
@@ -95,6 +97,8 @@ package struct RouteDeclaration: Sendable, Equatable {
   /// The handler may be run for what it would answer, its writes to records undone: it has no other effects.
   package var dryRun: Bool
   package var idempotency: Idempotency
+  /// The handler may answer with a stream.
+  package var streams: Bool
 
   package init(
     method: HTTPMethod, path: String, operation: String, summary: String = "",
@@ -103,7 +107,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil, title: String? = nil,
     details: String = "", hints: RouteHints? = nil, errors: [DeclaredError] = [],
     deprecation: Deprecation? = nil, confirm: Bool = false, dryRun: Bool = false,
-    idempotency: Idempotency = .none
+    idempotency: Idempotency = .none, streams: Bool = false
   ) {
     self.title = title
     self.details = details
@@ -126,6 +130,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     self.confirm = confirm
     self.dryRun = dryRun
     self.idempotency = idempotency
+    self.streams = streams
   }
 }
 
