@@ -60,13 +60,13 @@ final class Site: Sendable {
      {"method":"GET","path":"/typed","operation":"typed","query":{"needs":"limit"}},
      {"method":"GET","path":"/declared","operation":"declared","response":{"needs":"name"}},
      {"method":"GET","path":"/slow","operation":"slow","deadline_ms":5},
-     {"method":"GET","path":"/inline","operation":"inline","execution":"inline"},
      {"method":"DELETE","path":"/safe/{id}","operation":"remove","summary":"Remove one","confirm":true,"dry_run":true},
      {"method":"DELETE","path":"/other/{id}","operation":"clear","confirm":true},
      {"method":"POST","path":"/safe","operation":"safe","body":{"type":"object"},"query":{"type":"object"},"dry_run":true},
      {"method":"POST","path":"/strict","operation":"strict","idempotency":"required"},
      {"method":"POST","path":"/own","operation":"own","idempotency":"none"},
-     {"method":"PATCH","path":"/safe/{id}","operation":"change","body":{"type":"object","properties":{"confirm":{}}},"confirm":true}]}
+     {"method":"PATCH","path":"/safe/{id}","operation":"change","body":{"type":"object","properties":{"confirm":{}}},"confirm":true},
+     {"method":"GET","path":"/inline","operation":"inline","execution":"inline"}]}
     """
 
   /// Puts a new generation in place, whose handlers behave so.
