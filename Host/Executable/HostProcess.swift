@@ -62,7 +62,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -130,7 +130,11 @@ struct HostProcess {
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
+<<<<<<< HEAD
         ]),
+=======
+        ], canceller: watch),
+>>>>>>> 592c3483d84f251ebc27f986bc784f068b6de3b7
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

@@ -31,7 +31,7 @@ final class FunctionSite: Sendable {
      {"method":"PUT","path":"/whole","operation":"whole","summary":"Replace","body":{"type":"array","items":{"type":"integer"}}},
      {"method":"GET","path":"/open","operation":"open","summary":"Open to all","public":true},
      {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
-     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","confirm":true,"deprecated":{"since":"2026-01-01T00:00:00Z",
+     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","deprecated":{"since":"2026-01-01T00:00:00Z",
       "sunset":"2027-01-01T00:00:00Z","link":"/docs"}}]}
     """
 
@@ -40,7 +40,8 @@ final class FunctionSite: Sendable {
   ) {
     do throws(Problem) {
       let table = try KeyTable(
-        capacity: 100, defaultLimit: RateLimit(requests: 10_000, per: .seconds(60)), scopes: scopes, seed: (1, 2))
+        capacity: 100, defaultLimit: RateLimit(requests: 10_000, per: .seconds(60)), scopes: scopes,
+        seed: (1, 2))
       keys = Keys(table: table, store: MemoryKeyStore(), digests: OpenSSLDigests())
       reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["a:read"])).key.text
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
@@ -49,7 +50,8 @@ final class FunctionSite: Sendable {
         digests: OpenSSLDigests())
       gateway = try Gateway(
         .init(
-          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(), health: Health(),
+          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
+          health: Health(),
           safety: Safety(
             ledger: MemoryLedger(),
             confirmations: Confirmations(
@@ -75,7 +77,8 @@ final class FunctionSite: Sendable {
         automation: "a", number: 1, sha256: "", file: "/a.so", source: nil, version: "1", config: "{}",
         loaded: .now)
       let start = StartGeneration(
-        loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(), defaults: .init())
+        loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
+        defaults: .init())
       _ = automations.swap(in: [try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)])
     } catch { preconditionFailure(error.detail) }
   }
@@ -133,7 +136,8 @@ final class FunctionSite: Sendable {
     let answer = Answer(
       status: exchange.status,
       headers: Dictionary(
-        exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) }) { first, _ in first },
+        exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) }
+      ) { first, _ in first },
       body: String(content.span(content.all)))
     gateway.finished(exchange, sent: true)
     return answer

@@ -40,6 +40,13 @@ package struct HostConfiguration: Sendable, Equatable {
   package var keptBytes = 256 * 1024
   package var jsonDepth = 64
 
+  package var maxStreams = 1024
+  package var streamBufferBytes = 64 * 1024
+  package var streamLongestMilliseconds = 3_600_000
+  package var streamIdleMilliseconds = 900_000
+  package var streamHeartbeatMilliseconds = 15_000
+  package var streamDrainMilliseconds = 5000
+
   package var limitRequests = 200
   package var limitPeriodSeconds = 60
   package var anonymousRequests = 200

@@ -4,7 +4,7 @@ extension Setting {
   private static let milliseconds = 1...3_600_000
   private static let threads = 0...256
 
-  /// `public`, `admin`, `http`, `json`
+  /// `public`, `admin`, `http`, `json`, `streams`
   static let listening: [Setting] = [
     .init(
       "public.address", .text(maxLength: 64, \.publicListener.address),
@@ -82,6 +82,25 @@ extension Setting {
       "Memory that the four buffers of a connection keep from one request to the next; the README of Host/Application/Configuration has the worst case."
     ),
     .init("json.max_depth", .number(8...256, \.jsonDepth), "Levels of a JSON body or record: more is 400."),
+
+    .init(
+      "streams.max", .number(0...1_000_000, \.maxStreams),
+      "Answers that are streams, open at a time: more is 503."),
+    .init(
+      "streams.buffer_bytes", .number(65_536...(16 << 20), \.streamBufferBytes),
+      "What a stream holds for a client that is slow."),
+    .init(
+      "streams.longest_ms", .number(1...86_400_000, \.streamLongestMilliseconds),
+      "From begin to end of a stream; then the host ends it."),
+    .init(
+      "streams.idle_ms", .number(1...86_400_000, \.streamIdleMilliseconds),
+      "Of a stream into which nothing is written; then the host ends it."),
+    .init(
+      "streams.heartbeat_ms", .number(1...86_400_000, \.streamHeartbeatMilliseconds),
+      "After so long without bytes, a stream of events gets a comment."),
+    .init(
+      "streams.drain_ms", .number(milliseconds, \.streamDrainMilliseconds),
+      "How long streams go on when the host ends or hands over."),
   ]
 
   /// `limits`, `routes`, `confirm`, `idempotency`, `workers`, `inline`, `automations`

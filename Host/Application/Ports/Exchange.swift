@@ -121,6 +121,13 @@ package final class Exchange: @unchecked Sendable {
   package let answerBody = Arena(capacity: 2048)
   /// The connection closes after this answer.
   package var closes = false
+  /// The body is a stream: `answerBody` is empty. Who may read the answer may read this.
+  package private(set) var isStreaming = false
+  /// Whether the handler of this request may answer with a stream; set before it runs.
+  package var mayStream = false
+  /// What bounds the streams of this exchange's listeners.
+  package let streams: AnswerStreams
+  private let currentStream = Monitor<AnswerStream?>(nil)
 
   // MARK: Who may answer, and who still looks
 
@@ -137,8 +144,9 @@ package final class Exchange: @unchecked Sendable {
 
   /// `keptBytes` is what the four buffers keep between two requests; an answer or body that is larger is given
   /// back with its request.
-  package init(slot: UInt32, keptBytes: Int = 256 * 1024) {
+  package init(slot: UInt32, keptBytes: Int = 256 * 1024, streams: AnswerStreams = .unused) {
     self.slot = slot
+    self.streams = streams
     kept = keptBytes / 4
   }
 }
@@ -347,6 +355,7 @@ extension Exchange {
       isKept.store(false, ordering: .relaxed)
     }
     deadline = Instant(nanoseconds: .max)
+    mayStream = false
     discardAnswer()
   }
 
@@ -379,6 +388,7 @@ extension Exchange {
     answerHeaders.removeAll(keepingCapacity: true)
     answerBody.removeAll(retaining: kept)
     closes = false
+    if isStreaming { endStream() }
   }
 
   /// Adds a header to the answer. The caller has checked that neither part holds a control character.
@@ -401,6 +411,35 @@ extension Exchange {
     let valueRange = answerHead.append(value)
     answerHead.append(0)
     answerHeaders.append(Field(name: nameRange, value: valueRange))
+  }
+}
+
+// MARK: - Streams
+
+extension Exchange {
+  /// Of ``beginStream(_:)``.
+  func begin(_ stream: AnswerStream) {
+    currentStream.withLock { $0 = stream }
+    isStreaming = true
+  }
+
+  /// The stream that answers the request that `handle` names; nil when none does, or the request is over. [any]
+  package func stream(of handle: UInt64) -> AnswerStream? {
+    // The name is read under the lock that ``endStream()`` takes before another request can have it.
+    currentStream.withLock { isCurrent(handle) ? $0 : nil }
+  }
+
+  /// The stream, to whoever may read the answer.
+  package var stream: AnswerStream? { isStreaming ? currentStream.withLock { $0 } : nil }
+
+  /// The answer is no stream any more: nothing more of it will reach the client.
+  private func endStream() {
+    isStreaming = false
+    let stream = currentStream.withLock { current in
+      defer { current = nil }
+      return current
+    }
+    stream?.finish()
   }
 }
 

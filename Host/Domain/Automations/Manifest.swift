@@ -5,11 +5,16 @@ package import Kernel
 package struct Manifest: Sendable, Equatable {
   /// 1 MiB: a manifest is read before anything is known about who wrote it.
   package static let maxBytes = 1 << 20
+  /// The extension that routes which stream need.
+  package static let streams = "council.stream/1"
 
   /// `[a-z][a-z0-9-]{0,62}`: the first path segment of its routes.
   package var id: String
   /// Free text of at most 64 characters; semantic versions are recommended.
   package var version: String
+  /// The automation that this is another version of: `accounts` for the id `accounts-v2`. The two serve side by side,
+  /// this one below `/v2/accounts`, on the same records.
+  package var versionOf: String?
   package var title: String
   package var summary: String
   /// Extension ids the plugin cannot live without, `council.records/1`.
@@ -22,8 +27,9 @@ package struct Manifest: Sendable, Equatable {
   package init(
     id: String, version: String, title: String = "", summary: String = "", requires: [String] = [],
     configSchema: JSONValue? = nil, collections: [CollectionDeclaration] = [],
-    routes: [RouteDeclaration] = []
+    routes: [RouteDeclaration] = [], versionOf: String? = nil
   ) {
+    self.versionOf = versionOf
     self.id = id
     self.version = version
     self.title = title
@@ -33,6 +39,20 @@ package struct Manifest: Sendable, Equatable {
     self.collections = collections
     self.routes = routes
   }
+}
+
+extension Manifest {
+  /// Whose records these are, and whose scopes: of every version the same.
+  package var family: String { versionOf ?? id }
+
+  /// `/accounts`, `/v2/accounts`: what stands before every route's path.
+  package var root: String { (number.map { "/v\($0)" } ?? "") + "/" + family }
+
+  /// How many segments ``root`` has.
+  package var rootSegments: Int { versionOf == nil ? 1 : 2 }
+
+  /// 2 and above, for one that is a version of another.
+  package var number: Int? { versionOf == nil ? nil : Names.version(of: id)?.number }
 }
 
 /// One route as its plugin declares it.
@@ -77,6 +97,8 @@ package struct RouteDeclaration: Sendable, Equatable {
   /// The handler may be run for what it would answer, its writes to records undone: it has no other effects.
   package var dryRun: Bool
   package var idempotency: Idempotency
+  /// The handler may answer with a stream.
+  package var streams: Bool
 
   package init(
     method: HTTPMethod, path: String, operation: String, summary: String = "",
@@ -85,7 +107,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil, title: String? = nil,
     details: String = "", hints: RouteHints? = nil, errors: [DeclaredError] = [],
     deprecation: Deprecation? = nil, confirm: Bool = false, dryRun: Bool = false,
-    idempotency: Idempotency = .none
+    idempotency: Idempotency = .none, streams: Bool = false
   ) {
     self.title = title
     self.details = details
@@ -108,6 +130,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     self.confirm = confirm
     self.dryRun = dryRun
     self.idempotency = idempotency
+    self.streams = streams
   }
 }
 

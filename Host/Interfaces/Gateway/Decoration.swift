@@ -10,6 +10,9 @@ extension Gateway {
     let head = exchange.head
     exchange.addHeader("X-Request-Id", head.span(exchange.requestID))
     exchange.addHeader("traceparent", head.span(exchange.traceparent))
+    if let route = call.route, !route.deprecationHeaders.isEmpty {
+      for header in route.deprecationHeaders { exchange.addHeader(header.name, header.value.span) }
+    }
     if call.isDryRun { exchange.addHeader("Preference-Applied", "dry-run") }
     guard let decision = call.decision, let limit = call.limit else { return }
     scratch.removeAll()

@@ -20,10 +20,13 @@ package final class Gateway: HTTPApplication {
     package var safety: Safety
     /// What answers the host's own paths, beside its health.
     package var ownPaths: [any OwnPath]
+    /// Tells a plugin that the client of its stream has left, or that the host has ended it.
+    package var canceller: (any RequestCanceller)?
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health, safety: Safety, ownPaths: [any OwnPath] = []
+      log: any LogSink, health: Health, safety: Safety, ownPaths: [any OwnPath] = [],
+      canceller: (any RequestCanceller)? = nil
     ) {
       self.ownPaths = ownPaths
       self.automations = automations
@@ -33,6 +36,7 @@ package final class Gateway: HTTPApplication {
       self.log = log
       self.health = health
       self.safety = safety
+      self.canceller = canceller
     }
   }
 
@@ -116,6 +120,8 @@ package final class Gateway: HTTPApplication {
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
     if let keyed { return runKeyed(exchange, call, route, keyed) }
     call.isHandled = true
+    // An answer that is kept under a key is a whole one.
+    exchange.mayStream = route.declaration.streams
     return run(exchange, call, route, began: began, thread)
   }
 
@@ -126,6 +132,7 @@ package final class Gateway: HTTPApplication {
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
+    if exchange.isStreaming { return concludeStream(exchange, call) }
     check(exchange, call)
     call.leave()
     account(exchange, call)
@@ -134,7 +141,7 @@ package final class Gateway: HTTPApplication {
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.
-  private func account(_ exchange: Exchange, _ call: Call) {
+  func account(_ exchange: Exchange, _ call: Call) {
     call.isConcluded = true
     let nanoseconds = Instant.now - exchange.started
     if call.isAudited {
@@ -164,7 +171,9 @@ package final class Gateway: HTTPApplication {
   package func finished(_ exchange: Exchange, sent: Bool) {
     exchange.endWaiting()
     let call = call(of: exchange)
-    if call.isAudited, !call.isConcluded {
+    if exchange.isStreaming, !call.isConcluded {
+      finishStream(exchange, call)
+    } else if call.isAudited, !call.isConcluded {
       // The code that log analysers know for a client that went away.
       exchange.status = 499
       account(exchange, call)
