@@ -89,7 +89,7 @@ let package = Package(
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
     interface("OpenAPI", exclude: ["README.md"]),
-    interface("MCP"),
+    interface("MCP", exclude: ["README.md"]),
     interface("Functions"),
     interface("Discovery"),
     interface("AdminAPI"),

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 package import Kernel
 
 /// What of the live table a document tells its reader.

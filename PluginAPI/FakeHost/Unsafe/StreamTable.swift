@@ -26,7 +26,7 @@ func streamWrite(_ request: council_request, _ text: council_view_v1) -> council
 }
 
 func streamWait(_ request: council_request, _ timeout: Int64) -> council_status {
-  if EventThread.isCurrent { return status(COUNCIL_DENIED) }
+  if ThreadMark.event.isCurrent { return status(COUNCIL_DENIED) }
   return status(Exchanges.find(request)?.isStreaming == true ? COUNCIL_OK : COUNCIL_STALE)
 }
 
