@@ -123,7 +123,8 @@ struct HostSettings {
       violations: values.violations, jsonDepth: values.jsonDepth,
       inline: InlineWatch.Limits(
         blockedAfter: .milliseconds(values.inlineBlockedMilliseconds), strikes: values.inlineStrikes,
-        window: .seconds(values.inlineWindowSeconds)))
+        window: .seconds(values.inlineWindowSeconds)),
+      answerCharacters: values.answerCharacters)
   }
 
   var automations: AutomationLimits.Table {

@@ -84,7 +84,7 @@ extension Setting {
     .init("json.max_depth", .number(8...256, \.jsonDepth), "Levels of a JSON body or record: more is 400."),
   ]
 
-  /// `limits`, `routes`, `workers`, `inline`, `automations`
+  /// `limits`, `routes`, `answers`, `workers`, `inline`, `automations`
   static let requests: [Setting] = [
     .init(
       "limits.requests", .number(1...1_000_000_000, \.limitRequests),
@@ -117,6 +117,10 @@ extension Setting {
     .init(
       "routes.max_cancels", .number(1...1_000_000, \.maxCancels),
       "Cancelled requests that wait until their plugin is told; of more it is not told."),
+    .init(
+      "answers.max_characters", .number(1000...1_000_000_000, \.answerCharacters),
+      "Unicode scalars of an answer: a longer list is cut, anything else refused. GPT Actions take fewer than 100000."
+    ),
     .init(
       "workers.threads", .number(threads, \.workerThreads),
       "For blocking handlers; 0 takes 4 for each core, at least 8."),

@@ -96,6 +96,7 @@ package final class LiveRoute: Sendable {
   package let deadlineNanoseconds: Int64
   package let maxBodyBytes: Int
   package let schemas: RouteSchemas
+  package let outline: AnswerOutline
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
@@ -120,6 +121,7 @@ package final class LiveRoute: Sendable {
     deadlineNanoseconds = (declaration.deadline ?? deadline).nanoseconds
     self.maxBodyBytes = declaration.maxBodyBytes ?? maxBodyBytes
     self.schemas = schemas
+    outline = AnswerOutline(declaration)
     series = meter.series(
       automation: id, route: "/" + id + declaration.path, method: declaration.method.rawValue)
     let labels = JSON.text(

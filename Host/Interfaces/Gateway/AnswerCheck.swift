@@ -35,7 +35,7 @@ extension Gateway {
     refuseAnswer(exchange, route, first.pointer, first.keyword, first.message)
   }
 
-  private func hasJSONType(_ exchange: Exchange) -> Bool {
+  func hasJSONType(_ exchange: Exchange) -> Bool {
     let head = exchange.answerHead
     for field in exchange.answerHeaders
     where field.name.count == 12 && head.span(field.name).hasPrefix(ignoringCase: "content-type") {

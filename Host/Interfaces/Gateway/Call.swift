@@ -23,6 +23,14 @@ final class Call {
   /// Where the call stands among those that wait for an answer; nil when it does not.
   var entered: AutomationAccount?
   var isConcluded = false
+  /// What the caller asks of the answer; nil when nothing.
+  var wishes: AnswerWishes?
+  /// Characters that an answer may have at most: the smaller one of the key's limit and the host's.
+  var answerLimit = Int.max
+  /// The answer was too long, and the handler was asked for a shorter one.
+  var cut: AnswerCut?
+  /// The call that makes the answer, when it has an exchange of its own.
+  var errand: Errand?
 
   func reset() {
     route = nil
@@ -37,6 +45,18 @@ final class Call {
     limit = nil
     isAudited = false
     isConcluded = false
+    if wishes != nil { wishes = nil }
+    answerLimit = .max
+    if cut != nil { cut = nil }
+    dismissErrand()
+  }
+
+  /// Nobody waits for that call any more.
+  func dismissErrand() {
+    if let errand {
+      self.errand = nil
+      errand.abandon()
+    }
   }
 
   func leave() {
@@ -58,6 +78,8 @@ final class EventThread {
   var matched: [Int] = []
   let json: JSONDocument
   let scratch = Arena(capacity: 1024)
+  /// Answers on their way into another form.
+  let shaped = Arena(capacity: 1024)
   let inline = InlineSlot()
 
   init(_ snapshots: Published<Snapshot>, jsonDepth: Int) {

@@ -5,7 +5,7 @@ package import Kernel
 /// The public listener: the path of every request, DESIGN section 4.
 ///
 ///     trace → match route → authenticate → limit rate → authorize → validate → bulkhead → handler → check answer
-///     → audit → metrics
+///     → shape answer → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -17,10 +17,12 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    /// For calls that have an exchange of their own; the table of the listener and of the plugins.
+    package var exchanges: any SpareExchanges
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health
+      log: any LogSink, health: Health, exchanges: any SpareExchanges
     ) {
       self.automations = automations
       self.keys = keys
@@ -28,6 +30,7 @@ package final class Gateway: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.exchanges = exchanges
     }
   }
 
@@ -85,6 +88,7 @@ package final class Gateway: HTTPApplication {
     guard let route = call.route else { return .answered }
     let thread = threads.current
     do throws(Problem) {
+      try takeWishes(exchange, call, route)
       try validate(exchange, route, thread)
     } catch {
       refuse(exchange, error)
@@ -99,15 +103,33 @@ package final class Gateway: HTTPApplication {
 
   // MARK: The answer
 
-  package func conclude(_ exchange: Exchange) {
+  @discardableResult
+  package func conclude(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
+    call.dismissErrand()
     check(exchange, call)
+    if case .pending = shapeAnswer(exchange, call) { return .pending }
     call.leave()
     decorate(exchange, call, threads.current.scratch)
     account(exchange, call)
+    return .answered
+  }
+
+  /// Whether there is anything to shape costs a few comparisons.
+  @inline(__always)
+  private func shapeAnswer(_ exchange: Exchange, _ call: Call) -> Completion {
+    let markdown = AcceptedTypes.prefersMarkdown(exchange)
+    if let route = call.route, call.isHandled,
+      markdown || call.wishes != nil || route.outline.isList || exchange.answerBody.count > call.answerLimit,
+      shape(exchange, call, route, markdown: markdown) == .pending
+    {
+      return .pending
+    }
+    if markdown, exchange.status >= 400 { writeProblemAsMarkdown(exchange) }
+    return .answered
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.

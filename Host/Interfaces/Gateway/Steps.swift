@@ -94,10 +94,13 @@ extension Gateway {
 
   /// Recognises the caller by its key. A public route takes everybody.
   func authenticate(_ exchange: Exchange, _ call: Call, _ route: LiveRoute) throws(Problem) {
+    call.answerLimit = limits.answerCharacters
     guard route.scope != nil else { return }
     let grant = try ports.keys.authenticate(exchange)
     call.grant = grant
     let table = ports.keys.table
+    let limit = table.answerLimit(of: grant)
+    if limit < call.answerLimit { call.answerLimit = limit }
     exchange.principal = exchange.head.append(table.principal(of: grant))
   }
 
