@@ -59,7 +59,8 @@ struct HostProcess {
     let usage = UsageBook(settings.automations)
     let health = Health()
     let exchanges = ExchangePool(
-      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
+      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack
+        + settings.values.maxJobs,
       keptBytes: settings.publicListener.keptBytes)
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
@@ -144,6 +145,7 @@ struct HostProcess {
     // Serve.
     usage.start()
     gateway.inlineWatch.start()
+    gateway.jobs.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
@@ -174,7 +176,7 @@ struct HostProcess {
       publicServer.leave(idle: settings.handOverIdle)
       adminServer.leave(idle: settings.handOverIdle)
       duties.leave(until: .now + settings.handOverIdle + settings.drain.timeout) {
-        publicServer.isDeserted && adminServer.isDeserted
+        publicServer.isDeserted && adminServer.isDeserted && gateway.jobs.isIdle
       }
     case .drain(let why):
       log.log(.info, "host", "draining", ["signal": .string(why)])
@@ -196,6 +198,7 @@ struct HostProcess {
     watch.end()
     usage.end()
     gateway.inlineWatch.end()
+    gateway.jobs.end()
     log.log(.info, "host", "stopped")
   }
 

@@ -32,7 +32,9 @@ enum ManifestCheck {
       route, at,
       known: [
         "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters", "query",
-        "body", "response", "limit", "deadline_ms", "max_body_bytes",
+        "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description", "hints",
+        "errors",
+        "deprecated",
       ], required: ["method", "path", "operation"])
     try name(route["operation"], at + "/operation", beside: "_", max: 64)
     let method = route["method"]?.string ?? ""

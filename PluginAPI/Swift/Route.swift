@@ -78,6 +78,42 @@ extension Route {
 
   public func maxBodyBytes(_ bytes: Int) -> Route { setting("max_body_bytes", .integer(Int64(bytes))) }
 
+  /// What the summary has no room for: when to use the route, what it changes, what to do after.
+  public func described(_ text: String) -> Route { setting("description", .string(text)) }
+
+  /// The name that people see. Default: the summary.
+  public func titled(_ title: String) -> Route { setting("title", .string(title)) }
+
+  /// What a caller may expect without trying. Default: what the method promises (RFC 9110, section 9.2); a DELETE is
+  /// destructive.
+  public func hints(
+    readOnly: Bool? = nil, destructive: Bool? = nil, idempotent: Bool? = nil, openWorld: Bool? = nil
+  ) -> Route {
+    let all = [
+      ("read_only", readOnly), ("destructive", destructive), ("idempotent", idempotent),
+      ("open_world", openWorld),
+    ]
+    return setting(
+      "hints", .object(all.compactMap { name, flag in flag.map { JSON.Member(name, .bool($0)) } }))
+  }
+
+  /// A problem that the handler answers with, beside the host's own. May be said again for another.
+  public func fails(_ status: Int, _ code: String, _ description: String = "") -> Route {
+    var error: JSON = ["status": .integer(Int64(status)), "code": .string(code)]
+    if !description.isEmpty { error = error.with("description", .string(description)) }
+    let known = members.first { $0.name == "errors" }?.value.array ?? []
+    return setting("errors", .array(known + [error]))
+  }
+
+  /// The route goes: answers carry `Deprecation` (RFC 9745), and `Sunset` (RFC 8594) with the time when it stops
+  /// answering. Both are RFC 3339 timestamps; `link` leads to what to use instead.
+  public func deprecated(since: String, sunset: String? = nil, link: String? = nil) -> Route {
+    var all: JSON = ["since": .string(since)]
+    if let sunset { all = all.with("sunset", .string(sunset)) }
+    if let link { all = all.with("link", .string(link)) }
+    return setting("deprecated", all)
+  }
+
   /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters.
   public func path(_ schema: JSON) -> Route { setting("path_parameters", schema) }
 

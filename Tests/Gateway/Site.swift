@@ -19,10 +19,15 @@ final class Site: Sendable {
   /// When every request came: limits count from it, and must not refill while a slow machine sends.
   let began = Instant.now
   let log = MemoryLog()
+  let spare = SparePool()
   let usage: UsageBook
   private let scopes = ScopeMatrix()
 
-  init(usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits()) {
+  init(
+    usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits(),
+    ownPaths: [any OwnPath] = [], answerCharacters: Int = 99_999,
+    jobs: Jobs.Limits = Jobs.Limits()
+  ) {
     self.usage = usage
     do throws(Problem) {
       let table = try KeyTable(
@@ -33,8 +38,11 @@ final class Site: Sendable {
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
       gateway = try Gateway(
         .init(
-          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
-        limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
+          automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+          exchanges: spare, ownPaths: ownPaths),
+        limits: .init(
+          anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline,
+          answerCharacters: answerCharacters, jobs: jobs))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)
   }
@@ -52,12 +60,14 @@ final class Site: Sendable {
     """
 
   /// Puts a new generation in place, whose handlers behave so.
-  func serve(behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true) {
-    var file = FakePlugins.File(Site.manifest)
+  func serve(
+    behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true, manifest text: String = Site.manifest
+  ) {
+    var file = FakePlugins.File(text)
     file.behaviour = behaviour
     plugins["/a.so"] = file
     do throws(Problem) {
-      let manifest = try Manifest.parse(Array(Site.manifest.utf8))
+      let manifest = try Manifest.parse(Array(text.utf8))
       let plan = try PlanGeneration(schemas: OpenSchemas(), stores: EmptyStores())(
         manifest, config: Array("{}".utf8))
       let record = GenerationRecord(

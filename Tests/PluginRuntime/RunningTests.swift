@@ -332,7 +332,8 @@ extension PluginRuntimeTests {
         let name = exchange.handle
         let inside = "\(stuck.count + 1)"
         _ = stage.plugin.handle(exchange, route: Route.waits, execution: .blocking)
-        guard System.eventually({ (try? stage.ask(Route.waiters).body) == inside }), exchange.claim(name) else {
+        guard System.eventually({ (try? stage.ask(Route.waiters).body) == inside }), exchange.claim(name)
+        else {
           return false
         }
         exchange.answer(Problem(504, "handler.timeout", "Late."))

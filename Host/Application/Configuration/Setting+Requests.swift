@@ -122,6 +122,20 @@ extension Setting {
       "Unicode scalars of an answer: a longer list is cut, anything else refused. GPT Actions take fewer than 100000."
     ),
     .init(
+      "answers.job_after_ms", .number(milliseconds, \.jobAfterMilliseconds),
+      "A call that lasts longer becomes a job to poll, on routes whose deadline is later."),
+    .init(
+      "answers.max_jobs", .number(0...100_000, \.maxJobs),
+      "Jobs that run or whose answer is kept; further calls keep their client waiting."),
+    .init(
+      "answers.jobs_bytes", .number((1 << 20)...(1 << 34), \.jobsBytes),
+      "Of kept answers: of more, the oldest go."),
+    .init(
+      "answers.job_kept_s", .number(1...86_400, \.jobKeptSeconds), "How long the answer of a job is kept."),
+    .init(
+      "answers.poll_after_s", .number(1...3600, \.pollAfterSeconds),
+      "What clients are told to wait before they look at a job again."),
+    .init(
       "workers.threads", .number(threads, \.workerThreads),
       "For blocking handlers; 0 takes 4 for each core, at least 8."),
     .init(

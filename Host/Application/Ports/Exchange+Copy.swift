@@ -39,6 +39,22 @@ extension Exchange {
     answerBody.append(otherBody.span(otherBody.all))
   }
 
+  /// A copy of the answer that outlives this exchange.
+  package var keptAnswer: KeptAnswer {
+    let (head, body) = (answerHead, answerBody)
+    return KeptAnswer(
+      status: status, head: Array(head.span(head.all)), headers: answerHeaders, body: Array(body.span(body.all)))
+  }
+
+  /// Takes over an answer that was kept.
+  package func takeAnswer(_ kept: KeptAnswer) {
+    discardAnswer()
+    status = kept.status
+    answerHead.append(kept.head)
+    answerHeaders = kept.headers
+    answerBody.append(kept.body)
+  }
+
   /// Removes every header of the answer that has this name, in any case. `name` is lower case.
   package func removeHeader(_ name: StaticString) {
     let head = answerHead
@@ -56,4 +72,14 @@ extension Exchange {
     RawQuery.write(rawQuery, of: head, setting: name, to: value.utf8.span, in: scratch)
     rawQuery = head.append(scratch.span(scratch.all))
   }
+}
+
+/// An answer without an exchange.
+package struct KeptAnswer: Sendable {
+  package let status: Int
+  fileprivate let head: [UInt8]
+  fileprivate let headers: [Field]
+  fileprivate let body: [UInt8]
+
+  package var byteCount: Int { head.count + body.count + headers.count * MemoryLayout<Field>.stride }
 }

@@ -290,15 +290,34 @@ extension Exchange {
       knownCount[index] = 0
     }
     body.removeAll(retaining: kept)
-    path = .empty
-    segments.removeAll(keepingCapacity: true)
-    parameters.removeAll(keepingCapacity: true)
-    query.removeAll(keepingCapacity: true)
+    forgetTarget()
     requestID = .empty
     traceparent = .empty
     principal = .empty
     deadline = Instant(nanoseconds: .max)
     discardAnswer()
+  }
+
+  /// Becomes the request that a call by name stands for. Its headers stay; none of the spans is of this exchange. [event]
+  package func become(_ method: HTTPMethod, target: Span<UInt8>, body bytes: Span<UInt8>) {
+    self.method = method
+    let whole = head.append(target)
+    var path = 0
+    while path < target.count, target[path] != UInt8(ascii: "?") { path += 1 }
+    rawPath = ByteRange(offset: whole.start, count: path)
+    let rest = max(0, target.count - path - 1)
+    rawQuery = rest == 0 ? .empty : ByteRange(offset: whole.start + path + 1, count: rest)
+    forgetTarget()
+    body.removeAll(retaining: kept)
+    body.append(bytes)
+  }
+
+  /// Forgets what was read out of the target.
+  private func forgetTarget() {
+    path = .empty
+    segments.removeAll(keepingCapacity: true)
+    parameters.removeAll(keepingCapacity: true)
+    query.removeAll(keepingCapacity: true)
   }
 
   /// Forgets what was written of an answer, to write another.

@@ -50,10 +50,13 @@ package final class LiveAutomation: Sendable {
   package let table: RouteTable
   /// What happens to its requests beside being served; nil but for a while, and then the request path never looks.
   package let extras: ServingExtras?
+  /// Numbers of the routes by the operations they are.
+  private let operations: [String: Int]
 
   package init(generation: Generation, routes: [LiveRoute]) {
     self.generation = generation
     self.routes = routes
+    operations = Dictionary(uniqueKeysWithValues: routes.map { ($0.declaration.operation, $0.number) })
     table = RouteTable(routes.map { ($0.declaration.method, $0.pattern) })
     extras = nil
   }
@@ -63,8 +66,11 @@ package final class LiveAutomation: Sendable {
     generation = automation.generation
     routes = automation.routes
     table = automation.table
+    operations = automation.operations
     self.extras = extras
   }
+
+  package func route(operation: String) -> LiveRoute? { operations[operation].map { routes[$0] } }
 }
 
 /// A canary that takes some of an automation's requests, a recording that keeps some, or both.
@@ -100,6 +106,8 @@ package final class LiveRoute: Sendable {
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
+  /// The route as it is called by name.
+  package let operation: Operation
   private let isMoved = Atomic<Bool>(false)
 
   package init(
@@ -130,6 +138,7 @@ package final class LiveRoute: Sendable {
         "operation": .string(declaration.operation), "route": .string("/" + id + declaration.path),
       ] as JSONValue)
     self.labels = RouteLabels(json: Array(labels.utf8.dropFirst().dropLast()))
+    operation = Operation(automation: id, root: "/" + id, declaration: declaration, pattern: pattern)
   }
 
   /// Whether the handler runs on the event thread. [any]

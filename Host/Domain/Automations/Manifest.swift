@@ -50,7 +50,15 @@ package struct RouteDeclaration: Sendable, Equatable {
   package var path: String
   /// Unique in the manifest, `[a-z][a-z0-9_]{0,63}`: what documents, logs and audit rows name.
   package var operation: String
+  /// For people; nil takes the summary.
+  package var title: String?
   package var summary: String
+  /// What the summary has no room for.
+  package var details: String
+  package var hints: RouteHints
+  /// Problems that the handler itself answers with, beside the host's own.
+  package var errors: [DeclaredError]
+  package var deprecation: Deprecation?
   package var execution: Execution
   /// What the caller's key must hold; nil for a public route, which needs no key.
   package var scope: String?
@@ -69,8 +77,15 @@ package struct RouteDeclaration: Sendable, Equatable {
     method: HTTPMethod, path: String, operation: String, summary: String = "",
     execution: Execution = .blocking, scope: String? = nil, pathSchema: JSONValue? = nil,
     querySchema: JSONValue? = nil, bodySchema: JSONValue? = nil, responseSchema: JSONValue? = nil,
-    limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil
+    limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil, title: String? = nil,
+    details: String = "", hints: RouteHints? = nil, errors: [DeclaredError] = [],
+    deprecation: Deprecation? = nil
   ) {
+    self.title = title
+    self.details = details
+    self.hints = hints ?? RouteHints(of: method)
+    self.errors = errors
+    self.deprecation = deprecation
     self.method = method
     self.path = path
     self.operation = operation

@@ -115,7 +115,8 @@ struct ManifestReader {
         value, at,
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
-          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes",
+          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description",
+          "hints", "errors", "deprecated",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -128,6 +129,11 @@ struct ManifestReader {
     let operation = text(members["operation"], at + "/operation", required: true, max: 64) ?? ""
     if !operation.isEmpty, !Names.isOperation(operation) {
       fault(at + "/operation", "must be lower-case letters, digits and '_', starting with a letter")
+    }
+    // What models take as the name of a function or tool.
+    let name = automation.utf8.count + 1 + operation.utf8.count
+    if name > 64 {
+      fault(at + "/operation", "'\(automation)_\(operation)' has \(name) characters; agents take at most 64")
     }
     let execution = text(members["execution"], at + "/execution", max: 16) ?? "blocking"
     if RouteDeclaration.Execution(rawValue: execution) == nil {
@@ -155,7 +161,12 @@ struct ManifestReader {
       pathSchema: members["path_parameters"], querySchema: members["query"], bodySchema: members["body"],
       responseSchema: members["response"], limit: limit(members["limit"], at + "/limit"),
       deadline: deadline.map { .milliseconds($0) },
-      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)))
+      maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)),
+      title: text(members["title"], at + "/title", max: 100),
+      details: text(members["description"], at + "/description", max: 10_000) ?? "",
+      hints: hints(members["hints"], at + "/hints", of: method ?? .get),
+      errors: errors(members["errors"], at + "/errors"),
+      deprecation: deprecation(members["deprecated"], at + "/deprecated"))
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {
@@ -274,7 +285,7 @@ struct ManifestReader {
 
   // MARK: Values
 
-  private mutating func object(
+  mutating func object(
     _ value: JSONValue, _ at: String, allowed: Set<String>
   ) -> [String: JSONValue]? {
     guard let members = value.object else {
@@ -289,7 +300,7 @@ struct ManifestReader {
     return members
   }
 
-  private mutating func array(_ value: JSONValue?, _ at: String, max: Int) -> [JSONValue] {
+  mutating func array(_ value: JSONValue?, _ at: String, max: Int) -> [JSONValue] {
     guard let value else { return [] }
     guard let items = value.array else {
       fault(at, "must be an array")
@@ -302,7 +313,7 @@ struct ManifestReader {
     return items
   }
 
-  private mutating func text(
+  mutating func text(
     _ value: JSONValue?, _ at: String, required: Bool = false, max: Int
   ) -> String? {
     guard let value else {
@@ -321,13 +332,13 @@ struct ManifestReader {
     return text
   }
 
-  private mutating func flag(_ value: JSONValue?, _ at: String) -> Bool? {
+  mutating func flag(_ value: JSONValue?, _ at: String) -> Bool? {
     guard let value else { return nil }
     if value.bool == nil { fault(at, "must be true or false") }
     return value.bool
   }
 
-  private mutating func whole(
+  mutating func whole(
     _ value: JSONValue?, _ at: String, in range: ClosedRange<Int>, required: Bool = false
   ) -> Int? {
     guard let value else {
@@ -341,7 +352,7 @@ struct ManifestReader {
     return Int(number)
   }
 
-  private mutating func number(_ value: JSONValue?, _ at: String) -> Double? {
+  mutating func number(_ value: JSONValue?, _ at: String) -> Double? {
     switch value {
     case nil: return nil
     case .integer(let number): return Double(number)
@@ -352,7 +363,7 @@ struct ManifestReader {
     }
   }
 
-  private mutating func distinct(_ names: [String], _ at: String, _ what: String) {
+  mutating func distinct(_ names: [String], _ at: String, _ what: String) {
     var seen: Set<String> = []
     for (index, name) in names.enumerated() where !seen.insert(name).inserted {
       fault("\(at)/\(index)", "repeats the \(what) '\(name)'")

@@ -2,7 +2,8 @@
 package enum Names {
   /// First path segments that belong to the host.
   package static let reservedRoots: Set<String> = [
-    "openapi", "mcp", "functions", "llms", "health", "admin", "console", "metrics", "docs", "well-known",
+    "openapi", "mcp", "functions", "llms", "health", "admin", "console", "metrics", "docs", "jobs",
+    "well-known",
     "council",
   ]
 

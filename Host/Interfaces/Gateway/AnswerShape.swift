@@ -154,7 +154,8 @@ extension Gateway {
     _ items: [Range<Int>], of body: Arena, _ rows: [AnswerBudget.Size]?, _ size: AnswerBudget.Size,
     _ budget: AnswerBudget, _ call: Call, _ route: LiveRoute, next: Range<Int>?
   ) -> Int? {
-    guard route.outline.isList, let smallest = route.outline.smallestPage,
+    // A job's handler is asked no more.
+    guard route.outline.isList, call.isInside, let smallest = route.outline.smallestPage,
       (call.cut?.attempts ?? 0) < Gateway.mostAttempts
     else { return nil }
     // A handler that gives more than it was asked for cannot be cut.
@@ -165,18 +166,29 @@ extension Gateway {
       rows
       ?? items.map { AnswerBudget.Size(text.extracting($0)) + AnswerBudget.Size(bytes: 1, characters: 1) }
     let all = sizes.reduce(AnswerBudget.Size(), +)
-    var used = AnswerBudget.Size(bytes: size.bytes - all.bytes, characters: size.characters - all.characters)
+    let frame = AnswerBudget.Size(
+      bytes: size.bytes - all.bytes, characters: size.characters - all.characters)
     // What a shorter page says that this one does not: where it goes on, and why it ends there.
-    let cursor = next.map { $0.count } ?? 0
-    let more = (cursor > 4 ? 0 : Gateway.usualCursor) + (call.cut == nil ? Gateway.reasonRoom : 0)
-    used = used + AnswerBudget.Size(bytes: more, characters: more)
-    var count = 0
-    for size in sizes.dropLast() {
+    let room = (next == nil ? Gateway.usualCursor : 0) + (call.cut == nil ? Gateway.reasonRoom : 0)
+    // Where that room is all there is, a page without it may fit; if not, the next attempt knows better.
+    for more in [room, 0] {
+      let count = Gateway.fitting(
+        sizes.dropLast(), into: budget, beside: frame + AnswerBudget.Size(bytes: more, characters: more))
+      if count >= max(1, smallest) { return count }
+    }
+    return nil
+  }
+
+  private static func fitting(
+    _ sizes: ArraySlice<AnswerBudget.Size>, into budget: AnswerBudget, beside frame: AnswerBudget.Size
+  ) -> Int {
+    var (used, count) = (frame, 0)
+    for size in sizes {
       used = used + size
-      guard budget.exceeded(by: used) == nil else { break }
+      if budget.exceeded(by: used) != nil { break }
       count += 1
     }
-    return count >= max(1, smallest) ? count : nil
+    return count
   }
 
   private static let mostAttempts = 4
@@ -234,13 +246,16 @@ struct JSONAnswer {
     let text = body.span(body.all)
     root = JSONText.root(of: text)
     members = JSONText.members(of: root, in: text)
-    func value(_ name: StaticString) -> Range<Int>? {
-      members.first { text.extracting($0.key).isEqual(to: name) }?.value
+    var (list, cursor): (Range<Int>?, Range<Int>?) = (nil, nil)
+    for member in members {
+      let key = text.extracting(member.key)
+      if list == nil, key.isEqual(to: "items") { list = member.value }
+      if cursor == nil, key.isEqual(to: "next") { cursor = member.value }
     }
-    if let value = value("items"), let next = value("next"), JSONText.first(value, text) == UInt8(ascii: "[") {
-      itemsValue = value
-      items = JSONText.elements(of: value, in: text)
-      self.next = JSONText.first(next, text) == UInt8(ascii: "\"") ? next : nil
+    if let list, let cursor, JSONText.first(list, text) == UInt8(ascii: "[") {
+      itemsValue = list
+      items = JSONText.elements(of: list, in: text)
+      next = JSONText.first(cursor, text) == UInt8(ascii: "\"") ? cursor : nil
     } else {
       itemsValue = nil
       items = nil
@@ -258,7 +273,8 @@ extension Exchange {
 
   /// Says in the list itself why it ends where it does.
   func addReason(_ source: AnswerBudget.Source, to answer: JSONAnswer, scratch: Arena) {
-    let text = answerBody.span(answerBody.all)
+    let body = answerBody
+    let text = body.span(body.all)
     scratch.removeAll()
     scratch.append(text.extracting(answer.root.lowerBound..<answer.root.upperBound - 1))
     scratch.append(",\"truncated\":\"")

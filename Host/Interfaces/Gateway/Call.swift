@@ -6,6 +6,9 @@ import Kernel
 final class Call {
   /// nil until the path matched, and for the host's own paths.
   var route: LiveRoute?
+  /// The path of the host's own that the request came to, and the call that it became; nil for all others.
+  var own: OwnTable.Entry?
+  var routeCall: RouteCall?
   /// The request is counted inside `route.generation`.
   var isInside = false
   /// Of the automation that the path named; nil but while a canary or a recording runs.
@@ -31,9 +34,15 @@ final class Call {
   var cut: AnswerCut?
   /// The call that makes the answer, when it has an exchange of its own.
   var errand: Errand?
+  /// The call became a job, and the answer is where to fetch it.
+  var isAccepted = false
 
   func reset() {
     route = nil
+    if own != nil {
+      own = nil
+      routeCall = nil
+    }
     isInside = false
     if extras != nil {
       extras = nil
@@ -48,15 +57,15 @@ final class Call {
     if wishes != nil { wishes = nil }
     answerLimit = .max
     if cut != nil { cut = nil }
-    dismissErrand()
+    isAccepted = false
+    if errand != nil { dismissErrand() }
   }
 
-  /// Nobody waits for that call any more.
+  /// The request has an answer: nobody waits for that call any more, unless it is a job by now.
   func dismissErrand() {
-    if let errand {
-      self.errand = nil
-      errand.abandon()
-    }
+    guard let errand else { return }
+    self.errand = nil
+    if errand.isJob { isAccepted = true } else { errand.abandon() }
   }
 
   func leave() {

@@ -2,9 +2,9 @@ import Application
 import Domain
 import Kernel
 
-/// A handler's call in an exchange of its own, for a request whose connection waits in another.
+/// A handler's call in an exchange of its own, for a request whose connection waits in another, or has gone on without.
 ///
-/// The exchange belongs to the errand from its making until ``end()`` gives it back. Its name and its deadline are like those of any
+/// The exchange is the errand's from its making until ``end()`` gives it back. Its name and its deadline are like those of any
 /// other request: the plugin, the watch and a drain see nothing special.
 final class Errand: @unchecked Sendable {
   let exchange: Exchange
@@ -16,6 +16,9 @@ final class Errand: @unchecked Sendable {
   private struct State {
     /// Who waits for the answer: an exchange, and the name by which it may be answered.
     var waiter: (exchange: Exchange, name: UInt64)?
+    var jobs: Jobs?
+    /// Where the answer goes when nobody waits.
+    var job: String?
     var isOver = false
   }
 
@@ -24,23 +27,48 @@ final class Errand: @unchecked Sendable {
     self.exchange = exchange
     self.call = call
     self.spare = spare
-  }
-
-  /// Before the call begins. [event]
-  func answers(_ waiting: Exchange, named name: UInt64) {
-    state.withLock { $0.waiter = (waiting, name) }
     exchange.wake = { [self] _ in _ = end() }
   }
+
+  /// Somebody waits for the answer. Before the call begins. [event]
+  func answers(_ waiting: Exchange, named name: UInt64, orBecomesJobOf jobs: Jobs? = nil) {
+    state.withLock { state in
+      state.waiter = (waiting, name)
+      state.jobs = jobs
+    }
+  }
+
+  /// Nobody waits: it is a job from the start. Before the call begins. [event]
+  func runs(as job: String, of jobs: Jobs) {
+    state.withLock { state in
+      state.job = job
+      state.jobs = jobs
+    }
+  }
+
+  /// Goes on as a job. Returns the exchange that waited, claimed; nil when the answer, or another one, came before. [any]
+  func becomeJob(_ id: String) -> Exchange? {
+    state.withLock { state in
+      guard !state.isOver, let waiter = state.waiter, waiter.exchange.claim(waiter.name) else { return nil }
+      state.waiter = nil
+      state.job = id
+      return waiter.exchange
+    }
+  }
+
+  var isOver: Bool { state.withLock { $0.isOver } }
+  var isJob: Bool { state.withLock { $0.job != nil } }
 
   /// The answer is in the exchange: hands it to who waits for it. False: nobody does any more, or another answer came before.
   /// Once. [any]
   func end() -> Bool {
-    let waiter = state.withLock { state in
+    let state = state.withLock { state in
       state.isOver = true
-      return state.waiter
+      return state
     }
     exchange.endWaiting()
-    guard let waiter, waiter.exchange.claim(waiter.name) else {
+    if let job = state.job { state.jobs?.finish(job, exchange.keptAnswer) }
+    guard let waiter = state.waiter, waiter.exchange.claim(waiter.name) else {
       release()
       return false
     }
@@ -65,6 +93,7 @@ final class Errand: @unchecked Sendable {
     state.withLock { state in
       guard !state.isOver else { return }
       state.waiter = nil
+      state.job = nil
       // Not yet given back: `end` takes this lock before.
       _ = exchange.abandonWaiting(until: exchange.deadline)
     }
@@ -72,9 +101,10 @@ final class Errand: @unchecked Sendable {
 }
 
 extension Gateway {
-  /// A call of the same handler for the same request; nil when there is no exchange for it. [event, the request is inside its generation]
+  /// A call of the same handler for the same request; nil when there is no exchange for it. [event, the request is inside its
+  /// generation]
   func errand(for exchange: Exchange, _ route: LiveRoute) -> Errand? {
-    guard let own = ports.exchanges.take() else { return nil }
+    guard let spare = ports.exchanges, let own = spare.take() else { return nil }
     own.open()
     own.copyRequest(of: exchange)
     let ownCall = call(of: own)
@@ -82,7 +112,7 @@ extension Gateway {
     ownCall.route = route
     route.generation.enterBeside()
     ownCall.isInside = true
-    return Errand(own, ownCall, from: ports.exchanges)
+    return Errand(own, ownCall, from: spare)
   }
 
   /// Asks the handler for the same page with fewer records, and puts what it answers in the place of the answer that is there.
@@ -95,18 +125,9 @@ extension Gateway {
       return .answered
     }
     errand.exchange.setQuery("limit", String(limit), scratch: thread.scratch)
-    let name = exchange.openAgain()
-    errand.answers(exchange, named: name)
+    errand.answers(exchange, named: exchange.openAgain())
     call.errand = errand
-    exchange.beginWaiting(for: route.generation.serial, until: exchange.deadline)
-    let isThere: Bool =
-      switch run(errand.exchange, errand.call, route, began: .now, thread) {
-      case .answered: errand.end()
-      case .pending: errand.exchange.park() ? false : errand.end()
-      }
-    guard isThere else { return .pending }
-    call.errand = nil
-    exchange.endWaiting()
-    return .answered
+    wait(for: errand, exchange, route)
+    return finish(begin(errand, route, thread) && errand.end(), exchange, call)
   }
 }

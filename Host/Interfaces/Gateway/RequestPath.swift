@@ -17,13 +17,17 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
-    /// For calls that have an exchange of their own; the table of the listener and of the plugins.
-    package var exchanges: any SpareExchanges
+    /// For calls that have an exchange of their own, from the table that the plugins know; without it there are none.
+    package var exchanges: (any SpareExchanges)?
+    /// What answers the host's own paths, beside its health.
+    package var ownPaths: [any OwnPath]
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health, exchanges: any SpareExchanges
+      log: any LogSink, health: Health, exchanges: (any SpareExchanges)? = nil,
+      ownPaths: [any OwnPath] = []
     ) {
+      self.ownPaths = ownPaths
       self.automations = automations
       self.keys = keys
       self.audit = audit
@@ -41,7 +45,9 @@ package final class Gateway: HTTPApplication {
   let cells: LimitCells
   let anonymousRate: GCRA
   private let unmatched: Int
+  let own: OwnTable
   package let inlineWatch: InlineWatch
+  package let jobs: Jobs
 
   /// Throws `limit.invalid` for a default limit out of range.
   package init(_ ports: Ports, limits: Limits) throws(Problem) {
@@ -53,6 +59,8 @@ package final class Gateway: HTTPApplication {
     let snapshots = ports.automations.snapshots
     threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
     inlineWatch = InlineWatch(threads, automations: ports.automations, log: ports.log, limits: limits.inline)
+    jobs = Jobs(limits.jobs)
+    own = OwnTable(ports.ownPaths + [jobs], meter: ports.meter)
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }
 
@@ -70,7 +78,11 @@ package final class Gateway: HTTPApplication {
       guard ports.audit.admit() else { throw Gateway.auditIsBehind }
       call.isAudited = true
       if let fault { throw fault }
-      guard let route = try match(exchange, call, thread) else { return .answer }
+      guard let route = try match(exchange, call, thread) else {
+        guard let own = call.own else { return .answer }
+        try begin(own, exchange, call)
+        return .readBody(maxBytes: own.route.maxBodyBytes)
+      }
       try authenticate(exchange, call, route)
       try limit(exchange, call, route)
       try authorize(call, route)
@@ -85,8 +97,8 @@ package final class Gateway: HTTPApplication {
 
   package func handle(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
-    guard let route = call.route else { return .answered }
     let thread = threads.current
+    guard let route = call.route else { return answer(exchange, call, thread) }
     do throws(Problem) {
       try takeWishes(exchange, call, route)
       try validate(exchange, route, thread)
@@ -94,10 +106,20 @@ package final class Gateway: HTTPApplication {
       refuse(exchange, error)
       return .answered
     }
+    return handle(exchange, call, route, thread)
+  }
+
+  /// The handler's part.
+  func handle(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread) -> Completion {
     call.isHandled = true
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
+    if route.deadlineNanoseconds > jobs.afterNanoseconds, call.routeCall == nil,
+      let completion = runForLong(exchange, call, route, thread)
+    {
+      return completion
+    }
     return run(exchange, call, route, began: began, thread)
   }
 
@@ -109,20 +131,22 @@ package final class Gateway: HTTPApplication {
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
-    call.dismissErrand()
+    if call.errand != nil { call.dismissErrand() }
     check(exchange, call)
     if case .pending = shapeAnswer(exchange, call) { return .pending }
     call.leave()
-    decorate(exchange, call, threads.current.scratch)
     account(exchange, call)
+    if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
+    decorate(exchange, call, threads.current.scratch)
     return .answered
   }
 
   /// Whether there is anything to shape costs a few comparisons.
   @inline(__always)
   private func shapeAnswer(_ exchange: Exchange, _ call: Call) -> Completion {
-    let markdown = AcceptedTypes.prefersMarkdown(exchange)
-    if let route = call.route, call.isHandled,
+    // What wraps a call reads JSON.
+    let markdown = call.routeCall == nil && AcceptedTypes.prefersMarkdown(exchange)
+    if let route = call.route, call.isHandled, !call.isAccepted,
       markdown || call.wishes != nil || route.outline.isList || exchange.answerBody.count > call.answerLimit,
       shape(exchange, call, route, markdown: markdown) == .pending
     {
@@ -144,14 +168,17 @@ package final class Gateway: HTTPApplication {
         of: exchange)
     }
     ports.meter.record(
-      series: call.route?.series ?? unmatched, status: exchange.status, nanoseconds: nanoseconds)
+      series: call.route?.series ?? call.own?.series ?? unmatched, status: exchange.status,
+      nanoseconds: nanoseconds)
     if let extras = call.extras { observe(exchange, call, extras, nanoseconds) }
     if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
   }
 
   package func refuse(_ exchange: Exchange, _ problem: Problem) {
     exchange.answer(problem)
-    if problem.status == 401 { exchange.addHeader("WWW-Authenticate", "Bearer realm=\"council\"") }
+    if problem.status == 401 {
+      exchange.addHeader("WWW-Authenticate", call(of: exchange).own?.route.challenge ?? OwnRoute.challenge)
+    }
     if problem.status == 405, case .string(let allowed)? = problem.members["allow"] {
       exchange.addHeader("Allow", allowed)
     }

@@ -7,7 +7,7 @@ import Kernel
 extension Gateway {
   // MARK: Match
 
-  /// Finds the route and pins its generation. nil: the host itself has answered.
+  /// Finds the route and pins its generation. nil: the path is the host's own, or the host itself has answered.
   func match(_ exchange: Exchange, _ call: Call, _ thread: EventThread) throws(Problem) -> LiveRoute? {
     if exchange.methodIsUnknown {
       throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
@@ -18,6 +18,7 @@ extension Gateway {
       let head = exchange.head
       guard let first = exchange.segments.first else { throw Gateway.notFound }
       guard var automation = snapshot.automation(head.span(first)) else {
+        if try findOwn(exchange, call, thread) { return nil }
         switch snapshot.unavailability(of: head.span(first)) {
         case .failed: throw Gateway.unavailable
         case .crashed: throw Gateway.crashed
@@ -56,9 +57,7 @@ extension Gateway {
         answerOptions(exchange, allow: allowed.allow)
         return nil
       }
-      throw Problem(
-        405, "request.method_not_allowed", "This path takes \(allowed.allow).",
-        members: ["allow": .string(allowed.allow)])
+      throw Gateway.methodNotAllowed(allowed)
     }
   }
 
@@ -96,6 +95,10 @@ extension Gateway {
   func authenticate(_ exchange: Exchange, _ call: Call, _ route: LiveRoute) throws(Problem) {
     call.answerLimit = limits.answerCharacters
     guard route.scope != nil else { return }
+    try authenticate(exchange, call)
+  }
+
+  func authenticate(_ exchange: Exchange, _ call: Call) throws(Problem) {
     let grant = try ports.keys.authenticate(exchange)
     call.grant = grant
     let table = ports.keys.table
@@ -125,7 +128,11 @@ extension Gateway {
         CallerTag(peer: exchange.peer, route: route.limitTag), route.rate ?? anonymousRate, at: now)
     }
     call.decision = decision
-    if !decision.isAllowed {
+    try refuseBeyondLimit(call)
+  }
+
+  func refuseBeyondLimit(_ call: Call) throws(Problem) {
+    if let decision = call.decision, !decision.isAllowed {
       throw Problem(
         429, "limit.exceeded",
         "The limit of requests is reached. Send the request again after the time in Retry-After.",

@@ -49,6 +49,59 @@ extension Arena {
     }
   }
 
+  /// Appends a value of a document as it was read. `value` is of a document over other bytes than this arena's.
+  package func append(json value: borrowing JSONElement) {
+    switch value.kind {
+    case .null: append("null")
+    case .bool(let flag): append(flag ? "true" : "false")
+    case .integer(let number): append(decimal: Int(number))
+    case .unsigned(let number): append("\(number)")
+    case .double(let number): append("\(number)")
+    case .string: if let text = value.utf8 { append(jsonString: text) }
+    case .array:
+      append(UInt8(ascii: "["))
+      var elements = value.elements
+      var isFirst = true
+      while elements.next() {
+        if !isFirst { append(UInt8(ascii: ",")) }
+        isFirst = false
+        append(json: elements.value)
+      }
+      append(UInt8(ascii: "]"))
+    case .object:
+      append(UInt8(ascii: "{"))
+      var members = value.members
+      var isFirst = true
+      while members.next() {
+        if !isFirst { append(UInt8(ascii: ",")) }
+        isFirst = false
+        append(jsonString: members.key)
+        append(UInt8(ascii: ":"))
+        append(json: members.value)
+      }
+      append(UInt8(ascii: "}"))
+    }
+  }
+
+  /// Appends a text with every byte escaped that is not unreserved (RFC 3986, section 2.3).
+  package func append(percentEncoding text: Span<UInt8>) {
+    for index in text.indices {
+      let byte = text[index]
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"):
+        append(byte)
+      default:
+        append(UInt8(ascii: "%"))
+        // Upper case, as section 2.1 asks.
+        for digit in [Hex.digit(byte >> 4), Hex.digit(byte & 15)] {
+          append(digit >= UInt8(ascii: "a") ? digit - 32 : digit)
+        }
+      }
+    }
+  }
+
   /// Appends a problem document (RFC 9457).
   package func append(problem: Problem) {
     append("{\"type\":\"urn:council:problem:")

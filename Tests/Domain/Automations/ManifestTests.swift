@@ -28,6 +28,55 @@ import Testing
     #expect(manifest.routes[2].scope == nil)
   }
 
+  private func route(_ members: String) -> String {
+    #"{"id":"a","version":"1","routes":[{"path":"/","operation":"o",\#(members)}]}"#
+  }
+
+  private func pointers(_ members: String) -> [String] {
+    refusal(route(members))?.members["errors"]?.array?.compactMap { $0["pointer"]?.string } ?? []
+  }
+
+  @Test func readsWhatARouteSaysToAgents() throws {
+    let members = #"""
+      "method":"DELETE","title":"Remove","description":"For good.","hints":{"idempotent":false,"open_world":true},
+      "errors":[{"status":409,"code":"a.busy","description":"Later."}],
+      "deprecated":{"since":"2026-11-20T01:00:00+01:00","sunset":"2027-01-01T00:00:00Z","link":"/v2/a"}
+      """#
+    let read = try Manifest.parse(Array(route(members).utf8)).routes[0]
+    #expect(read.title == "Remove" && read.details == "For good.")
+    #expect(read.hints == RouteHints(readOnly: false, destructive: true, idempotent: false, openWorld: true))
+    #expect(read.errors == [DeclaredError(status: 409, code: "a.busy", description: "Later.")])
+    #expect(read.deprecation?.since.text == "2026-11-20T00:00:00.000Z" && read.deprecation?.link == "/v2/a")
+    for (method, hints) in [
+      ("GET", RouteHints(readOnly: true, destructive: false, idempotent: true)),
+      ("PUT", RouteHints(readOnly: false, destructive: false, idempotent: true)),
+      ("POST", RouteHints(readOnly: false, destructive: false, idempotent: false)),
+      ("DELETE", RouteHints(readOnly: false, destructive: true, idempotent: true)),
+    ] {
+      #expect(try Manifest.parse(Array(route(#""method":"\#(method)""#).utf8)).routes[0].hints == hints)
+    }
+  }
+
+  @Test func refusesWhatARouteCannotSayToAgents() {
+    let at = "/routes/0"
+    #expect(pointers(#""method":"GET","hints":{"destructive":true}"#) == ["\(at)/hints"])
+    #expect(pointers(#""method":"GET","hints":{"x":true}"#) == ["\(at)/hints/x"])
+    #expect(
+      pointers(#""method":"GET","errors":[{"status":399,"code":"A"}]"#) == [
+        "\(at)/errors/0/status", "\(at)/errors/0/code",
+      ])
+    #expect(pointers(#""method":"GET","deprecated":{"since":"yesterday"}"#) == ["\(at)/deprecated/since"])
+    #expect(
+      pointers(
+        #""method":"GET","deprecated":{"since":"2026-11-20T00:00:00Z","sunset":"2026-11-19T00:00:00Z","link":"http://x"}"#
+      )
+        == ["\(at)/deprecated/sunset", "\(at)/deprecated/link"])
+    let long = String(repeating: "o", count: 63)
+    let name = refusal(
+      #"{"id":"a","version":"1","routes":[{"method":"GET","path":"/","operation":"\#(long)"}]}"#)
+    #expect(name?.detail.contains("has 65 characters") == true)
+  }
+
   @Test func namesEveryFaultAtOnceByItsPointer() throws {
     let problem = try #require(
       refusal(#"{"id":"No","version":"","routes":[{"method":"FETCH","path":"x","operation":"A"}],"x":1}"#))

@@ -1,0 +1,102 @@
+package import Domain
+package import Kernel
+
+/// What answers paths of the host's own on the public listener: documents, MCP, functions. The gateway finds it,
+/// recognises and limits the caller, audits and measures; it knows none by name.
+package protocol OwnPath: AnyObject, Sendable {
+  /// The paths, whose first segments no automation can have (``Names/reservedRoots``, or one with a dot).
+  var routes: [OwnRoute] { get }
+
+  /// Answers a whole request of `routes[number]`. A problem that it throws is sent as it is. [event]
+  func answer(_ exchange: Exchange, _ number: Int, _ caller: Caller, _ snapshot: Snapshot) throws(Problem)
+    -> OwnAnswer
+
+  /// The request became a call, and that is answered: status, headers and body are the route's, or a problem's. Turns
+  /// them into what the protocol says. Not called where the client left before. [event]
+  func wrap(_ exchange: Exchange, _ call: RouteCall)
+}
+
+extension OwnPath {
+  package func wrap(_ exchange: Exchange, _ call: RouteCall) {}
+}
+
+/// One path of the host's own.
+package struct OwnRoute: Sendable {
+  package enum Key: Sendable {
+    /// Is not looked at.
+    case none
+    /// Recognised where one is sent; one that is wrong is refused.
+    case optional
+    case required
+  }
+
+  package var method: HTTPMethod
+  /// From the root: `/openapi.json`, `/jobs/{id}`.
+  package var path: String
+  package var key: Key
+  /// A longer body is answered 413.
+  package var maxBodyBytes: Int
+  /// ``OwnAnswer/pending`` may come: the host then answers at this time in its place, with 504.
+  package var patience: Duration?
+  /// What `WWW-Authenticate` says in a 401.
+  package var challenge: String
+
+  package static let challenge = "Bearer realm=\"council\""
+
+  package init(
+    _ method: HTTPMethod, _ path: String, key: Key = .optional, maxBodyBytes: Int = 0,
+    patience: Duration? = nil,
+    challenge: String = OwnRoute.challenge
+  ) {
+    self.method = method
+    self.path = path
+    self.key = key
+    self.maxBodyBytes = maxBodyBytes
+    self.patience = patience
+    self.challenge = challenge
+  }
+}
+
+package enum OwnAnswer {
+  /// The answer is in the exchange.
+  case answered
+  /// The exchange became the request of a route (``Exchange/become(_:target:body:)``): it goes on like any other, at its
+  /// own limit, and ``OwnPath/wrap(_:_:)`` gets its answer.
+  case call(RouteCall)
+  /// Somebody answers later: claims the exchange by the handle that it had, writes the answer, delivers it.
+  case pending
+}
+
+/// A request that became the call of a route by name.
+package final class RouteCall {
+  /// As it was found by its name; a reload may put the next generation's in its place.
+  package let route: LiveRoute
+  /// What the protocol has to know when it wraps the answer.
+  package let state: AnyObject?
+
+  package init(_ route: LiveRoute, state: AnyObject? = nil) {
+    self.route = route
+    self.state = state
+  }
+}
+
+/// Who asks, and what that key may do.
+package struct Caller {
+  /// nil for a caller without a key.
+  package let grant: KeyGrant?
+  package let table: KeyTable
+
+  package init(_ grant: KeyGrant?, _ table: KeyTable) {
+    self.grant = grant
+    self.table = table
+  }
+
+  /// Whether the route would let this caller in.
+  package func may(_ route: LiveRoute) -> Bool {
+    guard let scope = route.scope else { return true }
+    return grant.map { table.allows($0, scope) } ?? false
+  }
+
+  /// Equal for callers that may do the same; nil without a key.
+  package var scopes: ScopeSetID? { grant?.scopes }
+}

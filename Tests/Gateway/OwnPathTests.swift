@@ -1,0 +1,98 @@
+import Application
+import Domain
+import Doubles
+import Kernel
+import Testing
+
+@testable import Gateway
+
+/// A path of the host's own that calls a route by the name and arguments in its body.
+private final class CallsByName: OwnPath {
+  let routes = [
+    OwnRoute(.post, "/call/{name}", maxBodyBytes: 1000), OwnRoute(.get, "/secret.json", key: .required),
+    OwnRoute(.get, "/document.json", challenge: "Bearer realm=\"other\""),
+  ]
+
+  func answer(
+    _ exchange: Exchange, _ number: Int, _ caller: Application.Caller, _ snapshot: Snapshot
+  ) throws(Problem) -> OwnAnswer {
+    guard number == 0 else {
+      exchange.status = 200
+      exchange.answerBody.append(caller.grant == nil ? "nobody" : "somebody")
+      return .answered
+    }
+    let (head, bytes) = (exchange.head, exchange.body)
+    let name = String(head.span(exchange.parameters[0].value))
+    guard let route = snapshot.operation(named: name) else {
+      throw Problem(404, "call.unknown", "There is no such operation.")
+    }
+    let (document, target, body) = (JSONDocument(), Arena(capacity: 64), Arena(capacity: 64))
+    do throws(JSONError) { try document.parse(bytes.span(bytes.all)) } catch {
+      throw Problem(400, "request.json_invalid", "\(error)")
+    }
+    try route.operation.arguments.write(document.root, target: target, body: body)
+    exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
+    return .call(RouteCall(route))
+  }
+
+  func wrap(_ exchange: Exchange, _ call: RouteCall) {
+    let answer = exchange.answerBody
+    let inner = String(answer.span(answer.all))
+    let status = exchange.status
+    exchange.discardAnswer()
+    exchange.status = 200
+    exchange.answerBody.append("{\"was\":\(status),\"answer\":\(inner)}")
+  }
+}
+
+@Suite struct OwnPathTests {
+  private let site = Site(ownPaths: [CallsByName()])
+
+  private func call(_ name: String, _ arguments: String, key: String? = nil) -> JSONValue? {
+    let answer = site.send("POST", "/call/\(name)", body: arguments, key: key)
+    #expect(answer.header("X-Request-Id") != nil)
+    return try? JSONValue.parse(answer.body.utf8.span)
+  }
+
+  @Test func aCallByNameIsTheRequestThatItStandsFor() throws {
+    let answer = call("a_get", #"{"id":"7"}"#, key: site.reader)
+    #expect(answer?["was"] == 200 && answer?["answer"]?["route"] == 0)
+    // Its audit row is the route's, with the route's own status.
+    let row = try #require(site.audit.rows.last)
+    #expect(row.status == 200 && row.labels.contains("\"operation\":\"get\""))
+    #expect(call("a_open", "{}")?["was"] == 200)
+    #expect(call("a_create", #"{"body":{"name":"x"}}"#, key: site.writer)?["was"] == 200)
+  }
+
+  @Test func everyStepOfTheRouteHolds() {
+    #expect(call("a_get", #"{"id":"7"}"#)?["answer"]?["code"] == "access.key_missing")
+    #expect(
+      call("a_create", #"{"body":{"name":"x"}}"#, key: site.reader)?["answer"]?["code"]
+        == "access.scope_missing")
+    #expect(call("a_create", #"{"body":{}}"#, key: site.writer)?["answer"]?["code"] == "request.body_invalid")
+    #expect(call("a_limited", "{}", key: site.reader)?["was"] == 200)
+    #expect(call("a_limited", "{}", key: site.reader)?["was"] == 429)
+    site.serve(behaviour: .says(200, "application/json", "[]"))
+    #expect(call("a_declared", "{}", key: site.reader)?["answer"]?["code"] == "plugin.answer_invalid")
+  }
+
+  @Test func whatThePathItselfRefusesIsAProblem() {
+    let answer = site.send("POST", "/call/a_nothing", body: "{}", key: site.reader)
+    #expect(answer.status == 404 && answer.code == "call.unknown")
+    #expect(site.send("POST", "/call/a_get", body: "{}", key: site.reader).code == "call.argument_missing")
+    #expect(site.send("GET", "/call/a_get").code == "request.method_not_allowed")
+    #expect(site.send("OPTIONS", "/call/a_get").header("Allow") == "POST, OPTIONS")
+    #expect(site.send("POST", "/call/a_get/more").code == "route.not_found")
+  }
+
+  @Test func knowsWhoAsks() {
+    #expect(site.send("GET", "/secret.json").status == 401)
+    #expect(site.send("GET", "/secret.json", key: site.reader).body == "somebody")
+    #expect(
+      site.send("GET", "/document.json", key: "ck_wrong").header("WWW-Authenticate")
+        == "Bearer realm=\"other\"")
+    #expect(site.send("GET", "/document.json", peer: (0, 9)).body == "nobody")
+    // One without a key may ask once a minute here.
+    #expect(site.send("GET", "/document.json", peer: (0, 9)).status == 429)
+  }
+}
