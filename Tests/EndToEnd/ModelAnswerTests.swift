@@ -148,11 +148,10 @@ import Testing
 
   // MARK: Jobs
 
-  private static let sleeper = """
-    {"id":"hog","version":"1","routes":[
-     {"method":"GET","path":"/a","operation":"a"},{"method":"GET","path":"/b","operation":"b"},
-     {"method":"GET","path":"/sleep","operation":"sleep","deadline_ms":60000}]}
-    """
+  private static let sleeper =
+    #"{"id":"hog","version":"1","routes":[{"method":"GET","path":"/a","operation":"a"},"#
+    + #"{"method":"GET","path":"/b","operation":"b"},"#
+    + #"{"method":"GET","path":"/sleep","operation":"sleep","deadline_ms":60000}]}"#
 
   private func poll(_ host: HostUnderTest, _ path: String, _ key: String) -> Connection.Answer? {
     var last: Connection.Answer?
