@@ -84,7 +84,7 @@ let package = Package(
     adapter("Telemetry"),
 
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
-    interface("Gateway"),
+    interface("Gateway", exclude: ["README.md"]),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -181,10 +181,10 @@ func adapter(
     path: "\(infrastructure)/\(path ?? name)", exclude: exclude)
 }
 
-func interface(_ name: String, path: String? = nil) -> Target {
+func interface(_ name: String, path: String? = nil, exclude: [String] = []) -> Target {
   .target(
     name: name, dependencies: ["Kernel", "Domain", "Application"],
-    path: "Host/Interfaces/\(path ?? name)")
+    path: "Host/Interfaces/\(path ?? name)", exclude: exclude)
 }
 
 func tests(_ name: String, path: String? = nil, with more: String...) -> Target {

@@ -111,7 +111,8 @@ struct HostProcess {
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
         exchanges: exchanges),
       limits: settings.gateway)
     let admin = try AdminApplication(

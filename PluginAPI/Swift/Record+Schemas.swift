@@ -38,6 +38,8 @@ extension Record {
       "type": "object",
       "properties": [
         "items": ["type": "array", "items": recordSchema], "next": ["type": ["string", "null"]],
+        // The host's own word, where it made the page shorter.
+        "truncated": ["type": "string"],
       ],
       "required": ["items", "next"],
     ]

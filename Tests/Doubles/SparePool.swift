@@ -27,6 +27,8 @@ package final class SparePool: SpareExchanges, ExchangeTable {
 
   package var taken: Int { all.count - free.withLock { $0.count } }
 
-  package func exchange(slot: UInt32) -> Exchange? { slot > 0 && slot <= all.count ? all[Int(slot) - 1] : nil }
+  package func exchange(slot: UInt32) -> Exchange? {
+    slot > 0 && slot <= all.count ? all[Int(slot) - 1] : nil
+  }
   package var slotCount: Int { all.count + 1 }
 }

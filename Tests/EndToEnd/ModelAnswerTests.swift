@@ -3,7 +3,9 @@ import Testing
 
 /// Answers sized for models, over HTTP: fields, budgets, links, Markdown, and calls that last.
 @Suite struct ModelAnswerTests {
-  private static func accounts(_ count: Int, settings: String = "") throws -> (HostUnderTest, String, [String]) {
+  private static func accounts(_ count: Int, settings: String = "") throws -> (
+    HostUnderTest, String, [String]
+  ) {
     let host = try HostUnderTest(load: [HostUnderTest.accounts], settings: settings)
     let key = try host.issueKey(["accounts:*"])
     let ids = Monitor<[String]>([])
@@ -74,13 +76,17 @@ import Testing
   @Test func theKeyAndTheHostHaveTheirSay() throws {
     let (host, key, _) = try ModelAnswerTests.accounts(60, settings: "answers:\n  max_characters: 3000\n")
     let whole = try host.call("GET", "/accounts/?limit=60", key: key)
-    #expect(whole.body.unicodeScalars.count <= 3000 && whole.headers["answer-truncated"] == "answers.max_characters")
+    #expect(
+      whole.body.unicodeScalars.count <= 3000 && whole.headers["answer-truncated"] == "answers.max_characters"
+    )
     let issued = host.command([
       "keys", "issue", "--principal", "gpt", "--scope", "accounts:read", "--answer-limit", "1000",
     ])
     let small = String(issued.output.dropLast())
     let page = try host.call("GET", "/accounts/?limit=60", key: small)
-    #expect(page.body.unicodeScalars.count <= 1000 && page.headers["answer-truncated"] == "answer_limit", "\(issued.said)")
+    #expect(
+      page.body.unicodeScalars.count <= 1000 && page.headers["answer-truncated"] == "answer_limit",
+      "\(issued.said)")
     #expect(page.json?["truncated"] == "answer_limit")
     let listed = try host.admin("GET", "/keys").json?["items"]?.array ?? []
     #expect(listed.contains { $0["answer_limit"]?.integer == 1000 })
@@ -96,7 +102,8 @@ import Testing
     let unknown = try host.call("GET", "/accounts/?fields=color", key: key)
     #expect(unknown.status == 400 && unknown.code == "request.field_unknown", "\(unknown.body)")
     #expect(unknown.json?["known"]?.array?.contains("email") == true)
-    let id = try #require(try host.call("GET", "/accounts/?limit=1", key: key).json?["items"]?.array?[0]["id"]?.string)
+    let id = try #require(
+      try host.call("GET", "/accounts/?limit=1", key: key).json?["items"]?.array?[0]["id"]?.string)
     let one = try host.call("GET", "/accounts/\(id)?fields=email", key: key)
     #expect(one.json?.object?.keys.sorted() == ["email", "id"] && one.headers["etag"] != nil)
   }
@@ -117,13 +124,22 @@ import Testing
     let (host, key, _) = try ModelAnswerTests.accounts(40)
     let connection = try #require(Connection(port: host.port))
     var dice = Dice(state: 20_261_120)
-    let names = ["fields", "max_chars", "max_bytes", "max_tokens", "limit", "after", "order", "%66ields", "max%5Fchars", "x"]
-    let values = [
-      "", "0", "1", "64", "500", "1e9", "1000000000", "99999999999999999999", "-1", "id", "name,balance", "a.b.c", ",",
-      "%2C", ".", "id.", "%00", "%FF", "%22", "name%20", "%E2%82%AC", "name", "-name", "[]", "*", "%3Cid%3E", "id,id",
+    let names = [
+      "fields", "max_chars", "max_bytes", "max_tokens", "limit", "after", "order", "%66ields", "max%5Fchars",
+      "x",
     ]
-    let accepts = ["*/*", "text/markdown", "text/markdown;q=0.1", ",;q", "application/json;q=0", "text/*;q=1;q=0"]
-    let prefers = ["max-chars=300", "max-tokens=", "respond-async", "max-bytes=\"400\"", ";;=,", "max-chars=1"]
+    let values = [
+      "", "0", "1", "64", "500", "1e9", "1000000000", "99999999999999999999", "-1", "id", "name,balance",
+      "a.b.c", ",",
+      "%2C", ".", "id.", "%00", "%FF", "%22", "name%20", "%E2%82%AC", "name", "-name", "[]", "*", "%3Cid%3E",
+      "id,id",
+    ]
+    let accepts = [
+      "*/*", "text/markdown", "text/markdown;q=0.1", ",;q", "application/json;q=0", "text/*;q=1;q=0",
+    ]
+    let prefers = [
+      "max-chars=300", "max-tokens=", "respond-async", "max-bytes=\"400\"", ";;=,", "max-chars=1",
+    ]
     for round in 0..<2000 {
       let query = (0..<Int.random(in: 0...4, using: &dice)).map { _ in
         "\(names.randomElement(using: &dice)!)=\(values.randomElement(using: &dice)!)"
@@ -133,12 +149,15 @@ import Testing
         connection.request(
           round % 9 == 0 ? "HEAD" : "GET", target, key: key,
           headers: [
-            "Accept: \(accepts.randomElement(using: &dice)!)", "Prefer: \(prefers.randomElement(using: &dice)!)",
+            "Accept: \(accepts.randomElement(using: &dice)!)",
+            "Prefer: \(prefers.randomElement(using: &dice)!)",
           ]), "\(target)")
       #expect((200..<500).contains(answer.status), "\(target): \(answer)")
       if round % 9 == 0 { continue }
       if answer.headers["content-type"]?.hasPrefix("text/markdown") == true {
-        #expect(answer.body.hasPrefix("| ") || answer.body.hasPrefix("**") || answer.body.hasPrefix("No records"), "\(target): \(answer)")
+        #expect(
+          answer.body.hasPrefix("| ") || answer.body.hasPrefix("**") || answer.body.hasPrefix("No records"),
+          "\(target): \(answer)")
       } else {
         #expect(answer.json != nil, "\(target): \(answer)")
       }
@@ -164,7 +183,8 @@ import Testing
 
   @Test func aCallThatLastsBecomesAJobThatIsPolled() throws {
     let host = try HostUnderTest(
-      load: [Fixtures.plugin("hog", manifest: ModelAnswerTests.sleeper)], settings: "answers:\n  job_after_ms: 50\n")
+      load: [Fixtures.plugin("hog", manifest: ModelAnswerTests.sleeper)],
+      settings: "answers:\n  job_after_ms: 50\n")
     let (key, other) = (try host.issueKey(["hog:read"]), try host.issueKey(["hog:read"]))
     let quick = try host.call("GET", "/hog/sleep?ms=0", key: key)
     #expect(quick.status == 200 || quick.status == 202, "\(quick)")
@@ -174,7 +194,9 @@ import Testing
     #expect(path == "/jobs/" + (accepted.json?["job"]?.string ?? ""))
     #expect(try host.call("GET", path, key: other).code == "job.not_found")
     let ended = poll(host, path, key)
-    #expect(ended?.status == 200 && ended?.headers["content-type"] == "application/json", "\(String(describing: ended))")
+    #expect(
+      ended?.status == 200 && ended?.headers["content-type"] == "application/json",
+      "\(String(describing: ended))")
     #expect(try host.call("DELETE", path, key: key).status == 204)
     #expect(try host.call("GET", path, key: key).code == "job.not_found")
 
@@ -187,7 +209,8 @@ import Testing
 
   @Test func aHandOverLetsAJobEndAndTheNextHostSaysThatItsAnswerIsLost() throws {
     let host = try HostUnderTest(
-      load: [Fixtures.plugin("hog", manifest: ModelAnswerTests.sleeper)], settings: "answers:\n  job_after_ms: 50\n")
+      load: [Fixtures.plugin("hog", manifest: ModelAnswerTests.sleeper)],
+      settings: "answers:\n  job_after_ms: 50\n")
     let key = try host.issueKey(["hog:read"])
     let accepted = try host.call("GET", "/hog/sleep?ms=3000", key: key)
     let path = try #require(accepted.headers["location"], "\(accepted)")

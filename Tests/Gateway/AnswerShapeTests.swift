@@ -60,7 +60,8 @@ import Testing
     #expect(get("/a/one?fields=b.c").body == #"{"id":"1","b":{"c":1}}"#)
     #expect(get("/a/one").body == #"{"id":"1","a":1e2,"b":{"c":1,"d":2}}"#)
     serveList()
-    #expect(get("/a/?limit=2&fields=n").body == #"{"items":[{"id":"1","n":1.50},{"id":"2","n":2.50}],"next":"2"}"#)
+    #expect(
+      get("/a/?limit=2&fields=n").body == #"{"items":[{"id":"1","n":1.50},{"id":"2","n":2.50}],"next":"2"}"#)
   }
 
   @Test func anUnknownFieldIsRefusedWithTheKnownOnes() throws {
@@ -92,7 +93,8 @@ import Testing
   // MARK: Budgets
 
   @Test(arguments: [
-    "max_chars=200", "max_bytes=200", "max_tokens=66", "max_chars=200&max_bytes=5000", "max_chars=200&fields=n",
+    "max_chars=200", "max_bytes=200", "max_tokens=66", "max_chars=200&max_bytes=5000",
+    "max_chars=200&fields=n",
   ]) func aListIsCutAfterARecordAndGoesOnThere(query: String) throws {
     serveList()
     var seen: [String] = []
@@ -173,8 +175,10 @@ import Testing
     ).key.text
     let answer = site.send("GET", "/a/?limit=10", key: key)
     #expect(answer.header("Answer-Truncated") == "answer_limit" && answer.body.utf8.count <= 256)
-    #expect(site.send("GET", "/a/?limit=10&max_chars=9000", key: key).header("Answer-Truncated") == "answer_limit")
-    #expect(site.send("GET", "/a/?limit=10&max_chars=200", key: key).header("Answer-Truncated") == "max_chars")
+    #expect(
+      site.send("GET", "/a/?limit=10&max_chars=9000", key: key).header("Answer-Truncated") == "answer_limit")
+    #expect(
+      site.send("GET", "/a/?limit=10&max_chars=200", key: key).header("Answer-Truncated") == "max_chars")
   }
 
   @Test func theHostsOwnLimitHoldsForTextAndProblems() {
@@ -213,7 +217,8 @@ import Testing
   @Test func whoPrefersMarkdownGetsTables() {
     serveList(count: 3)
     let answer = get("/a/?limit=2&fields=n", headers: [("accept", "text/markdown")])
-    #expect(answer.header("Content-Type") == "text/markdown; charset=utf-8" && answer.header("Vary") == "Accept")
+    #expect(
+      answer.header("Content-Type") == "text/markdown; charset=utf-8" && answer.header("Vary") == "Accept")
     #expect(
       answer.body
         == "| id | n |\n| --- | --- |\n| 1 | 1.50 |\n| 2 | 2.50 |\n\nMore records: send the request again with `after=2`.\n"
@@ -236,7 +241,9 @@ import Testing
   @Test func aTableIsCutToItsBudget() {
     serveList()
     let answer = get("/a/?limit=10&max_chars=200", headers: [("accept", "text/markdown")])
-    #expect(answer.status == 200 && answer.body.utf8.count <= 200 && answer.body.contains("max_chars"), "\(answer.body)")
+    #expect(
+      answer.status == 200 && answer.body.utf8.count <= 200 && answer.body.contains("max_chars"),
+      "\(answer.body)")
   }
 }
 

@@ -81,7 +81,9 @@ import Testing
     let id = try #require(body?["job"]?.string)
     #expect(site.audit.rows.last?.status == 202 && inside(site) == 1 && !site.gateway.jobs.isIdle)
     let running = site.send("GET", "/jobs/\(id)", key: site.reader)
-    #expect(running.status == 202 && running.header("Location") == "/jobs/\(id)" && running.header("Retry-After") == "2")
+    #expect(
+      running.status == 202 && running.header("Location") == "/jobs/\(id)"
+        && running.header("Retry-After") == "2")
     #expect(held.answer() && !held.answer())
     #expect(inside(site) == 0 && site.spare.taken == 0 && site.gateway.jobs.isIdle)
     for _ in 0..<2 {
@@ -138,7 +140,8 @@ import Testing
     let long = try accepted(site, "?max_chars=64")
     #expect(site.send("GET", "/jobs/\(long)", key: site.reader).code == "answer.too_large")
     #expect(
-      site.send("GET", "/jobs/\(id)", key: site.reader, headers: [("accept", "text/markdown")]).body.hasPrefix("| Field"))
+      site.send("GET", "/jobs/\(id)", key: site.reader, headers: [("accept", "text/markdown")]).body
+        .hasPrefix("| Field"))
   }
 
   @Test func aClientThatLeavesTakesItsCallWithIt() throws {

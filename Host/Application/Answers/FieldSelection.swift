@@ -72,7 +72,8 @@ package struct FieldSelection: Sendable, Equatable {
       var isFirst = true
       for member in JSONText.members(of: value, in: text) {
         let wanted = members.first { JSONText.key(member.key, in: text, is: $0.name.span) }
-        guard wanted != nil || keepsID && JSONText.key(member.key, in: text, is: FieldSelection.id.span) else {
+        guard wanted != nil || keepsID && JSONText.key(member.key, in: text, is: FieldSelection.id.span)
+        else {
           continue
         }
         if !isFirst { arena.append(UInt8(ascii: ",")) }

@@ -22,7 +22,8 @@ package enum HostParameter: String, Sendable, CaseIterable {
           "Only these members of the record, or of each record, separated by commas, with dots for nested ones; 'id' comes always.",
       ]
     case .maxCharacters:
-      number("Most characters (Unicode scalars) that the answer may have. A list ends earlier, with a cursor.")
+      number(
+        "Most characters (Unicode scalars) that the answer may have. A list ends earlier, with a cursor.")
     case .maxBytes: number("As max_chars, in bytes of UTF-8.")
     case .maxTokens:
       number(
@@ -55,7 +56,8 @@ package enum HostParameter: String, Sendable, CaseIterable {
 
   package init?(_ name: Span<UInt8>) {
     // Most parameters are no such; their first letter says so.
-    guard name.count >= 6, name.count <= 10, name[0] == UInt8(ascii: "f") || name[0] == UInt8(ascii: "m") else {
+    guard name.count >= 6, name.count <= 10, name[0] == UInt8(ascii: "f") || name[0] == UInt8(ascii: "m")
+    else {
       return nil
     }
     self.init(rawValue: String(name))

@@ -43,7 +43,8 @@ extension Exchange {
   package var keptAnswer: KeptAnswer {
     let (head, body) = (answerHead, answerBody)
     return KeptAnswer(
-      status: status, head: Array(head.span(head.all)), headers: answerHeaders, body: Array(body.span(body.all)))
+      status: status, head: Array(head.span(head.all)), headers: answerHeaders,
+      body: Array(body.span(body.all)))
   }
 
   /// Takes over an answer that was kept.

@@ -10,7 +10,8 @@ package enum Preferences {
     for field in exchange.headers where head.span(field.name).isEqual(to: KnownHeader.prefer.name) {
       for part in String(head.span(field.value)).split(separator: ",") {
         // Parameters of a preference are separated by semicolons; none that is known has any.
-        let pair = part.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let pair = part.prefix { $0 != ";" }.split(
+          separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = pair.first, trimmed(first).lowercased() == name.description else { continue }
         guard pair.count > 1 else { return "" }
         let value = trimmed(pair[1])

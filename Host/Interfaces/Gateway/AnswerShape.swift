@@ -40,7 +40,7 @@ extension Gateway {
     let (thread, body, budget) = (threads.current, exchange.answerBody, budget(call))
     guard body.count > 0 else { return .ready }
     guard exchange.status < 300, hasJSONType(exchange), isJSON(body, thread) else {
-      holdText(exchange, call, route, budget, markdown: markdown)
+      holdText(exchange, call, route, budget)
       return .ready
     }
     if let fields = call.wishes?.fields { project(exchange, fields, thread.shaped) }
@@ -88,24 +88,30 @@ extension Gateway {
 
   // MARK: What is no JSON of a success
 
-  /// Problems, and text of another kind. Bytes that are no text have no characters.
-  private func holdText(
-    _ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ budget: AnswerBudget, markdown: Bool
-  ) {
+  /// Text of another kind. Bytes that are no text have no characters. Problems are held by the host's limit alone: a caller's
+  /// own must not hide what went wrong.
+  private func holdText(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ budget: AnswerBudget) {
     let body = exchange.answerBody
-    let isProblem = exchange.status >= 400
-    // A problem is short, or it is none of the host's; a caller's own limit must not hide what went wrong.
-    var held = budget
-    if isProblem {
-      held = AnswerBudget()
-      held.limit(to: limits.answerCharacters, .host)
-    }
-    if held.surelyFits(bytes: body.count) || !(hasJSONType(exchange) || hasTextType(exchange)) { return }
+    if exchange.status >= 400 || budget.surelyFits(bytes: body.count) { return }
+    guard hasJSONType(exchange) || hasTextType(exchange) else { return }
     let size = AnswerBudget.Size(body.span(body.all))
-    guard let source = held.exceeded(by: size) else { return }
-    var problem = Gateway.tooLarge(size, source, held, route, namesFields: true, page: nil)
-    if isProblem { problem.status = exchange.status }
-    refuse(exchange, problem)
+    guard let source = budget.exceeded(by: size) else { return }
+    refuse(exchange, Gateway.tooLarge(size, source, budget, route, namesFields: true, page: nil))
+  }
+
+  /// A problem that is too long itself. [event]
+  func shortenProblem(_ exchange: Exchange) {
+    let body = exchange.answerBody
+    let size = AnswerBudget.Size(body.span(body.all))
+    guard size.characters > limits.answerCharacters, hasJSONType(exchange) || hasTextType(exchange) else {
+      return
+    }
+    refuse(
+      exchange,
+      Problem(
+        exchange.status, "answer.too_large",
+        "The request failed with status \(exchange.status); what the answer says of it is \(size.characters) characters long, and was left out.",
+        members: ["characters": .integer(Int64(size.characters)), "limited_by": "answers.max_characters"]))
   }
 
   private func hasTextType(_ exchange: Exchange) -> Bool {

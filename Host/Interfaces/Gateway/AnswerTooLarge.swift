@@ -18,7 +18,9 @@ extension Gateway {
         hints.append("name the fields you need with 'fields'")
       }
     }
-    if isRead, route.outline.smallestPage != nil, let page, page > 1 { hints.append("ask for fewer records with 'limit'") }
+    if isRead, route.outline.smallestPage != nil, let page, page > 1 {
+      hints.append("ask for fewer records with 'limit'")
+    }
     switch source {
     case .maxBytes, .maxCharacters, .maxTokens: hints.append("raise \(source.rawValue)")
     case .key: hints.append("use a key with a larger answer_limit")
@@ -36,8 +38,7 @@ extension Gateway {
     return Problem(
       413, "answer.too_large",
       "\(what) \(size.characters) characters long (\(size.bytes) bytes, about \(size.tokens) tokens); \(source.rawValue) allows \(allowed) \(unit).\(done)"
-        + (hints.isEmpty || !isRead ? "" : " To get it: \(hints.joined(separator: "; or ")).")
-      ,
+        + (hints.isEmpty || !isRead ? "" : " To get it: \(hints.joined(separator: "; or "))."),
       members: [
         "characters": .integer(Int64(size.characters)), "bytes": .integer(Int64(size.bytes)),
         "tokens": .integer(Int64(size.tokens)), "limited_by": .string(source.rawValue),

@@ -24,7 +24,8 @@ extension Gateway {
     var fields: [UInt8]?
     var taken = 0
     for field in exchange.query {
-      guard let parameter = HostParameter(head.span(field.name)), outline.parameters.contains(parameter) else {
+      guard let parameter = HostParameter(head.span(field.name)), outline.parameters.contains(parameter)
+      else {
         continue
       }
       taken += 1

@@ -17,7 +17,9 @@ extension Jobs: OwnPath {
 
 extension Gateway {
   /// Calls a handler that may take longer than its client waits. [event]
-  func runForLong(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread) -> Completion? {
+  func runForLong(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread)
+    -> Completion?
+  {
     guard let errand = errand(for: exchange, route) else { return nil }
     let terms = Jobs.Terms(
       key: call.grant.map { ports.keys.table.id(of: $0) }, route: route, wishes: call.wishes)

@@ -20,7 +20,8 @@ package final class Jobs: Sendable {
     package var pollSeconds: Int
 
     package init(
-      after: Duration = .seconds(40), count: Int = 1024, bytes: Int = 64 << 20, kept: Duration = .seconds(600),
+      after: Duration = .seconds(40), count: Int = 1024, bytes: Int = 64 << 20,
+      kept: Duration = .seconds(600),
       pollSeconds: Int = 2
     ) {
       self.after = after
@@ -44,6 +45,9 @@ package final class Jobs: Sendable {
     /// nil once it has ended.
     var errand: Errand?
     var answer: KeptAnswer?
+
+    /// The id of one that was begun without a key cannot be guessed: who knows it may have the answer.
+    func isOf(_ key: KeyID?) -> Bool { terms.key == nil || terms.key == key }
   }
 
   private struct Alarm {
@@ -176,14 +180,14 @@ package final class Jobs: Sendable {
 
   /// Throws `job.not_found` (404), also for another key's; `job.lost` (410) for one of a host before. [event]
   func look(_ id: String, key: KeyID?) throws(Problem) -> Look {
-    guard let job = state.withLock({ $0.jobs[id] }), job.terms.key == key else { throw missing(id) }
+    guard let job = state.withLock({ $0.jobs[id] }), job.isOf(key) else { throw missing(id) }
     return job.answer.map { .ended($0, job.terms) } ?? .running
   }
 
   /// Cancels it, or forgets its answer. Throws as ``look(_:key:)``. [event]
   func remove(_ id: String, key: KeyID?) throws(Problem) {
     let job = state.withLock { state -> Job? in
-      guard let job = state.jobs[id], job.terms.key == key else { return nil }
+      guard let job = state.jobs[id], job.isOf(key) else { return nil }
       state.forget(id)
       return job
     }

@@ -152,7 +152,10 @@ package final class Gateway: HTTPApplication {
     {
       return .pending
     }
-    if markdown, exchange.status >= 400 { writeProblemAsMarkdown(exchange) }
+    if exchange.status >= 400 {
+      if exchange.answerBody.count > limits.answerCharacters { shortenProblem(exchange) }
+      if markdown { writeProblemAsMarkdown(exchange) }
+    }
     return .answered
   }
 

@@ -149,7 +149,8 @@ package enum JSONText {
       var place = start
       while place < text.count {
         let byte = text[place]
-        if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") || isSpace(byte)
+        if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")
+          || isSpace(byte)
         {
           break
         }

@@ -11,7 +11,8 @@ import Testing
     return String(arena.span(arena.all))
   }
 
-  private static let order = #"{"id":"1","n":1.0,"owner":{"id":"o","email":"e","x":[1]},"lines":[{"sku":"a","qty":2},{"sku":"b"}]}"#
+  private static let order =
+    #"{"id":"1","n":1.0,"owner":{"id":"o","email":"e","x":[1]},"lines":[{"sku":"a","qty":2},{"sku":"b"}]}"#
 
   @Test(arguments: [
     ("n", #"{"id":"1","n":1.0}"#), ("id", #"{"id":"1"}"#), (" n , id", #"{"id":"1","n":1.0}"#),
@@ -24,12 +25,17 @@ import Testing
     #expect(try self.kept(fields, of: FieldSelectionTests.order) == kept)
   }
 
-  @Test(arguments: ["", ",", "a,", "a..b", ".a", "a.", "a, ,b", "a.b.c.d.e.f.g.h.i", String(repeating: "a,", count: 100) + "a"])
+  @Test(arguments: [
+    "", ",", "a,", "a..b", ".a", "a.", "a, ,b", "a.b.c.d.e.f.g.h.i",
+    String(repeating: "a,", count: 100) + "a",
+  ])
   func whatNamesNothingIsRefused(fields: String) {
     #expect(throws: FieldSelection.Fault.self) { try FieldSelection(fields.utf8.span) }
   }
 
-  private func outline(_ response: String, query: String = "{}", method: HTTPMethod = .get) throws -> AnswerOutline {
+  private func outline(_ response: String, query: String = "{}", method: HTTPMethod = .get) throws
+    -> AnswerOutline
+  {
     AnswerOutline(
       RouteDeclaration(
         method: method, path: "/", operation: "o", querySchema: try JSONValue.parse(query.utf8.span),
@@ -40,9 +46,12 @@ import Testing
     ##"{"type":"object","properties":{"items":{"type":"array","items":{"$ref":"#/$defs/r"}},"next":{}},"$defs":{"r":{"type":"object","properties":{"a":{"type":"object","properties":{"b":{}}},"c":{}}}}}"##
 
   @Test func schemasTellWhatIsKnown() throws {
-    let outline = try outline(FieldSelectionTests.page, query: #"{"properties":{"after":{},"limit":{"minimum":2}}}"#)
+    let outline = try outline(
+      FieldSelectionTests.page, query: #"{"properties":{"after":{},"limit":{"minimum":2}}}"#)
     #expect(outline.isList && outline.smallestPage == 2)
-    func unknown(_ text: String) throws -> String? { outline.unknown(in: try FieldSelection(text.utf8.span))?.name }
+    func unknown(_ text: String) throws -> String? {
+      outline.unknown(in: try FieldSelection(text.utf8.span))?.name
+    }
     #expect(try unknown("a,c,a.b") == nil)
     #expect(try unknown("c,d") == "d")
     #expect(try unknown("a.x") == "a.x")
@@ -51,7 +60,8 @@ import Testing
 
   @Test(arguments: [
     #"{"type":"object","properties":{"a":{}},"additionalProperties":true}"#, "true", "{}",
-    #"{"type":"object","properties":{"a":{}},"patternProperties":{"^b":{}}}"#, #"{"anyOf":[{"properties":{"a":{}}}]}"#,
+    #"{"type":"object","properties":{"a":{}},"patternProperties":{"^b":{}}}"#,
+    #"{"anyOf":[{"properties":{"a":{}}}]}"#,
     ##"{"$ref":"#/$defs/none"}"##, ##"{"$ref":"#"}"##,
   ]) func anOpenSchemaTellsNothing(response: String) throws {
     #expect(try outline(response).unknown(in: try FieldSelection("z".utf8.span)) == nil)

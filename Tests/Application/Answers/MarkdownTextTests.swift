@@ -6,7 +6,8 @@ import Testing
   private func table(_ text: String) -> String {
     let arena = Arena()
     let bytes = text.utf8.span
-    _ = MarkdownText.writeTable(JSONText.elements(of: JSONText.root(of: bytes), in: bytes), of: bytes, to: arena)
+    _ = MarkdownText.writeTable(
+      JSONText.elements(of: JSONText.root(of: bytes), in: bytes), of: bytes, to: arena)
     return String(arena.span(arena.all))
   }
 
@@ -40,7 +41,8 @@ import Testing
   @Test func rowsAreMeasured() {
     let arena = Arena()
     let text = #"[{"a":"é"},{"a":"bc"}]"#.utf8.span
-    let sizes = MarkdownText.writeTable(JSONText.elements(of: JSONText.root(of: text), in: text), of: text, to: arena)
+    let sizes = MarkdownText.writeTable(
+      JSONText.elements(of: JSONText.root(of: text), in: text), of: text, to: arena)
     #expect(sizes == [.init(bytes: 7, characters: 6), .init(bytes: 7, characters: 7)])
   }
 
@@ -48,7 +50,9 @@ import Testing
     let arena = Arena()
     let text = #"{"id":"1","tags":["a"],"none":null}"#.utf8.span
     MarkdownText.writeObject(JSONText.root(of: text), of: text, to: arena)
-    #expect(String(arena.span(arena.all)) == "| Field | Value |\n| --- | --- |\n| id | 1 |\n| tags | [\"a\"] |\n| none |  |\n")
+    #expect(
+      String(arena.span(arena.all))
+        == "| Field | Value |\n| --- | --- |\n| id | 1 |\n| tags | [\"a\"] |\n| none |  |\n")
   }
 
   @Test func aProblemSaysWhatHappenedFirst() {

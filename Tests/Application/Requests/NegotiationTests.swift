@@ -17,14 +17,17 @@ import Testing
 
   @Test(arguments: [
     "text/markdown", "TEXT/Markdown; charset=utf-8", "text/markdown, */*;q=0.8", "text/*",
-    "application/json;q=0.5, text/markdown;q=0.6", "text/markdown;q=0.001", "*/*;q=0.1,application/json;q=0,text/*;q=0.2",
+    "application/json;q=0.5, text/markdown;q=0.6", "text/markdown;q=0.001",
+    "*/*;q=0.1,application/json;q=0,text/*;q=0.2",
   ]) func markdownIsGivenWhereItIsPreferred(accept: String) {
     #expect(AcceptedTypes.prefersMarkdown(exchange("accept", .accept, [accept])))
   }
 
   @Test(arguments: [
-    "", "*/*", "application/json", "text/markdown, application/json", "text/markdown;q=0", "text/html, */*;q=0.8",
-    "text/markdown;q=0.5, application/*", "text/plain", "text/markdown;q=x", "text/markdown;q=2", ";;,,;q=", "text/markdownx",
+    "", "*/*", "application/json", "text/markdown, application/json", "text/markdown;q=0",
+    "text/html, */*;q=0.8",
+    "text/markdown;q=0.5, application/*", "text/plain", "text/markdown;q=x", "text/markdown;q=2", ";;,,;q=",
+    "text/markdownx",
     "application/json, text/event-stream",
   ]) func jsonIsGivenEverywhereElse(accept: String) {
     #expect(!AcceptedTypes.prefersMarkdown(exchange("accept", .accept, [accept])))
@@ -44,7 +47,8 @@ import Testing
 
   @Test(arguments: [
     ("", "after=c%2F%3D"), ("a=1", "a=1&after=c%2F%3D"), ("after=x&a=%20&a=2&&", "a=%20&a=2&after=c%2F%3D"),
-    ("aft%65r=x&afters=1&afte=2&after", "afters=1&afte=2&after=c%2F%3D"), ("q=<\">{}", "q=%3C%22%3E%7B%7D&after=c%2F%3D"),
+    ("aft%65r=x&afters=1&afte=2&after", "afters=1&afte=2&after=c%2F%3D"),
+    ("q=<\">{}", "q=%3C%22%3E%7B%7D&after=c%2F%3D"),
   ]) func aQueryKeepsItsOtherParameters(query: String, made: String) {
     let (head, out) = (Arena(), Arena())
     head.append("xx")

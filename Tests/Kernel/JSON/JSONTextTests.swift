@@ -13,12 +13,16 @@ import Testing
   }
 
   @Test func elementsAreWholeValues() {
-    #expect(parts(#" [ 1 , "a,]\"" ,{"b":[2,{}]}, [ ] ,null ] "#) == ["1", #""a,]\"""#, #"{"b":[2,{}]}"#, "[ ]", "null"])
+    #expect(
+      parts(#" [ 1 , "a,]\"" ,{"b":[2,{}]}, [ ] ,null ] "#) == [
+        "1", #""a,]\"""#, #"{"b":[2,{}]}"#, "[ ]", "null",
+      ])
     #expect(parts("[]") == [] && parts("{}") == [] && parts("7") == [] && parts("") == [])
   }
 
   @Test func membersKeepTheirSpelling() {
-    #expect(parts(#"{"a" : 1.50 ,"b\"c":"}", "d":{"e":"\\"}}"#) == ["a=1.50", #"b\"c="}""#, #"d={"e":"\\"}"#])
+    #expect(
+      parts(#"{"a" : 1.50 ,"b\"c":"}", "d":{"e":"\\"}}"#) == ["a=1.50", #"b\"c="}""#, #"d={"e":"\\"}"#])
   }
 
   @Test func keysAreComparedByWhatTheySpell() {
@@ -28,7 +32,9 @@ import Testing
   }
 
   @Test func whatIsNoJSONStaysInside() {
-    for text in [#"{"a"#, #"["#, #"{"a":"#, #"["\"#, "[1,", #"{"a":1,"#, "]", ",", #"{1:2}"#, #"["a"#] { _ = parts(text) }
+    for text in [#"{"a"#, #"["#, #"{"a":"#, #"["\"#, "[1,", #"{"a":1,"#, "]", ",", #"{1:2}"#, #"["a"#] {
+      _ = parts(text)
+    }
   }
 
   @Test func scalarsAreCountedAndSpaceIsLeftOut() {
