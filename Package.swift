@@ -14,8 +14,9 @@ let package = Package(
     .library(name: "CouncilPlugin", targets: ["CouncilPlugin"]),
     .library(name: "CouncilTesting", targets: ["CouncilTesting"]),
     .library(name: "Accounts", type: .dynamic, targets: ["Accounts", "PluginExport"]),
-    // The next version of Accounts, for tests that replace one by the other.
+    // For tests: the next Accounts, which replaces it, and version 2, which serves beside it.
     .library(name: "AccountsNext", type: .dynamic, targets: ["AccountsNext", "PluginExport"]),
+    .library(name: "AccountsV2", type: .dynamic, targets: ["AccountsV2", "PluginExport"]),
     .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
   ],
   targets: [
@@ -140,6 +141,7 @@ let package = Package(
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),
+    .target(name: "AccountsV2", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsV2"),
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",

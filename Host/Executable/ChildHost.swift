@@ -1,5 +1,6 @@
 import Application
 import CommandLineInterface
+import Domain
 import HTTPClient
 import Kernel
 import SQLiteStore
@@ -19,8 +20,11 @@ final class ChildHost: PrivateHost {
     do throws(Problem) {
       self.folder = folder
       if let home = order.home {
-        _ = try SQLiteRecordStores.copy(
-          automation: order.automation, from: "\(home)/records", to: "\(folder)/home/records")
+        // Another version of an automation has that one's records.
+        for name in [order.automation, Names.version(of: order.automation)?.automation].compactMap(\.self) {
+          _ = try SQLiteRecordStores.copy(
+            automation: name, from: "\(home)/records", to: "\(folder)/home/records")
+        }
       }
       // No limit of a caller's rate: what is compared is the plugins' answers.
       var settings =

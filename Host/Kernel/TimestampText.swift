@@ -24,6 +24,26 @@ extension Timestamp {
 }
 
 extension Timestamp {
+  /// An HTTP-date, as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
+  package var httpDate: String {
+    let (days, ofDay) = microseconds.floorDivided(by: 86_400_000_000)
+    let (year, month, day) = civil(fromDays: days)
+    // 1970-01-01 was a Thursday.
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][Int(days.floorDivided(by: 7).1)]
+    let name = [
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ][Int(month) - 1]
+    func padded(_ number: Int64, _ width: Int) -> String {
+      let digits = String(number)
+      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    let seconds = ofDay / 1_000_000
+    let time = [seconds / 3600, seconds / 60 % 60, seconds % 60].map { padded($0, 2) }.joined(separator: ":")
+    return "\(weekday), \(padded(day, 2)) \(name) \(padded(year, 4)) \(time) GMT"
+  }
+}
+
+extension Timestamp {
   /// Reads what ``text`` writes, and nothing else; nil for any other text.
   package init?(text: String) {
     let bytes = Array(text.utf8)

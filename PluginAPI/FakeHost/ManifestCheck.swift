@@ -5,7 +5,10 @@ enum ManifestCheck {
   static func check(_ manifest: JSON) throws(FakeHost.LoadError) {
     try members(
       manifest, "",
-      known: ["id", "version", "title", "summary", "requires", "config", "records", "routes"],
+      known: [
+        "id", "version", "version_of", "deprecated", "title", "summary", "requires", "config", "records",
+        "routes",
+      ],
       required: ["id", "version", "routes"])
     try name(manifest["id"], "/id", beside: "-", max: 63)
     for (index, collection) in (manifest["records"]?.array ?? []).enumerated() {

@@ -23,6 +23,11 @@ public protocol Automation: Sendable {
   static var id: String { get }
   /// At most 64 characters; a semantic version is recommended.
   static var version: String { get }
+  /// The automation that this is another version of: `accounts`, with the id `accounts-v2`. It serves below
+  /// `/v2/accounts`, on the same records. Default: none.
+  static var versionOf: String? { get }
+  /// That all routes go which do not say so themselves. Default: none does.
+  static var deprecation: Deprecation? { get }
   /// For people. Default: empty, which shows the id.
   static var title: String { get }
   /// What the automation is for, for people and models. Default: empty.
@@ -46,6 +51,8 @@ public protocol Automation: Sendable {
 }
 
 extension Automation {
+  public static var versionOf: String? { nil }
+  public static var deprecation: Deprecation? { nil }
   public static var title: String { "" }
   public static var summary: String { "" }
   public static var stopTimeout: Duration { .seconds(5) }

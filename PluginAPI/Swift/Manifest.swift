@@ -5,6 +5,8 @@ enum Manifest {
     let routes = try Declarations.$current.withValue(declarations) { try A().routes }
     let declared = declarations.all
     var members: [JSON.Member] = [.init("id", .string(A.id)), .init("version", .string(A.version))]
+    if let other = A.versionOf { members.append(.init("version_of", .string(other))) }
+    if let deprecation = A.deprecation { members.append(.init("deprecated", deprecation.json)) }
     if !A.title.isEmpty { members.append(.init("title", .string(A.title))) }
     if !A.summary.isEmpty { members.append(.init("summary", .string(A.summary))) }
     var requires: [JSON] = ["council.http/1"]

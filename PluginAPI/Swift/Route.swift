@@ -105,14 +105,8 @@ extension Route {
     return setting("errors", .array(known + [error]))
   }
 
-  /// The route goes: answers carry `Deprecation` (RFC 9745), and `Sunset` (RFC 8594) with the time when it stops
-  /// answering. Both are RFC 3339 timestamps; `link` leads to what to use instead.
-  public func deprecated(since: String, sunset: String? = nil, link: String? = nil) -> Route {
-    var all: JSON = ["since": .string(since)]
-    if let sunset { all = all.with("sunset", .string(sunset)) }
-    if let link { all = all.with("link", .string(link)) }
-    return setting("deprecated", all)
-  }
+  /// The route goes: callers are told with every answer.
+  public func deprecated(_ deprecation: Deprecation) -> Route { setting("deprecated", deprecation.json) }
 
   /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters.
   public func path(_ schema: JSON) -> Route { setting("path_parameters", schema) }

@@ -101,8 +101,12 @@ package final class NamedFiles: GenerationFiles {
 package final class EmptyStores: RecordStores {
   package init() {}
 
-  package func plan(automation: String, collections: [CollectionDeclaration]) -> [String] { [] }
-  package func open(automation: String, collections: [CollectionDeclaration]) -> any RecordStore {
+  package func plan(automation: String, version: Int?, collections: [CollectionDeclaration]) -> [String] {
+    []
+  }
+  package func open(automation: String, version: Int?, collections: [CollectionDeclaration])
+    -> any RecordStore
+  {
     EmptyStore()
   }
 }

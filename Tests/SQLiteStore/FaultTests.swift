@@ -93,7 +93,7 @@ import Testing
   @Test func aFileOfALaterHostIsRefused() throws {
     let store = try StoreUnderTest()
     store.store.close()
-    try store.foreign().execute("PRAGMA user_version=3")
+    try store.foreign().execute("PRAGMA user_version=4")
     for attempt in [
       { try store.stores.plan(automation: "bank", collections: [StoreUnderTest.plain]).count },
       {
@@ -103,7 +103,7 @@ import Testing
     ] as [() throws -> Int] {
       let problem = #expect(throws: Problem.self) { try attempt() }
       #expect(problem?.code == "records.newer_layout")
-      #expect(problem?.members["found"] == 3)
+      #expect(problem?.members["found"] == 4)
     }
   }
 

@@ -93,17 +93,46 @@ import Testing
     }
   }
 
-  /// The file of a host that knew no search: one layout earlier.
+  /// The file of a host that knew no search and no versions.
   @Test func aFileOfAnEarlierHostIsTakenOver() throws {
     let store = try StoreUnderTest(SQLiteConfiguration(), [Self.declare(Self.code(unique: false))])
     try store.records.insert(#"{"code":"moon"}"#, id: "a")
     store.store.close()
     let connection = try store.foreign()
+    try connection.execute("UPDATE _council_schemas SET is_current=1")
+    try connection.execute("DROP TABLE _council_current")
     try connection.execute("DROP TABLE _council_search")
     try connection.execute("PRAGMA user_version=1")
     let searchable = [Self.declare(Self.code(unique: false, searchable: true))]
     #expect(try store.stores.plan(automation: "bank", collections: searchable).count == 1)
     let records = try RecordsUnderTest(store.stores, collections: searchable)
     #expect(try records.page(#"{"search":"moon"}"#) == ["a"])
+  }
+
+  /// What a version declares beside another is hidden from that one, and not removed when the other changes.
+  @Test func versionsShareRecordsAndForgetNothingOfEachOther() throws {
+    let store = try StoreUnderTest(SQLiteConfiguration(), [Self.declare(Self.code(unique: false))])
+    try store.records.insert(#"{"code":"moon"}"#, id: "a")
+    let note = FieldDeclaration(name: "note", type: .string)
+    var second = Self.declare(Self.code(unique: false))
+    second.fields.append(note)
+    second.indexes.append(["note"])
+    #expect(try store.stores.plan(automation: "bank", version: 2, collections: [second]).count == 2)
+    let beside = try store.stores.open(automation: "bank", version: 2, collections: [second])
+    // The first one changes: what only the second has stays, its index too.
+    var next = Self.declare(Self.code(unique: false))
+    next.fields.append(FieldDeclaration(name: "tier", type: .string))
+    #expect(try store.stores.plan(automation: "bank", collections: [next]).count == 1)
+    let changed = try store.stores.open(automation: "bank", collections: [next])
+    let indexes = try store.foreign().prepare("SELECT count(*) FROM _council_indexes WHERE fields='note'")
+    #expect(try indexes.step() && indexes.integer(0) == 1)
+    // What the version itself had, it may not lose.
+    let less = Self.declare(Self.code(unique: false), FieldDeclaration(name: "level", type: .integer))
+    let problem = #expect(throws: Problem.self) {
+      try store.stores.plan(automation: "bank", version: 2, collections: [less])
+    }
+    #expect(problem?.members["changes"]?.array?.first?["field"] == "note")
+    changed.close()
+    beside.close()
   }
 }

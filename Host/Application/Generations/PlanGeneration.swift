@@ -50,7 +50,8 @@ package struct PlanGeneration: Sendable {
     var migration: [String] = []
     if !manifest.collections.isEmpty {
       do throws(Problem) {
-        migration = try stores.plan(automation: manifest.id, collections: manifest.collections)
+        migration = try stores.plan(
+          automation: manifest.family, version: manifest.number, collections: manifest.collections)
       } catch { conflicts.append(error.inManifest) }
     }
     if let problem = PlanGeneration.combine(conflicts) { throw problem }

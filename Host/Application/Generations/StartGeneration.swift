@@ -62,7 +62,8 @@ package struct StartGeneration: Sendable {
     }
     var records: (any RecordStore)?
     if !manifest.collections.isEmpty {
-      records = try stores.open(automation: manifest.id, collections: manifest.collections)
+      records = try stores.open(
+        automation: manifest.family, version: manifest.number, collections: manifest.collections)
     }
     let generation = Generation(
       record: record, manifest: manifest, plugin: plugin, records: records, signature: signature,
@@ -111,7 +112,7 @@ package struct StartGeneration: Sendable {
         automation: generation.manifest.id, generation: generation.record.number,
         records: generation.records, log: log,
         routes: generation.manifest.routes.map { route in
-          "\(route.method.rawValue) /\(generation.manifest.id)\(route.path)"
+          "\(route.method.rawValue) \(generation.manifest.root)\(route.path)"
         }, account: generation.account))
     do throws(Problem) { try plugin.activate() } catch {
       // A plugin that hung is poisoned: its stop refuses without calling it.

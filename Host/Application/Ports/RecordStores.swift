@@ -53,15 +53,31 @@ package protocol RecordStore: AnyObject, Sendable {
 
 /// The engine behind the records of automations.
 package protocol RecordStores: AnyObject, Sendable {
-  /// What opening these collections would change, without changing it. Throws `records.migration_destructive`
+  /// `automation` is whose records these are; `version`, which version of it declares them, nil for none: several share
+  /// the records, and each sees what it declares itself. What opening these collections would change, without changing it. Throws `records.migration_destructive`
   /// (409, member `changes` with the diff: change, collection, field, detail), `records.unsupported` (422),
   /// `records.invalid_query` (400, of a named query), `records.encryption_unconfigured` (422, members `fields`, `setting`),
   /// `records.foreign_file` (409) or `records.newer_layout` (500), each naming all causes at once; pointers lead into
   /// `collections`.
-  func plan(automation: String, collections: [CollectionDeclaration]) throws(Problem) -> [String]
+  func plan(automation: String, version: Int?, collections: [CollectionDeclaration]) throws(Problem)
+    -> [String]
 
   /// Migrates and opens. `plan` has passed; the old generation may be open and in use. What it relies on (a unique
   /// index, full-text search) stays until it is closed. When the store that this returns is closed while an earlier
   /// one is open, a start that failed, the indexes go back to what the earlier one declares; added fields stay, hidden.
-  func open(automation: String, collections: [CollectionDeclaration]) throws(Problem) -> any RecordStore
+  func open(
+    automation: String, version: Int?, collections: [CollectionDeclaration]
+  ) throws(Problem) -> any RecordStore
+}
+
+extension RecordStores {
+  package func plan(automation: String, collections: [CollectionDeclaration]) throws(Problem) -> [String] {
+    try plan(automation: automation, version: nil, collections: collections)
+  }
+
+  package func open(
+    automation: String, collections: [CollectionDeclaration]
+  ) throws(Problem) -> any RecordStore {
+    try open(automation: automation, version: nil, collections: collections)
+  }
 }

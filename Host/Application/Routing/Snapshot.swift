@@ -6,6 +6,7 @@ import Synchronization
 package final class Snapshot: Sendable {
   package let automations: [LiveAutomation]
   private let byID: AutomationIndex
+  private let byRoot: AutomationIndex
 
   private let unavailable: [String: Unavailability]
   /// Counts the changes of what serves: two automations read from one snapshot belong together.
@@ -17,22 +18,34 @@ package final class Snapshot: Sendable {
     self.unavailable = unavailable
     self.version = version
     self.automations = automations.sorted { $0.generation.manifest.id < $1.generation.manifest.id }
-    byID = AutomationIndex(self.automations.map(\.generation.manifest.id))
+    let manifests = self.automations.map(\.generation.manifest)
+    byID = AutomationIndex(manifests.map { ($0.id, nil) })
+    byRoot = AutomationIndex(
+      manifests.map { ($0.versionOf == nil || $0.number == nil ? $0.id : $0.family, $0.number) })
   }
 
   package static let empty = Snapshot([])
 
-  /// The automation whose id is this path segment.
-  package func automation(_ segment: Span<UInt8>) -> LiveAutomation? {
-    byID.find(segment).map { automations[$0] }
+  /// The automation whose root a path has: the first of its segments, or the first two. [event]
+  package func automation(_ head: Arena, _ segments: Span<ByteRange>) -> LiveAutomation? {
+    guard segments.count > 0 else { return nil }
+    if let number = byRoot.find(head.span(segments[0])) { return automations[number] }
+    guard segments.count > 1 else { return nil }
+    return byRoot.find(head.span(segments[0]), head.span(segments[1])).map { automations[$0] }
   }
 
-  /// Why an automation of that name does not serve that should. Only asked where ``automation(_:)`` found none.
-  package func unavailability(of segment: Span<UInt8>) -> Unavailability? {
-    unavailable.isEmpty ? nil : unavailable[String(segment)]
+  /// Why an automation of that root does not serve that should. Only asked where ``automation(_:_:)`` found none.
+  package func unavailability(_ head: Arena, _ segments: Span<ByteRange>) -> Unavailability? {
+    guard !unavailable.isEmpty, segments.count > 0 else { return nil }
+    let first = String(head.span(segments[0]))
+    if let known = unavailable[first] { return known }
+    guard segments.count > 1, let number = AutomationIndex.number(head.span(segments[0])) else { return nil }
+    return unavailable["\(String(head.span(segments[1])))-v\(number)"]
   }
 
-  package func automation(named id: String) -> LiveAutomation? { automation(id.utf8.span) }
+  package func automation(named id: String) -> LiveAutomation? {
+    byID.find(id.utf8.span).map { automations[$0] }
+  }
 }
 
 /// Why an automation that is stored as active does not serve.
@@ -48,6 +61,8 @@ package final class LiveAutomation: Sendable {
   package let generation: Generation
   package let routes: [LiveRoute]
   package let table: RouteTable
+  /// How many segments of a path its root has.
+  package let rootSegments: Int
   /// What happens to its requests beside being served; nil but for a while, and then the request path never looks.
   package let extras: ServingExtras?
   /// Numbers of the routes by the operations they are.
@@ -56,6 +71,7 @@ package final class LiveAutomation: Sendable {
   package init(generation: Generation, routes: [LiveRoute]) {
     self.generation = generation
     self.routes = routes
+    rootSegments = generation.manifest.rootSegments
     operations = Dictionary(uniqueKeysWithValues: routes.map { ($0.declaration.operation, $0.number) })
     table = RouteTable(routes.map { ($0.declaration.method, $0.pattern) })
     extras = nil
@@ -66,6 +82,7 @@ package final class LiveAutomation: Sendable {
     generation = automation.generation
     routes = automation.routes
     table = automation.table
+    rootSegments = automation.rootSegments
     operations = automation.operations
     self.extras = extras
   }
@@ -91,6 +108,8 @@ package final class LiveRoute: Sendable {
   package let pattern: RoutePattern
   /// `/accounts/{id}`: what logs, metrics and audit rows call it.
   package let template: String
+  /// How many segments of a path stand before the declared one.
+  package let rootSegments: Int
   package let generation: Generation
   package let parameterNames: [[UInt8]]
   package let scope: RequiredScopeID?
@@ -106,6 +125,8 @@ package final class LiveRoute: Sendable {
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
+  /// `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link` of a route that goes; empty for all others.
+  package let deprecationHeaders: [DeprecationHeader]
   /// The route as it is called by name.
   package let operation: Operation
   private let isMoved = Atomic<Bool>(false)
@@ -119,7 +140,8 @@ package final class LiveRoute: Sendable {
     self.number = number
     self.declaration = declaration
     self.pattern = pattern
-    template = "/" + id + declaration.path
+    template = generation.manifest.root + declaration.path
+    rootSegments = generation.manifest.rootSegments
     self.generation = generation
     parameterNames = pattern.parameterNames.map { Array($0.utf8) }
     self.scope = scope
@@ -131,14 +153,16 @@ package final class LiveRoute: Sendable {
     self.schemas = schemas
     outline = AnswerOutline(declaration)
     series = meter.series(
-      automation: id, route: "/" + id + declaration.path, method: declaration.method.rawValue)
+      automation: id, route: template, method: declaration.method.rawValue)
     let labels = JSON.text(
       [
         "automation": .string(id), "generation": .integer(Int64(generation.record.number)),
-        "operation": .string(declaration.operation), "route": .string("/" + id + declaration.path),
+        "operation": .string(declaration.operation), "route": .string(template),
       ] as JSONValue)
     self.labels = RouteLabels(json: Array(labels.utf8.dropFirst().dropLast()))
-    operation = Operation(automation: id, root: "/" + id, declaration: declaration, pattern: pattern)
+    deprecationHeaders = declaration.deprecation?.headers ?? []
+    operation = Operation(
+      automation: id, root: generation.manifest.root, declaration: declaration, pattern: pattern)
   }
 
   /// Whether the handler runs on the event thread. [any]

@@ -10,6 +10,9 @@ package struct Manifest: Sendable, Equatable {
   package var id: String
   /// Free text of at most 64 characters; semantic versions are recommended.
   package var version: String
+  /// The automation that this is another version of: `accounts` for the id `accounts-v2`. The two serve side by side,
+  /// this one below `/v2/accounts`, on the same records.
+  package var versionOf: String?
   package var title: String
   package var summary: String
   /// Extension ids the plugin cannot live without, `council.records/1`.
@@ -22,8 +25,9 @@ package struct Manifest: Sendable, Equatable {
   package init(
     id: String, version: String, title: String = "", summary: String = "", requires: [String] = [],
     configSchema: JSONValue? = nil, collections: [CollectionDeclaration] = [],
-    routes: [RouteDeclaration] = []
+    routes: [RouteDeclaration] = [], versionOf: String? = nil
   ) {
+    self.versionOf = versionOf
     self.id = id
     self.version = version
     self.title = title
@@ -33,6 +37,20 @@ package struct Manifest: Sendable, Equatable {
     self.collections = collections
     self.routes = routes
   }
+}
+
+extension Manifest {
+  /// Whose records these are, and whose scopes: of every version the same.
+  package var family: String { versionOf ?? id }
+
+  /// `/accounts`, `/v2/accounts`: what stands before every route's path.
+  package var root: String { (number.map { "/v\($0)" } ?? "") + "/" + family }
+
+  /// How many segments ``root`` has.
+  package var rootSegments: Int { versionOf == nil ? 1 : 2 }
+
+  /// 2 and above, for one that is a version of another.
+  package var number: Int? { versionOf == nil ? nil : Names.version(of: id)?.number }
 }
 
 /// One route as its plugin declares it.

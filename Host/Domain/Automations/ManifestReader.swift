@@ -69,7 +69,10 @@ struct ManifestReader {
     guard
       let members = object(
         document, "",
-        allowed: ["id", "version", "title", "summary", "requires", "config", "records", "routes"])
+        allowed: [
+          "id", "version", "version_of", "deprecated", "title", "summary", "requires", "config", "records",
+          "routes",
+        ])
     else { return nil }
     let id = text(members["id"], "/id", required: true, max: 63) ?? ""
     if !id.isEmpty, !Names.isAutomation(id) {
@@ -77,6 +80,13 @@ struct ManifestReader {
     } else if Names.reservedRoots.contains(id) {
       fault("/id", "'\(id)' is a path of the host itself")
     }
+    let versionOf = text(members["version_of"], "/version_of", max: 63)
+    if let versionOf,
+      Names.version(of: id)?.automation != versionOf || Names.reservedRoots.contains(versionOf)
+    {
+      fault("/version_of", "another version of '\(versionOf)' has the id '\(versionOf)-v2', '-v3' and so on")
+    }
+    let deprecation = deprecation(members["deprecated"], "/deprecated")
     let version = text(members["version"], "/version", required: true, max: 64) ?? ""
     var requires: [String] = []
     for (index, item) in array(members["requires"], "/requires", max: 32).enumerated() {
@@ -94,7 +104,11 @@ struct ManifestReader {
     distinct(collections.map(\.name), "/records", "collection")
     var routes: [RouteDeclaration] = []
     for (index, item) in array(members["routes"], "/routes", max: ManifestReader.maxRoutes).enumerated() {
-      if let route = route(item, "/routes/\(index)", automation: id) { routes.append(route) }
+      guard var route = route(item, "/routes/\(index)", automation: id, family: versionOf ?? id) else {
+        continue
+      }
+      route.deprecation = route.deprecation ?? deprecation
+      routes.append(route)
     }
     if routes.isEmpty, faults.isEmpty { fault("/routes", "must name at least one route") }
     distinct(routes.map(\.operation), "/routes", "operation")
@@ -104,12 +118,14 @@ struct ManifestReader {
     return Manifest(
       id: id, version: version, title: text(members["title"], "/title", max: 200) ?? id,
       summary: text(members["summary"], "/summary", max: 2000) ?? "", requires: requires,
-      configSchema: members["config"], collections: collections, routes: routes)
+      configSchema: members["config"], collections: collections, routes: routes, versionOf: versionOf)
   }
 
   // MARK: Routes
 
-  private mutating func route(_ value: JSONValue, _ at: String, automation: String) -> RouteDeclaration? {
+  private mutating func route(
+    _ value: JSONValue, _ at: String, automation: String, family: String
+  ) -> RouteDeclaration? {
     guard
       let members = object(
         value, at,
@@ -157,7 +173,7 @@ struct ManifestReader {
       method: method ?? .get, path: path, operation: operation,
       summary: text(members["summary"], at + "/summary", max: 2000) ?? "",
       execution: RouteDeclaration.Execution(rawValue: execution) ?? .blocking,
-      scope: isPublic ? nil : scope ?? "\(automation):\(reads ? "read" : "write")",
+      scope: isPublic ? nil : scope ?? "\(family):\(reads ? "read" : "write")",
       pathSchema: members["path_parameters"], querySchema: members["query"], bodySchema: members["body"],
       responseSchema: members["response"], limit: limit(members["limit"], at + "/limit"),
       deadline: deadline.map { .milliseconds($0) },

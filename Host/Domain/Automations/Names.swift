@@ -15,6 +15,17 @@ package enum Names {
     return spelled(text, max: 63, beside: UInt8(ascii: "-")) && !isVersion
   }
 
+  /// `accounts-v2` is version 2 of `accounts`, if its manifest says so; nil for an id that cannot be one.
+  package static func version(of id: String) -> (automation: String, number: Int)? {
+    guard let dash = id.utf8.lastIndex(of: UInt8(ascii: "-")) else { return nil }
+    let mark = id[id.utf8.index(after: dash)...]
+    guard mark.hasPrefix("v"), mark.utf8.count <= 5, mark.dropFirst().first != "0",
+      let number = Int(mark.dropFirst()),
+      number >= 2
+    else { return nil }
+    return (String(id[..<dash]), number)
+  }
+
   package static func isOperation(_ text: String) -> Bool {
     spelled(text, max: 64, beside: UInt8(ascii: "_"))
   }

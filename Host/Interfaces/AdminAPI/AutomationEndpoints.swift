@@ -34,7 +34,7 @@ extension AdminApplication {
       let routes = ports.automations.live(id)?.routes ?? []
       document["routes"] = .array(
         manifest.routes.enumerated().map { number, route in
-          route.json(below: id, isMoved: routes.count > number && routes[number].isMovedToWorkers)
+          route.json(below: manifest.root, isMoved: routes.count > number && routes[number].isMovedToWorkers)
         })
       document["usage"] = .object(live.account.summary(at: .now))
     }
@@ -262,9 +262,9 @@ extension RunnerFigures {
 }
 
 extension RouteDeclaration {
-  fileprivate func json(below id: String, isMoved: Bool) -> JSONValue {
+  fileprivate func json(below root: String, isMoved: Bool) -> JSONValue {
     [
-      "method": .string(method.rawValue), "path": .string("/" + id + path), "operation": .string(operation),
+      "method": .string(method.rawValue), "path": .string(root + path), "operation": .string(operation),
       "summary": .string(summary), "scope": scope.map(JSONValue.string) ?? .null,
       "execution": .string(execution.rawValue), "moved_to_workers": .bool(isMoved),
     ]

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Kernel
 import Synchronization
 
@@ -50,7 +51,8 @@ extension AdminApplication {
   private func isCall(_ row: JSONValue, of id: String) -> Bool {
     guard row["method"] != nil, let path = row["path"]?.string else { return false }
     if let automation = row["automation"]?.string { return automation == id }
-    return path == "/" + id || path.hasPrefix("/\(id)/")
+    let root = ports.automations.live(id)?.generation.manifest.root ?? "/" + id
+    return path == root || path.hasPrefix(root + "/")
   }
 }
 

@@ -104,7 +104,7 @@ enum PluginCommands {
       "sealed": .bool(facts.sealedManifest != nil), "signature": SigningCommands.json(facts, invocation),
       "id": .string(manifest.id),
       "version": .string(manifest.version),
-      "routes": .array(manifest.routes.map { $0.line(below: manifest.id) }),
+      "routes": .array(manifest.routes.map { $0.line(below: manifest.root) }),
       "migration": .array(migration.map(JSONValue.string)),
       "steps_ms": .object(
         Dictionary(steps.map { ($0.name, .number(Double($0.nanoseconds / 1000) / 1000)) }) { first, _ in first
@@ -166,7 +166,7 @@ enum PluginCommands {
     var table = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
     for route in manifest.routes {
       table.add([
-        route.method.rawValue, "/" + manifest.id + route.path, route.operation, route.scope ?? "(public)",
+        route.method.rawValue, manifest.root + route.path, route.operation, route.scope ?? "(public)",
         route.execution.rawValue,
       ])
     }
@@ -191,9 +191,9 @@ enum PluginCommands {
 }
 
 extension RouteDeclaration {
-  fileprivate func line(below id: String) -> JSONValue {
+  fileprivate func line(below root: String) -> JSONValue {
     [
-      "method": .string(method.rawValue), "path": .string("/" + id + path), "operation": .string(operation),
+      "method": .string(method.rawValue), "path": .string(root + path), "operation": .string(operation),
       "scope": scope.map(JSONValue.string) ?? .null, "execution": .string(execution.rawValue),
     ]
   }

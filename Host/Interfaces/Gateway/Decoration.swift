@@ -10,6 +10,9 @@ extension Gateway {
     let head = exchange.head
     exchange.addHeader("X-Request-Id", head.span(exchange.requestID))
     exchange.addHeader("traceparent", head.span(exchange.traceparent))
+    if let route = call.route, !route.deprecationHeaders.isEmpty {
+      for header in route.deprecationHeaders { exchange.addHeader(header.name, header.value.span) }
+    }
     guard let decision = call.decision, let limit = call.limit else { return }
     scratch.removeAll()
     let policy = RateLimitHeaders.appendPolicy(limit, to: scratch)

@@ -15,11 +15,10 @@ extension Gateway {
     // A generation that retires between the look and the entry is replaced in the snapshot already.
     for _ in 0..<Gateway.attempts {
       let snapshot = thread.snapshots.look()
-      let head = exchange.head
-      guard let first = exchange.segments.first else { throw Gateway.notFound }
-      guard var automation = snapshot.automation(head.span(first)) else {
+      let ranges = exchange.segments
+      guard var automation = snapshot.automation(exchange.head, ranges.span) else {
         if try findOwn(exchange, call, thread) { return nil }
-        switch snapshot.unavailability(of: head.span(first)) {
+        switch snapshot.unavailability(exchange.head, ranges.span) {
         case .failed: throw Gateway.unavailable
         case .crashed: throw Gateway.crashed
         case nil: throw Gateway.notFound
@@ -48,7 +47,8 @@ extension Gateway {
     thread.matched.removeAll(keepingCapacity: true)
     let head = exchange.head
     let ranges = exchange.segments
-    let segments = RouteTable.Segments(of: head.span(head.all), at: ranges.span, from: 1)
+    let segments = RouteTable.Segments(
+      of: head.span(head.all), at: ranges.span, from: automation.rootSegments)
     switch automation.table.match(exchange.method, segments, parameters: &thread.matched) {
     case .route(let number): return automation.routes[number]
     case .notFound: throw Gateway.notFound
@@ -78,10 +78,10 @@ extension Gateway {
     let head = exchange.head
     for (index, place) in thread.matched.enumerated() {
       let name = head.append(route.parameterNames[index])
-      exchange.parameters.append(Field(name: name, value: exchange.segments[place + 1]))
+      exchange.parameters.append(Field(name: name, value: exchange.segments[place + route.rootSegments]))
     }
     let start = head.count
-    for segment in exchange.segments.dropFirst() {
+    for segment in exchange.segments.dropFirst(route.rootSegments) {
       head.append(UInt8(ascii: "/"))
       head.copy(segment)
     }

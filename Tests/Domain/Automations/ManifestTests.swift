@@ -57,6 +57,32 @@ import Testing
     }
   }
 
+  @Test func readsWhichVersionOfWhatItIs() throws {
+    func read(_ members: String) -> Manifest? {
+      try? Manifest.parse(
+        Array(
+          #"{"version":"1","routes":[{"method":"GET","path":"/x","operation":"o"},{"method":"GET","path":"/y","operation":"p","deprecated":{"since":"2025-01-01T00:00:00Z"}}],\#(members)}"#
+            .utf8))
+    }
+    let second = try #require(
+      read(#""id":"a-b-v12","version_of":"a-b","deprecated":{"since":"2026-01-01T00:00:00Z"}"#))
+    #expect(
+      second.root == "/v12/a-b" && second.rootSegments == 2 && second.family == "a-b" && second.number == 12)
+    #expect(second.routes[0].scope == "a-b:read")
+    #expect(second.routes.map { $0.deprecation?.since.text.prefix(4) } == ["2026", "2025"])
+    // Without the word, a name is a name.
+    let plain = try #require(read(#""id":"a-v2""#))
+    #expect(plain.root == "/a-v2" && plain.family == "a-v2" && plain.number == nil)
+    for members in [
+      #""id":"a-v1","version_of":"a""#, #""id":"a-v02","version_of":"a""#, #""id":"a-v2","version_of":"b""#,
+      #""id":"a-v10000","version_of":"a""#, #""id":"docs-v2","version_of":"docs""#,
+      #""id":"a","version_of":"a""#,
+    ] {
+      #expect(read(members) == nil, "\(members)")
+    }
+    #expect(read(#""id":"a-v9999","version_of":"a""#)?.root == "/v9999/a")
+  }
+
   @Test func refusesWhatARouteCannotSayToAgents() {
     let at = "/routes/0"
     #expect(pointers(#""method":"GET","hints":{"destructive":true}"#) == ["\(at)/hints"])

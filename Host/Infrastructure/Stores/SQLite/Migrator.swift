@@ -4,14 +4,17 @@ import Kernel
 /// What a file remembers of its collections, and the steps from one declaration to the next.
 ///
 /// Beside one table per collection the file has `_council_schemas` (every distinct declaration that was applied),
-/// `_council_fields`, `_council_indexes` and `_council_search` (what the tables have, shown or hidden). Collection names start with a
+/// `_council_current` (the last one of each version of the automation), `_council_fields`, `_council_indexes` and `_council_search` (what the tables have, shown or hidden). Collection names start with a
 /// letter, so these never meet them.
 struct Migrator {
   /// PRAGMA user_version of a file in this layout.
-  static let layout: Int64 = 2
+  static let layout: Int64 = 3
 
   let connection: Connection
   let configuration: SQLiteConfiguration
+  /// Of the automation whose declarations these are; 0 for one that is no version of another. What another version
+  /// declares beside is hidden from it, not removed.
+  var version = 0
 
   // MARK: Reading
 
@@ -59,7 +62,10 @@ struct Migrator {
 
   private func readStored(_ layout: Int64) throws -> StoredSchema {
     var stored = StoredSchema()
-    try rows("SELECT text,is_current FROM _council_schemas ORDER BY id") { row in
+    let current =
+      layout > 2
+      ? "id=(SELECT schema FROM _council_current WHERE version=\(version))" : "is_current AND \(version)=0"
+    try rows("SELECT text,\(current) FROM _council_schemas ORDER BY id") { row in
       guard let declarations = CollectionDeclaration.read(storedText: row.text(0)) else { return }
       stored.history.append(declarations)
       if row.integer(1) == 1 { stored.current = declarations }
@@ -101,7 +107,7 @@ struct Migrator {
 
   /// The full-text indexes of the file, also of one that is new or of an earlier layout.
   func knownSearches() throws(SQLiteError) -> [(collection: String, fields: [String])] {
-    try integer("PRAGMA user_version") == Migrator.layout ? try searches() : []
+    try integer("PRAGMA user_version") > 1 ? try searches() : []
   }
 
   // MARK: Planning
@@ -212,7 +218,7 @@ struct Migrator {
   ) -> SchemaMigration.Step? {
     switch step {
     case .dropIndex(let collection, let index):
-      return needs[collection]?.unique.contains(index) == true ? nil : step
+      return needs[collection]?.indexes.contains(index) == true ? nil : step
     case .dropSearch(let collection):
       return needs[collection]?.searchable.isEmpty == false ? nil : step
     case .addSearch(let collection, let fields):
@@ -243,6 +249,12 @@ struct Migrator {
       CREATE TABLE _council_search(collection TEXT NOT NULL PRIMARY KEY, fields TEXT NOT NULL) \
       STRICT, WITHOUT ROWID
       """
+    ],
+    [
+      "CREATE TABLE _council_current(version INTEGER PRIMARY KEY, schema INTEGER NOT NULL) STRICT",
+      "INSERT INTO _council_current SELECT 0,id FROM _council_schemas WHERE is_current=1",
+      // Not read any more.
+      "UPDATE _council_schemas SET is_current=0",
     ],
   ]
 
@@ -354,16 +366,22 @@ struct Migrator {
 
   private func remember(_ schemas: [RecordSchema]) throws(SQLiteError) {
     let declared = CollectionDeclaration.storedText(schemas.map(\.declaration))
+    let number = RecordValue.integer(Int64(version))
     let isCurrent = try integer(
-      "SELECT count(*) FROM _council_schemas WHERE text=? AND is_current=1", [text(declared)])
+      """
+      SELECT count(*) FROM _council_schemas WHERE text=? AND id=\
+      (SELECT schema FROM _council_current WHERE version=?)
+      """, [text(declared), number])
     if isCurrent == 1 { return }
-    try run("UPDATE _council_schemas SET is_current=0 WHERE is_current=1")
     try run(
-      "INSERT INTO _council_schemas(text,is_current) VALUES(?,1) ON CONFLICT(text) DO UPDATE SET is_current=1",
+      "INSERT INTO _council_schemas(text,is_current) VALUES(?,0) ON CONFLICT(text) DO NOTHING",
       [text(declared)])
     try run(
+      "INSERT OR REPLACE INTO _council_current SELECT ?,id FROM _council_schemas WHERE text=?",
+      [number, text(declared)])
+    try run(
       """
-      DELETE FROM _council_schemas WHERE is_current=0 AND id NOT IN \
+      DELETE FROM _council_schemas WHERE id NOT IN (SELECT schema FROM _council_current) AND id NOT IN \
       (SELECT id FROM _council_schemas ORDER BY id DESC LIMIT ?)
       """, [.integer(Int64(configuration.maxHistory))])
   }

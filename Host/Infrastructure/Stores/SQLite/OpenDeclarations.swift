@@ -7,6 +7,8 @@ import Synchronization
 final class OpenDeclarations: Sendable {
   private struct Entry {
     var token: UInt64
+    /// Of the automation that declares; 0 for one that is no version of another.
+    var version: Int
     var collections: [CompiledCollection]
   }
 
@@ -17,7 +19,7 @@ final class OpenDeclarations: Sendable {
 
   /// Indexes of one collection that somebody relies on.
   struct Needs {
-    var unique: Set<StoredSchema.Index> = []
+    var indexes: Set<StoredSchema.Index> = []
     var searchable: Set<String> = []
   }
 
@@ -25,10 +27,10 @@ final class OpenDeclarations: Sendable {
   /// Whether records of any collection end by themselves.
   let hasEnding = Atomic<Bool>(false)
 
-  func add(_ collections: [CompiledCollection]) -> UInt64 {
+  func add(_ collections: [CompiledCollection], version: Int) -> UInt64 {
     state.withLock { state in
       state.lastToken += 1
-      state.entries.append(Entry(token: state.lastToken, collections: collections))
+      state.entries.append(Entry(token: state.lastToken, version: version, collections: collections))
       note(state)
       return state.lastToken
     }
@@ -46,15 +48,19 @@ final class OpenDeclarations: Sendable {
     hasEnding.store(ending, ordering: .relaxed)
   }
 
-  /// What the newest generation declares; nil when none is open.
-  var newest: [RecordSchema]? { state.withLock { $0.entries.last?.collections.map(\.schema) } }
+  /// What the newest generation of each version declares.
+  var newest: [Int: [RecordSchema]] {
+    state.withLock { state in
+      Dictionary(state.entries.map { ($0.version, $0.collections.map(\.schema)) }) { _, later in later }
+    }
+  }
 
   /// What must not be taken away from any generation that is open, by collection.
   var needs: [String: Needs] {
     state.withLock { state in
       var needs: [String: Needs] = [:]
       for schema in state.entries.flatMap({ $0.collections.map(\.schema) }) {
-        needs[schema.name, default: Needs()].unique.formUnion(schema.wantedIndexes.filter(\.unique))
+        needs[schema.name, default: Needs()].indexes.formUnion(schema.wantedIndexes)
         needs[schema.name, default: Needs()].searchable.formUnion(
           schema.searchable.map { schema.members[$0].name })
       }

@@ -30,7 +30,7 @@ package final class SQLiteRecordStores: RecordStores {
   }
 
   package func plan(
-    automation: String, collections: [CollectionDeclaration]
+    automation: String, version: Int?, collections: [CollectionDeclaration]
   ) throws(Problem) -> [String] {
     let cipher = cipher(of: automation)
     let compiled = try compile(collections, cipher)
@@ -50,19 +50,19 @@ package final class SQLiteRecordStores: RecordStores {
       throw error.problem(configuration)
     }
     connection.limitTime(configuration.migrationTimeLimit)
-    let migrator = Migrator(connection: connection, configuration: configuration)
+    let migrator = Migrator(connection: connection, configuration: configuration, version: version ?? 0)
     return try migrator.plan(schemas).steps.map(\.description)
   }
 
   package func open(
-    automation: String, collections: [CollectionDeclaration]
+    automation: String, version: Int?, collections: [CollectionDeclaration]
   ) throws(Problem) -> any RecordStore {
-    try openStore(automation: automation, collections: collections)
+    try openStore(automation: automation, version: version, collections: collections)
   }
 
-  /// ``open(automation:collections:)`` with the type that this engine has.
+  /// ``open(automation:version:collections:)`` with the type that this engine has.
   package func openStore(
-    automation: String, collections: [CollectionDeclaration]
+    automation: String, version: Int? = nil, collections: [CollectionDeclaration]
   ) throws(Problem) -> SQLiteRecordStore {
     let compiled = try compile(collections, cipher(of: automation))
     let path = try path(of: automation)
@@ -73,10 +73,10 @@ package final class SQLiteRecordStores: RecordStores {
       let configuration = configuration
       let declared = file.shared.declared
       let work = WriteJob.Work.alone { connection throws(Problem) in
-        try Migrator(connection: connection, configuration: configuration)
+        try Migrator(connection: connection, configuration: configuration, version: version ?? 0)
           .migrate(to: schemas, keeping: declared.needs)
         // Here and not after the commit: no other migration comes in between.
-        let number = declared.add(compiled)
+        let number = declared.add(compiled, version: version ?? 0)
         token.withLock { $0 = number }
         return RecordResult(json: [])
       }
@@ -196,8 +196,8 @@ package final class SQLiteRecordStores: RecordStores {
     let configuration = configuration
     let declared = file.shared.declared
     let work = WriteJob.Work.alone { connection throws(Problem) in
-      if let newest = declared.newest {
-        try Migrator(connection: connection, configuration: configuration)
+      for (version, newest) in declared.newest {
+        try Migrator(connection: connection, configuration: configuration, version: version)
           .migrate(to: newest, keeping: declared.needs)
       }
       return RecordResult(json: [])

@@ -131,7 +131,7 @@ final class CallMaker: @unchecked Sendable {
   ) -> String {
     let route = manifest.routes[number]
     let values = strange ? [:] : routes[number].path?.valid(&random)?.object ?? [:]
-    var path = "/" + manifest.id
+    var path = manifest.root
     for segment in route.path.split(separator: "/") {
       guard segment.hasPrefix("{") else {
         path += "/" + segment

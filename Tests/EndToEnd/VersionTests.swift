@@ -1,0 +1,57 @@
+import Kernel
+import Testing
+
+/// Two versions of one automation, side by side.
+@Suite(.serialized) struct VersionTests {
+  @Test func bothAnswerOnTheSameRecordsAndChangeByThemselves() throws {
+    let host = try HostUnderTest(load: [
+      HostUnderTest.accounts, HostUnderTest.products + "/libAccountsV2.so",
+    ])
+    // Scopes are the family's: a key for one is a key for the other.
+    let key = try host.issueKey(["accounts:read", "accounts:write"])
+    let body = #"{"name":"Ada","email":"ada@example.org","currency":"EUR"}"#
+    let made = try host.call("POST", "/accounts", key: key, body: body)
+    let id = try #require(made.json?["id"]?.string)
+    let note = try host.call("PATCH", "/v2/accounts/\(id)", key: key, body: #"{"note":"new"}"#)
+    #expect(note.status == 200 && note.json?["note"] == "new", "\(note.body)")
+    let old = try host.call("GET", "/accounts/\(id)", key: key)
+    #expect(old.json?["version"] == 2 && old.json?["note"] == nil)
+    let twice = try host.call("POST", "/v2/accounts", key: key, body: body)
+    #expect(twice.status == 409)
+    // A route that goes says so; the others do not.
+    let new = try host.call("GET", "/v2/accounts/\(id)", key: key)
+    #expect(
+      new.headers["deprecation"] == "@1793491200" && new.headers["sunset"] == "Sat, 01 May 2027 00:00:00 GMT")
+    #expect(new.headers["link"] == #"</v3/accounts>; rel="deprecation""#)
+    #expect(note.headers["deprecation"] == nil && old.headers["deprecation"] == nil)
+    // Only its root leads to it.
+    for path in ["/accounts-v2", "/v1/accounts", "/v3/accounts", "/v2", "/v2/hello"] {
+      #expect(try host.call("GET", path, key: key).status == 404, "\(path)")
+    }
+    let shown = try host.admin("GET", "/automations/accounts-v2")
+    #expect(shown.json?["routes"]?.array?.first?["path"] == "/v2/accounts/")
+    // Each is reloaded, rolled back and unloaded by itself.
+    #expect(try host.reload("accounts", path: HostUnderTest.products + "/libAccountsNext.so").status == 200)
+    #expect(try host.call("GET", "/accounts/\(id)", key: key).json?["tier"] == "basic")
+    #expect(try host.call("GET", "/v2/accounts/\(id)", key: key).json?["note"] == "new")
+    #expect(try host.admin("POST", "/automations/accounts/rollback").status == 200)
+    #expect(try host.call("GET", "/accounts/\(id)", key: key).json?["tier"] == nil)
+    #expect(try host.admin("DELETE", "/automations/accounts-v2").status == 200)
+    #expect(try host.call("GET", "/v2/accounts/\(id)", key: key).status == 404)
+    #expect(try host.call("GET", "/accounts/\(id)", key: key).status == 200)
+    #expect(host.stop() == 0)
+  }
+
+  @Test func bothComeBackAfterARestart() throws {
+    let host = try HostUnderTest(load: [
+      HostUnderTest.accounts, HostUnderTest.products + "/libAccountsV2.so",
+    ])
+    let key = try host.issueKey(["accounts:*"])
+    #expect(host.stop() == 0)
+    let next = try HostUnderTest(home: host.home)
+    for root in ["/accounts", "/v2/accounts"] {
+      #expect(try next.call("GET", root, key: key).status == 200)
+    }
+    #expect(next.stop() == 0)
+  }
+}
