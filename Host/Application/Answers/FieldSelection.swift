@@ -18,7 +18,7 @@ package struct FieldSelection: Sendable, Equatable {
     var count = 0
     for path in String(text).split(separator: ",", omittingEmptySubsequences: false) {
       let parts = path.split(separator: ".", omittingEmptySubsequences: false).map { part in
-        Array(part.utf8.drop { $0 == 0x20 })
+        Array(part.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ").utf8)
       }
       count += 1
       guard count <= FieldSelection.maxNames else {
