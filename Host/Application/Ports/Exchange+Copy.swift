@@ -49,7 +49,9 @@ extension Exchange {
 
   /// Takes over an answer that was kept.
   package func takeAnswer(_ kept: KeptAnswer) {
+    let closes = closes
     discardAnswer()
+    self.closes = closes
     status = kept.status
     answerHead.append(kept.head)
     answerHeaders = kept.headers

@@ -19,6 +19,10 @@ extension Gateway {
   ///
   /// `.pending`: the handler makes a shorter page. [event]
   func shape(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, markdown: Bool) -> Completion {
+    if !markdown, call.wishes == nil, call.cut == nil, exchange.answerBody.count <= call.answerLimit {
+      linkNext(exchange, route)
+      return .answered
+    }
     while case .again(let limit) = shapeOnce(exchange, call, route, markdown: markdown) {
       switch callAgain(exchange, call, route, limit: limit) {
       case .pending: return .pending
@@ -220,6 +224,16 @@ extension Gateway {
       exchange.setBody(thread.shaped)
       exchange.becomeMarkdown()
     }
+  }
+
+  /// All that a list needs of which nothing else is asked. [event]
+  private func linkNext(_ exchange: Exchange, _ route: LiveRoute) {
+    let (thread, body) = (threads.current, exchange.answerBody)
+    guard exchange.status < 300, body.count > 0 else { return }
+    // What was held against its schema is parsed.
+    guard route.schemas.response != nil || hasJSONType(exchange) && isJSON(body, thread) else { return }
+    let json = thread.json
+    if let next = json.root.member("next".utf8.span)?.utf8 { link(exchange, next: next, thread.scratch) }
   }
 
   /// The next page (RFC 8288), with everything else that the request asked for.

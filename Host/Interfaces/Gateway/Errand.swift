@@ -127,7 +127,7 @@ extension Gateway {
     errand.exchange.setQuery("limit", String(limit), scratch: thread.scratch)
     errand.answers(exchange, named: exchange.openAgain())
     call.errand = errand
-    wait(for: errand, exchange, route)
+    wait(for: errand, exchange)
     return finish(begin(errand, route, thread) && errand.end(), exchange, call)
   }
 }

@@ -33,7 +33,7 @@ extension Gateway {
     }
     errand.answers(exchange, named: exchange.handle, orBecomesJobOf: jobs)
     call.errand = errand
-    wait(for: errand, exchange, route)
+    wait(for: errand, exchange)
     jobs.expect(errand, terms)
     return finish(begin(errand, route, thread) && errand.end(), exchange, call)
   }
@@ -44,9 +44,10 @@ extension Gateway {
     return !errand.exchange.park()
   }
 
-  /// The connection waits for the errand. Its own deadline is the later one, so that one of them runs out. [event]
-  func wait(for errand: Errand, _ exchange: Exchange, _ route: LiveRoute) {
-    exchange.beginWaiting(for: route.generation.serial, until: exchange.deadline + .seconds(1))
+  /// The connection waits for the errand, whose own deadline comes first. [event]
+  func wait(for errand: Errand, _ exchange: Exchange) {
+    // No generation has this serial: a plugin is told of the errand's end, whose name it knows.
+    exchange.beginWaiting(for: -1, until: exchange.deadline + .seconds(1))
   }
 
   func finish(_ isThere: Bool, _ exchange: Exchange, _ call: Call) -> Completion {
