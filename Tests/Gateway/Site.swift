@@ -20,7 +20,10 @@ final class Site: Sendable {
   let began = Instant.now
   let log = MemoryLog()
   let spare = SparePool()
+  /// What confirmations take for the time.
+  let clock = Monitor(Timestamp.now)
   let usage: UsageBook
+  let ledger = MemoryLedger()
   private let scopes = ScopeMatrix()
 
   init(
@@ -39,7 +42,13 @@ final class Site: Sendable {
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
-          exchanges: spare, ownPaths: ownPaths),
+          exchanges: spare,
+          safety: Safety(
+            ledger: ledger,
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300),
+              clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests()),
+          ownPaths: ownPaths),
         limits: .init(
           anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline,
           answerCharacters: answerCharacters, jobs: jobs))

@@ -25,6 +25,9 @@ extension Exchange {
     requestID = other.requestID
     traceparent = other.traceparent
     principal = other.principal
+    idempotencyKey = other.idempotencyKey
+    confirmation = other.confirmation
+    isDryRun = other.isDryRun
     deadline = other.deadline
   }
 
@@ -40,15 +43,15 @@ extension Exchange {
   }
 
   /// A copy of the answer that outlives this exchange.
-  package var keptAnswer: KeptAnswer {
+  package var keptAnswer: StoredAnswer {
     let (head, body) = (answerHead, answerBody)
-    return KeptAnswer(
+    return StoredAnswer(
       status: status, head: Array(head.span(head.all)), headers: answerHeaders,
       body: Array(body.span(body.all)))
   }
 
   /// Takes over an answer that was kept.
-  package func takeAnswer(_ kept: KeptAnswer) {
+  package func takeAnswer(_ kept: StoredAnswer) {
     let closes = closes
     discardAnswer()
     self.closes = closes
@@ -78,7 +81,7 @@ extension Exchange {
 }
 
 /// An answer without an exchange.
-package struct KeptAnswer: Sendable {
+package struct StoredAnswer: Sendable {
   package let status: Int
   fileprivate let head: [UInt8]
   fileprivate let headers: [Field]

@@ -122,6 +122,9 @@ package final class LiveRoute: Sendable {
   package let maxBodyBytes: Int
   package let schemas: RouteSchemas
   package let outline: AnswerOutline
+  /// The route changes something: what makes that safe is looked for.
+  package let isGuarded: Bool
+  package let safety: SafetyWords
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
@@ -152,6 +155,8 @@ package final class LiveRoute: Sendable {
     self.maxBodyBytes = declaration.maxBodyBytes ?? maxBodyBytes
     self.schemas = schemas
     outline = AnswerOutline(declaration)
+    isGuarded = declaration.method != .get
+    safety = SafetyWords(declaration)
     series = meter.series(
       automation: id, route: template, method: declaration.method.rawValue)
     let labels = JSON.text(

@@ -44,7 +44,7 @@ package final class Jobs: Sendable {
     var terms: Terms
     /// nil once it has ended.
     var errand: Errand?
-    var answer: KeptAnswer?
+    var answer: StoredAnswer?
 
     /// The id of one that was begun without a key cannot be guessed: who knows it may have the answer.
     func isOf(_ key: KeyID?) -> Bool { terms.key == nil || terms.key == key }
@@ -158,7 +158,7 @@ package final class Jobs: Sendable {
   }
 
   /// The answer is there. [any]
-  func finish(_ id: String, _ answer: KeptAnswer) {
+  func finish(_ id: String, _ answer: StoredAnswer) {
     state.signal { state in
       // Cancelled meanwhile.
       guard var job = state.jobs[id] else { return }
@@ -175,7 +175,7 @@ package final class Jobs: Sendable {
 
   enum Look {
     case running
-    case ended(KeptAnswer, Terms)
+    case ended(StoredAnswer, Terms)
   }
 
   /// Throws `job.not_found` (404), also for another key's; `job.lost` (410) for one of a host before. [event]
