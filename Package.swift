@@ -87,7 +87,7 @@ let package = Package(
     adapter("Telemetry"),
 
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
-    interface("Gateway"),
+    interface("Gateway", exclude: ["README.md"]),
     interface("OpenAPI", exclude: ["README.md"]),
     interface("MCP", exclude: ["README.md"]),
     interface("Functions"),

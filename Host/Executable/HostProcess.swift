@@ -63,7 +63,8 @@ struct HostProcess {
     let usage = UsageBook(settings.automations)
     let health = Health()
     let exchanges = ExchangePool(
-      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
+      capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack
+        + settings.values.maxJobs,
       keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
@@ -130,6 +131,7 @@ struct HostProcess {
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        exchanges: exchanges,
         safety: safety,
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
@@ -175,6 +177,7 @@ struct HostProcess {
     documents.start()
     listeners.start()
     gateway.inlineWatch.start()
+    gateway.jobs.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
@@ -209,7 +212,7 @@ struct HostProcess {
       publicServer.leave(idle: settings.handOverIdle)
       adminServer.leave(idle: settings.handOverIdle)
       duties.leave(until: .now + settings.handOverIdle + settings.drain.timeout) {
-        publicServer.isDeserted && adminServer.isDeserted
+        publicServer.isDeserted && adminServer.isDeserted && gateway.jobs.isIdle
       }
     case .drain(let why):
       log.log(.info, "host", "draining", ["signal": .string(why)])
@@ -233,6 +236,7 @@ struct HostProcess {
     usage.end()
     documents.end()
     gateway.inlineWatch.end()
+    gateway.jobs.end()
     log.log(.info, "host", "stopped")
   }
 

@@ -123,7 +123,11 @@ struct HostSettings {
       violations: values.violations, jsonDepth: values.jsonDepth,
       inline: InlineWatch.Limits(
         blockedAfter: .milliseconds(values.inlineBlockedMilliseconds), strikes: values.inlineStrikes,
-        window: .seconds(values.inlineWindowSeconds)))
+        window: .seconds(values.inlineWindowSeconds)),
+      answerCharacters: values.answerCharacters,
+      jobs: Jobs.Limits(
+        after: .milliseconds(values.jobAfterMilliseconds), count: values.maxJobs, bytes: values.jobsBytes,
+        kept: .seconds(values.jobKeptSeconds), pollSeconds: values.pollAfterSeconds))
   }
 
   var automations: AutomationLimits.Table {

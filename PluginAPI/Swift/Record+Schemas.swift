@@ -45,6 +45,8 @@ extension Record {
           "type": ["string", "null"],
           "description": "Give it as `after` to get the page that follows; null on the last one",
         ],
+        // The host's own word, where it made the page shorter.
+        "truncated": ["type": "string", "description": "Which limit made this page shorter"],
       ],
       "required": ["items", "next"],
     ]

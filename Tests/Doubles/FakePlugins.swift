@@ -54,6 +54,8 @@ package final class FakePlugin: LoadedPlugin {
     case says(Int, String, String)
     /// Does something, then answers, unless that was the answer.
     case runs(@Sendable (Exchange) -> Void)
+    /// Is the handler.
+    case handles(@Sendable (Exchange) -> Completion)
   }
 
   private let file: FakePlugins.File
@@ -79,6 +81,7 @@ package final class FakePlugin: LoadedPlugin {
     _ exchange: Exchange, route: Int, execution: RouteDeclaration.Execution
   ) -> Completion {
     if case .waits = file.behaviour { return .pending }
+    if case .handles(let body) = file.behaviour { return body(exchange) }
     if case .runs(let body) = file.behaviour {
       body(exchange)
       if !exchange.isOpen(exchange.handle) { return .answered }

@@ -19,6 +19,7 @@ final class Site: Sendable {
   /// When every request came: limits count from it, and must not refill while a slow machine sends.
   let began = Instant.now
   let log = MemoryLog()
+  let spare = SparePool()
   /// What confirmations take for the time.
   let clock = Monitor(Timestamp.now)
   let usage: UsageBook
@@ -27,7 +28,8 @@ final class Site: Sendable {
 
   init(
     usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits(),
-    ownPaths: [any OwnPath] = []
+    ownPaths: [any OwnPath] = [], answerCharacters: Int = 99_999,
+    jobs: Jobs.Limits = Jobs.Limits()
   ) {
     self.usage = usage
     do throws(Problem) {
@@ -40,13 +42,16 @@ final class Site: Sendable {
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+          exchanges: spare,
           safety: Safety(
             ledger: ledger,
             confirmations: Confirmations(
               secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300),
               clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests()),
           ownPaths: ownPaths),
-        limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
+        limits: .init(
+          anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline,
+          answerCharacters: answerCharacters, jobs: jobs))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)
   }
@@ -70,16 +75,20 @@ final class Site: Sendable {
     """
 
   /// Puts a new generation in place, whose handlers behave so.
-  func serve(behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true) {
-    _ = automations.swap(in: [make(behaviour, checksAnswers)])
+  func serve(
+    behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true, manifest text: String = Site.manifest
+  ) {
+    _ = automations.swap(in: [make(behaviour, checksAnswers, manifest: text)])
   }
 
-  func make(_ behaviour: FakePlugin.Behaviour, _ checksAnswers: Bool = true) -> LiveAutomation {
-    var file = FakePlugins.File(Site.manifest)
+  func make(
+    _ behaviour: FakePlugin.Behaviour, _ checksAnswers: Bool = true, manifest text: String = Site.manifest
+  ) -> LiveAutomation {
+    var file = FakePlugins.File(text)
     file.behaviour = behaviour
     plugins["/a.so"] = file
     do throws(Problem) {
-      let manifest = try Manifest.parse(Array(Site.manifest.utf8))
+      let manifest = try Manifest.parse(Array(text.utf8))
       let plan = try PlanGeneration(schemas: OpenSchemas(), stores: EmptyStores())(
         manifest, config: Array("{}".utf8))
       let record = GenerationRecord(

@@ -78,9 +78,10 @@ final class Scripted: HTTPApplication {
     exchange.answer(problem)
   }
 
-  func conclude(_ exchange: Exchange) {
+  func conclude(_ exchange: Exchange) -> Completion {
     exchange.addHeader("X-Concluded", "yes")
     note(.concluded(exchange.status))
+    return .answered
   }
 
   func finished(_ exchange: Exchange, sent: Bool) { note(.finished(sent: sent)) }

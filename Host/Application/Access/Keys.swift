@@ -90,16 +90,18 @@ package final class Keys: Sendable {
     package var name: String
     package var scopes: [String]
     package var limit: RateLimitRecord?
+    package var answerLimit: Int?
     package var lifetime: Duration?
 
     package init(
       principal: String, name: String, scopes: [String], limit: RateLimitRecord? = nil,
-      lifetime: Duration? = nil
+      answerLimit: Int? = nil, lifetime: Duration? = nil
     ) {
       self.principal = principal
       self.name = name
       self.scopes = scopes
       self.limit = limit
+      self.answerLimit = answerLimit
       self.lifetime = lifetime
     }
   }
@@ -117,7 +119,8 @@ package final class Keys: Sendable {
     let now = Timestamp.now
     let record = key.record(
       digest: digests.sha256(key.text.utf8.span), principal: request.principal, name: request.name,
-      scopes: request.scopes, limit: request.limit, created: now, expires: request.lifetime.map { now + $0 })
+      scopes: request.scopes, limit: request.limit, answerLimit: request.answerLimit, created: now,
+      expires: request.lifetime.map { now + $0 })
     try handOver(key)
     try table.insert(record)
     do throws(Problem) { try store.insert([record]) } catch {
@@ -153,7 +156,7 @@ package final class Keys: Sendable {
     }
   }
 
-  /// Issues a successor with the same principal, scopes and limit; the old key ends after `grace`.
+  /// Issues a successor with the same principal, scopes and limits; the old key ends after `grace`.
   package func rotate(
     _ id: String, grace: Duration
   ) throws(Problem) -> Rotation {
@@ -191,7 +194,8 @@ package final class Keys: Sendable {
     let lifetime = old.expires.map { Duration.microseconds($0.microseconds - old.created.microseconds) }
     let issued = try issue(
       Issue(
-        principal: old.principal, name: old.name, scopes: old.scopes, limit: old.limit, lifetime: lifetime))
+        principal: old.principal, name: old.name, scopes: old.scopes, limit: old.limit,
+        answerLimit: old.answerLimit, lifetime: lifetime))
     let end = Timestamp.now + grace
     old.expires = min(end, old.expires ?? end)
     try store.update([old])

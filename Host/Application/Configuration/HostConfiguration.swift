@@ -57,6 +57,13 @@ package struct HostConfiguration: Sendable, Equatable {
   package var deadlineMilliseconds = 30_000
   package var maxBodyBytes = 1 << 20
   package var checksAnswers = true
+  /// GPT Actions take fewer than 100,000.
+  package var answerCharacters = 99_999
+  package var jobAfterMilliseconds = 40_000
+  package var maxJobs = 1024
+  package var jobsBytes = 64 << 20
+  package var jobKeptSeconds = 600
+  package var pollAfterSeconds = 2
   package var workerThreads = 0
   package var workerQueue = 1024
   package var workerShare = 0

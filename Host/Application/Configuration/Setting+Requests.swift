@@ -103,7 +103,7 @@ extension Setting {
       "How long streams go on when the host ends or hands over."),
   ]
 
-  /// `limits`, `routes`, `confirm`, `idempotency`, `workers`, `inline`, `automations`
+  /// `limits`, `routes`, `answers`, `confirm`, `idempotency`, `workers`, `inline`, `automations`
   static let requests: [Setting] = [
     .init(
       "limits.requests", .number(1...1_000_000_000, \.limitRequests),
@@ -136,6 +136,24 @@ extension Setting {
     .init(
       "routes.max_cancels", .number(1...1_000_000, \.maxCancels),
       "Cancelled requests that wait until their plugin is told; of more it is not told."),
+    .init(
+      "answers.max_characters", .number(1000...1_000_000_000, \.answerCharacters),
+      "Unicode scalars of an answer: a longer list is cut, anything else refused. GPT Actions take fewer than 100000."
+    ),
+    .init(
+      "answers.job_after_ms", .number(milliseconds, \.jobAfterMilliseconds),
+      "A call that lasts longer becomes a job to poll, on routes whose deadline is later."),
+    .init(
+      "answers.max_jobs", .number(0...100_000, \.maxJobs),
+      "Jobs that run or whose answer is kept; further calls keep their client waiting."),
+    .init(
+      "answers.jobs_bytes", .number((1 << 20)...(1 << 34), \.jobsBytes),
+      "Of kept answers: of more, the oldest go."),
+    .init(
+      "answers.job_kept_s", .number(1...86_400, \.jobKeptSeconds), "How long the answer of a job is kept."),
+    .init(
+      "answers.poll_after_s", .number(1...3600, \.pollAfterSeconds),
+      "What clients are told to wait before they look at a job again."),
     .init(
       "confirm.expiry_s", .number(10...86_400, \.confirmSeconds),
       "How long the token holds that confirms a call to a route with 'confirm'."),

@@ -89,6 +89,12 @@ package final class Generation: Sendable {
     return true
   }
 
+  /// Lets a request in on behalf of one that is inside: the door may be closed by now. [any]
+  package func enterBeside() {
+    let before = inside.add(1, ordering: .sequentiallyConsistent).oldValue
+    precondition(before > 0, "nobody is inside")
+  }
+
   package func leave() {
     let before = inside.subtract(1, ordering: .sequentiallyConsistent).oldValue
     precondition(before > 0, "a request left that never entered")

@@ -185,6 +185,15 @@ extension Exchange {
     state.store((tag & 0xFFFF_FFFF) << 8 | Phase.open.rawValue, ordering: .releasing)
   }
 
+  /// The answer in the exchange is not the one to send: somebody may write another, by a new name of the request. Whoever
+  /// answered may still be inside, and sees its request as answered. [event]
+  package func openAgain() -> UInt64 {
+    let tag = (state.load(ordering: .relaxed) >> 8) &+ 1
+    rendezvous.store(Rendezvous.running.rawValue, ordering: .relaxed)
+    state.store((tag & 0xFFFF_FFFF) << 8 | Phase.open.rawValue, ordering: .releasing)
+    return handle
+  }
+
   /// The name of this request, a `council_request`: tag above, slot below; never 0. Who reads it from another thread, to
   /// claim it later, sees what came before the request was opened.
   package var handle: UInt64 {

@@ -34,7 +34,10 @@ package protocol HTTPApplication: AnyObject, Sendable {
   /// the thread that stops the server.
   func refuse(_ exchange: Exchange, _ problem: Problem)
   /// An answer is in the exchange and about to be sent: adds what every answer carries, audits, measures.
-  func conclude(_ exchange: Exchange)
+  ///
+  /// `.pending`: nothing was added, for the handler's answer is not the one to send and another is on its way. The edge waits
+  /// for it as after ``handle(_:)``, and calls again. Only of answers to requests that ``handle(_:)`` saw.
+  @discardableResult func conclude(_ exchange: Exchange) -> Completion
   /// The answer was sent, or the connection died before. The exchange is reset afterwards.
   func finished(_ exchange: Exchange, sent: Bool)
 }
@@ -45,6 +48,14 @@ package protocol ExchangeTable: AnyObject, Sendable {
   func exchange(slot: UInt32) -> Exchange?
   /// Every exchange made so far has a slot below this.
   var slotCount: Int { get }
+}
+
+/// Where an exchange comes from that no connection holds: for a call that its request does not wait for. [any]
+package protocol SpareExchanges: AnyObject, Sendable {
+  /// An exchange without a request; nil when all are in use.
+  func take() -> Exchange?
+  /// Takes back an exchange that was reset.
+  func give(_ exchange: Exchange)
 }
 
 extension ExchangeTable {

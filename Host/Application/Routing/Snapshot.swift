@@ -121,6 +121,7 @@ package final class LiveRoute: Sendable {
   package let deadlineNanoseconds: Int64
   package let maxBodyBytes: Int
   package let schemas: RouteSchemas
+  package let outline: AnswerOutline
   /// The route changes something: what makes that safe is looked for.
   package let isGuarded: Bool
   package let safety: SafetyWords
@@ -153,6 +154,7 @@ package final class LiveRoute: Sendable {
     deadlineNanoseconds = (declaration.deadline ?? deadline).nanoseconds
     self.maxBodyBytes = declaration.maxBodyBytes ?? maxBodyBytes
     self.schemas = schemas
+    outline = AnswerOutline(declaration)
     isGuarded = declaration.method != .get
     safety = SafetyWords(declaration)
     series = meter.series(

@@ -15,15 +15,20 @@ package struct KeyRecord: Sendable, Equatable, Codable {
   /// `accounts:read`, `accounts:*`, `admin:*`.
   package var scopes: [String]
   package var limit: RateLimitRecord?
+  /// Characters (Unicode scalars) that an answer may have at most; nil leaves it to the host.
+  package var answerLimit: Int?
   package var created: Timestamp
   package var expires: Timestamp?
   package var revoked: Timestamp?
   /// To the minute at least; written in the background.
   package var lastUsed: Timestamp?
 
+  /// What an ``answerLimit`` may be: room for a problem at least, and as much as 24 bits hold.
+  package static let answerLimits = 256...16_777_215
+
   package init(
     id: String, digest: [UInt8], principal: String, name: String, scopes: [String],
-    limit: RateLimitRecord? = nil, created: Timestamp, expires: Timestamp? = nil,
+    limit: RateLimitRecord? = nil, answerLimit: Int? = nil, created: Timestamp, expires: Timestamp? = nil,
     revoked: Timestamp? = nil, lastUsed: Timestamp? = nil
   ) {
     self.id = id
@@ -32,6 +37,7 @@ package struct KeyRecord: Sendable, Equatable, Codable {
     self.name = name
     self.scopes = scopes
     self.limit = limit
+    self.answerLimit = answerLimit
     self.created = created
     self.expires = expires
     self.revoked = revoked

@@ -80,6 +80,12 @@ extension KeyTable {
   /// The limit that ``take(_:at:)`` counts against, for headers.
   package func limit(of grant: KeyGrant) -> RateLimit { limits.limit(grant.limit) }
 
+  /// Characters that an answer to this key may have; `Int.max` where the key does not say.
+  package func answerLimit(of grant: KeyGrant) -> Int {
+    let limit = entries.answerLimit(Int(grant.number))
+    return limit == 0 ? .max : limit
+  }
+
   /// Remembers when a key was last used, to the second. [any]
   package func touch(_ grant: KeyGrant, at now: Timestamp) {
     let seconds = UInt32(truncatingIfNeeded: now.microseconds / 1_000_000)
@@ -109,8 +115,8 @@ extension KeyTable {
         throw Problem(409, "key.exists", "a key with this id exists", members: ["key": .string(record.id)])
       }
       let number = entries.append(
-        id, digest: digest, principal: record.principal.utf8.span, validUntil: KeyTable.end(record),
-        rights: rights.word,
+        id, digest: digest, principal: record.principal.utf8.span, answerLimit: record.answerLimit ?? 0,
+        validUntil: KeyTable.end(record), rights: rights.word,
         lastUsed: UInt32(truncatingIfNeeded: max(0, record.lastUsed?.microseconds ?? 0) / 1_000_000))
       guard let number else {
         throw Problem(503, "key.table_full", "no more than \(entries.capacity - 1) keys fit")
@@ -119,7 +125,7 @@ extension KeyTable {
     }
   }
 
-  /// Takes over expiry, revocation, scopes and limit of a key; digest and principal never change. [control]
+  /// Takes over expiry, revocation, scopes and limit of a key; digest, principal and limit of answers never change. [control]
   ///
   /// Throws what ``insert(_:)`` does, and `key.not_found` (404).
   package func update(_ record: KeyRecord) throws(Problem) {
@@ -188,6 +194,12 @@ extension KeyTable {
     else {
       throw Problem(
         422, "key.invalid", "a principal is 1 to \(maxPrincipalBytes) bytes without control characters")
+    }
+    if let limit = record.answerLimit, !KeyRecord.answerLimits.contains(limit) {
+      throw Problem(
+        422, "key.invalid",
+        "a limit of answers is from \(KeyRecord.answerLimits.lowerBound) to \(KeyRecord.answerLimits.upperBound) characters"
+      )
     }
     return (id, digest)
   }

@@ -113,11 +113,11 @@ package struct IssuedKey: Sendable {
   /// What is kept of the key. `digest` is the SHA-256 of ``text``.
   package func record(
     digest: Digest256, principal: String, name: String, scopes: [String], limit: RateLimitRecord? = nil,
-    created: Timestamp, expires: Timestamp? = nil
+    answerLimit: Int? = nil, created: Timestamp, expires: Timestamp? = nil
   ) -> KeyRecord {
     KeyRecord(
       id: id, digest: digest.bytes, principal: principal, name: name, scopes: scopes, limit: limit,
-      created: created, expires: expires)
+      answerLimit: answerLimit, created: created, expires: expires)
   }
 }
 

@@ -284,11 +284,16 @@ extension Link {
     switch application.handle(exchange) {
     case .answered: return transmit()
     case .pending:
-      stage = .parked
-      wire.suspend()
-      if exchange.park() { parked.store(exchange.handle, ordering: .releasing) } else { resume() }
+      wait(exchange, wire)
       return true
     }
+  }
+
+  /// Suspends the connection until somebody has answered.
+  private func wait(_ exchange: Exchange, _ wire: Wire) {
+    stage = .parked
+    wire.suspend()
+    if exchange.park() { parked.store(exchange.handle, ordering: .releasing) } else { resume() }
   }
 }
 
@@ -302,7 +307,10 @@ extension Link {
   private func transmit() -> Bool {
     guard let exchange, let wire else { return false }
     stage = .over
-    application.conclude(exchange)
+    if case .pending = application.conclude(exchange) {
+      wait(exchange, wire)
+      return true
+    }
     if exchange.answerHead.count + exchange.answerHeaders.count * 4 + Link.statusLineAndDate
       > server.configuration.connectionMemory - headBytes
     {

@@ -128,7 +128,8 @@ package final class AdminApplication: HTTPApplication {
 
   // MARK: The answer
 
-  package func conclude(_ exchange: Exchange) {
+  @discardableResult
+  package func conclude(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
@@ -144,6 +145,7 @@ package final class AdminApplication: HTTPApplication {
     ports.meter.record(
       series: call.route?.series ?? routes.unmatched, status: exchange.status, nanoseconds: nanoseconds)
     if ports.log.level == .debug || exchange.status >= 500 { logRequest(exchange, call, nanoseconds) }
+    return .answered
   }
 
   package func refuse(_ exchange: Exchange, _ problem: Problem) {

@@ -10,11 +10,12 @@ extension AdminApplication {
 
   func issueKey(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     var members = try Members(
-      request.body, known: ["principal", "name", "scopes", "limit", "expires_in_s"])
+      request.body, known: ["principal", "name", "scopes", "limit", "answer_limit", "expires_in_s"])
     let principal = members.text("principal", max: KeyTable.maxPrincipalBytes, required: true)
     let name = members.text("name", max: 200)
     let scopes = members.texts("scopes", count: 1...64, max: Scope.maxLength)
     let lifetime = members.whole("expires_in_s", in: 1...AdminApplication.longestLifetime)
+    let answerLimit = members.whole("answer_limit", in: KeyRecord.answerLimits)
     var limit: RateLimitRecord?
     members.object("limit", known: ["requests", "per_s"]) { limitMembers in
       let requests = limitMembers.whole("requests", in: GCRA.requestsAllowed, required: true)
@@ -26,7 +27,7 @@ extension AdminApplication {
     let issued = try ports.keys.issue(
       Keys.Issue(
         principal: principal ?? "", name: name ?? "", scopes: scopes, limit: limit,
-        lifetime: lifetime.map { .seconds($0) }))
+        answerLimit: answerLimit, lifetime: lifetime.map { .seconds($0) }))
     return shown(issued.key, issued.record)
   }
 
@@ -132,6 +133,7 @@ extension KeyRecord {
       "limit": limit.map {
         ["requests": .integer(Int64($0.requests)), "per_s": .integer(Int64($0.periodSeconds))]
       } ?? .null,
+      "answer_limit": answerLimit.map { .integer(Int64($0)) } ?? .null,
       "created": .string(created.text), "expires": expires.map { .string($0.text) } ?? .null,
       "revoked": revoked.map { .string($0.text) } ?? .null,
       "last_used": lastUsed.map { .string($0.text) } ?? .null,

@@ -24,6 +24,9 @@ enum KeyCommands {
           name: "--limit", value: "N/PERIOD",
           help: "Requests per period: 200/60s, 1000/h. Default: the host's."),
         .init(
+          name: "--answer-limit", value: "N",
+          help: "Characters that an answer may have: 256 to 16777215. Default: the host's."),
+        .init(
           name: "--expires-in", value: "DURATION",
           help: "How long it is good: 24h, 90d. Default: until revoked."),
         .init(
@@ -76,6 +79,9 @@ enum KeyCommands {
     if let name = invocation.value("--name") { body["name"] = .string(name) }
     if let limit = try limit(invocation) {
       body["limit"] = ["requests": .integer(Int64(limit.requests)), "per_s": .integer(Int64(limit.seconds))]
+    }
+    if let limit = try invocation.whole("--answer-limit", in: KeyRecord.answerLimits) {
+      body["answer_limit"] = .integer(Int64(limit))
     }
     if let lifetime = try invocation.duration("--expires-in") {
       body["expires_in_s"] = .integer(Int64(lifetime))

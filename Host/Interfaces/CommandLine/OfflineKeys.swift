@@ -92,7 +92,8 @@ enum OfflineKeys {
     let now = Timestamp.now
     return KeyRecord(
       id: "", digest: [], principal: principal, name: invocation.value("--name") ?? "", scopes: scopes,
-      limit: limit.map { RateLimitRecord(requests: $0.requests, periodSeconds: $0.seconds) }, created: now,
+      limit: limit.map { RateLimitRecord(requests: $0.requests, periodSeconds: $0.seconds) },
+      answerLimit: try invocation.whole("--answer-limit", in: KeyRecord.answerLimits), created: now,
       expires: try invocation.duration("--expires-in").map { now + .seconds($0) })
   }
 }

@@ -12,11 +12,12 @@ extension Gateway {
   /// be misread, and what was done must not look as if it had failed.
   @inline(__always)
   func check(_ exchange: Exchange, _ call: Call) {
-    guard exchange.status < 400, let route = call.route, let schema = route.schemas.response else { return }
-    checkDeclared(exchange, route, schema)
+    guard exchange.status < 400, let route = call.route, !call.isAccepted else { return }
+    checkDeclared(exchange, route)
   }
 
-  private func checkDeclared(_ exchange: Exchange, _ route: LiveRoute, _ schema: any CompiledSchema) {
+  func checkDeclared(_ exchange: Exchange, _ route: LiveRoute) {
+    guard exchange.status < 400, let schema = route.schemas.response else { return }
     guard (200...299).contains(exchange.status), exchange.status != 204, exchange.status != 205 else {
       if exchange.status != 304 { noteUndeclared(exchange, route) }
       return
@@ -35,7 +36,7 @@ extension Gateway {
     refuseAnswer(exchange, route, first.pointer, first.keyword, first.message)
   }
 
-  private func hasJSONType(_ exchange: Exchange) -> Bool {
+  func hasJSONType(_ exchange: Exchange) -> Bool {
     let head = exchange.answerHead
     for field in exchange.answerHeaders
     where field.name.count == 12 && head.span(field.name).hasPrefix(ignoringCase: "content-type") {

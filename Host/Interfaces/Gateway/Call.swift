@@ -28,6 +28,16 @@ final class Call {
   /// Where the call stands among those that wait for an answer; nil when it does not.
   var entered: AutomationAccount?
   var isConcluded = false
+  /// What the caller asks of the answer; nil when nothing.
+  var wishes: AnswerWishes?
+  /// Characters that an answer may have at most: the smaller one of the key's limit and the host's.
+  var answerLimit = Int.max
+  /// The answer was too long, and the handler was asked for a shorter one.
+  var cut: AnswerCut?
+  /// The call that makes the answer, when it has an exchange of its own.
+  var errand: Errand?
+  /// The call became a job, and the answer is where to fetch it.
+  var isAccepted = false
 
   func reset() {
     route = nil
@@ -47,6 +57,18 @@ final class Call {
     limit = nil
     isAudited = false
     isConcluded = false
+    if wishes != nil { wishes = nil }
+    answerLimit = .max
+    if cut != nil { cut = nil }
+    isAccepted = false
+    if errand != nil { dismissErrand() }
+  }
+
+  /// The request has an answer: nobody waits for that call any more, unless it is a job by now.
+  func dismissErrand() {
+    guard let errand else { return }
+    self.errand = nil
+    if errand.isJob { isAccepted = true } else { errand.abandon() }
   }
 
   func leave() {
@@ -68,6 +90,8 @@ final class EventThread {
   var matched: [Int] = []
   let json: JSONDocument
   let scratch = Arena(capacity: 1024)
+  /// Answers on their way into another form.
+  let shaped = Arena(capacity: 1024)
   let inline = InlineSlot()
 
   init(_ snapshots: Published<Snapshot>, jsonDepth: Int) {

@@ -10,15 +10,21 @@ extension Gateway {
     /// Levels of a JSON body.
     package var jsonDepth: Int
     package var inline: InlineWatch.Limits
+    /// Unicode scalars of an answer.
+    package var answerCharacters: Int
+    package var jobs: Jobs.Limits
 
     package init(
       anonymous: RateLimit = RateLimit(requests: 200, per: .seconds(60)), violations: Int = 20,
-      jsonDepth: Int = JSONDocument.defaultMaxDepth, inline: InlineWatch.Limits = InlineWatch.Limits()
+      jsonDepth: Int = JSONDocument.defaultMaxDepth, inline: InlineWatch.Limits = InlineWatch.Limits(),
+      answerCharacters: Int = 99_999, jobs: Jobs.Limits = Jobs.Limits()
     ) {
       self.anonymous = anonymous
       self.violations = violations
       self.jsonDepth = jsonDepth
       self.inline = inline
+      self.answerCharacters = answerCharacters
+      self.jobs = jobs
     }
   }
 }

@@ -110,6 +110,10 @@ extension Gateway {
       exchange.beginWaiting(for: -1, until: exchange.deadline)
     }
     do throws(Problem) {
+      if own.path === jobs {
+        try answerJob(exchange, call, number: own.number)
+        return .answered
+      }
       let caller = Caller(call.grant, ports.keys.table)
       switch try own.path.answer(exchange, own.number, caller, thread.snapshots.look()) {
       case .answered: return .answered
@@ -137,6 +141,7 @@ extension Gateway {
     if route.scope != nil, call.grant == nil { try authenticate(exchange, call) }
     if route.limit != nil { try limit(exchange, call, route) }
     try authorize(call, route)
+    call.answerLimit = min(call.answerLimit, limits.answerCharacters)
     guard exchange.body.count <= route.maxBodyBytes else {
       throw Problem(
         413, "http.body_too_large", "The body may have at most \(route.maxBodyBytes) bytes on this route.")

@@ -5,7 +5,7 @@ package import Kernel
 /// The public listener: the path of every request, DESIGN section 4.
 ///
 ///     trace → match route → authenticate → limit rate → authorize → validate → guard → bulkhead → handler
-///     → check answer → audit → metrics
+///     → check answer → shape answer → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -17,6 +17,8 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    /// For calls that have an exchange of their own, from the table that the plugins know; without it there are none.
+    package var exchanges: (any SpareExchanges)?
     package var safety: Safety
     /// What answers the host's own paths, beside its health.
     package var ownPaths: [any OwnPath]
@@ -25,8 +27,8 @@ package final class Gateway: HTTPApplication {
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health, safety: Safety, ownPaths: [any OwnPath] = [],
-      canceller: (any RequestCanceller)? = nil
+      log: any LogSink, health: Health, exchanges: (any SpareExchanges)? = nil, safety: Safety,
+      ownPaths: [any OwnPath] = [], canceller: (any RequestCanceller)? = nil
     ) {
       self.ownPaths = ownPaths
       self.automations = automations
@@ -35,6 +37,7 @@ package final class Gateway: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.exchanges = exchanges
       self.safety = safety
       self.canceller = canceller
     }
@@ -49,6 +52,7 @@ package final class Gateway: HTTPApplication {
   private let unmatched: Int
   let own: OwnTable
   package let inlineWatch: InlineWatch
+  package let jobs: Jobs
 
   /// Throws `limit.invalid` for a default limit out of range.
   package init(_ ports: Ports, limits: Limits) throws(Problem) {
@@ -60,7 +64,8 @@ package final class Gateway: HTTPApplication {
     let snapshots = ports.automations.snapshots
     threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
     inlineWatch = InlineWatch(threads, automations: ports.automations, log: ports.log, limits: limits.inline)
-    own = OwnTable(ports.ownPaths, meter: ports.meter)
+    jobs = Jobs(limits.jobs)
+    own = OwnTable(ports.ownPaths + [jobs], meter: ports.meter)
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }
 
@@ -113,6 +118,7 @@ package final class Gateway: HTTPApplication {
   ) throws(Problem) -> Completion {
     var keyed: KeyedCall?
     if route.isGuarded { try route.safety.take(from: exchange) }
+    try takeWishes(exchange, call, route)
     try validate(exchange, route, thread)
     if route.isGuarded { keyed = try guardWrite(exchange, call, route, thread) }
     // A body takes the client's time, not the handler's.
@@ -122,22 +128,52 @@ package final class Gateway: HTTPApplication {
     call.isHandled = true
     // An answer that is kept under a key is a whole one.
     exchange.mayStream = route.declaration.streams
+    if route.deadlineNanoseconds > jobs.afterNanoseconds, call.routeCall == nil, !route.declaration.streams,
+      let completion = runForLong(exchange, call, route, thread)
+    {
+      return completion
+    }
     return run(exchange, call, route, began: began, thread)
   }
 
   // MARK: The answer
 
-  package func conclude(_ exchange: Exchange) {
+  @discardableResult
+  package func conclude(_ exchange: Exchange) -> Completion {
     let call = call(of: exchange)
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
-    if exchange.isStreaming { return concludeStream(exchange, call) }
+    if exchange.isStreaming {
+      concludeStream(exchange, call)
+      return .answered
+    }
+    if call.errand != nil { call.dismissErrand() }
     check(exchange, call)
+    if case .pending = shapeAnswer(exchange, call) { return .pending }
     call.leave()
     account(exchange, call)
     if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
     decorate(exchange, call, threads.current.scratch)
+    return .answered
+  }
+
+  /// Whether there is anything to shape costs a few comparisons.
+  @inline(__always)
+  private func shapeAnswer(_ exchange: Exchange, _ call: Call) -> Completion {
+    // What wraps a call reads JSON.
+    let markdown = call.routeCall == nil && AcceptedTypes.prefersMarkdown(exchange)
+    if let route = call.route, call.isHandled, !call.isAccepted,
+      markdown || call.wishes != nil || route.outline.isList || exchange.answerBody.count > call.answerLimit,
+      shape(exchange, call, route, markdown: markdown) == .pending
+    {
+      return .pending
+    }
+    if exchange.status >= 400 {
+      if exchange.answerBody.count > limits.answerCharacters { shortenProblem(exchange) }
+      if markdown { writeProblemAsMarkdown(exchange) }
+    }
+    return .answered
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.

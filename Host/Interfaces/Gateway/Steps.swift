@@ -95,6 +95,7 @@ extension Gateway {
 
   /// Recognises the caller by its key. A public route takes everybody.
   func authenticate(_ exchange: Exchange, _ call: Call, _ route: LiveRoute) throws(Problem) {
+    call.answerLimit = limits.answerCharacters
     guard route.scope != nil else { return }
     try authenticate(exchange, call)
   }
@@ -103,6 +104,8 @@ extension Gateway {
     let grant = try ports.keys.authenticate(exchange)
     call.grant = grant
     let table = ports.keys.table
+    let limit = table.answerLimit(of: grant)
+    if limit < call.answerLimit { call.answerLimit = limit }
     exchange.principal = exchange.head.append(table.principal(of: grant))
   }
 

@@ -15,7 +15,8 @@ struct KeyEntry: ~Copyable {
   let rights: Atomic<UInt32>
   /// Seconds since 1970; 0 when never used.
   let lastUsed: Atomic<UInt32>
-  let principalCount: UInt32
+  /// The length of the principal in the low byte, the limit of answers above; 0 for none.
+  let counts: UInt32
   /// The principal's bytes, or where they are when they do not fit.
   let principal: InlineArray<7, UInt64>
 
@@ -60,9 +61,10 @@ final class KeyEntries: @unchecked Sendable {
 
   /// Adds an entry and returns its number; nil when the table is full. [writer]
   func append(
-    _ id: KeyID, digest: Digest256, principal: Span<UInt8>, validUntil: Int64, rights: UInt32,
-    lastUsed: UInt32
+    _ id: KeyID, digest: Digest256, principal: Span<UInt8>, answerLimit: Int = 0, validUntil: Int64,
+    rights: UInt32, lastUsed: UInt32
   ) -> Int? {
+    precondition(principal.count < 256 && answerLimit >= 0 && answerLimit < 1 << 24)
     guard count < capacity else { return nil }
     if count % KeyEntries.perChunk == 0 { addChunk() }
     let number = count
@@ -70,7 +72,8 @@ final class KeyEntries: @unchecked Sendable {
     unsafe entry(number).initialize(
       to: KeyEntry(
         idLow: id.low, digest: digest, validUntil: Atomic(validUntil), idHigh: id.high,
-        rights: Atomic(rights), lastUsed: Atomic(lastUsed), principalCount: UInt32(principal.count),
+        rights: Atomic(rights), lastUsed: Atomic(lastUsed),
+        counts: UInt32(principal.count) | UInt32(answerLimit) << 8,
         principal: pack(principal)))
     count += 1
     return number
@@ -103,11 +106,15 @@ final class KeyEntries: @unchecked Sendable {
     unsafe limit.take(entry(number).pointee.arrival, at: now)
   }
 
+  /// Characters of an answer; 0 for no limit.
+  @inline(__always)
+  func answerLimit(_ number: Int) -> Int { unsafe Int(entry(number).pointee.counts >> 8) }
+
   /// Good as long as the table lives.
   @unsafe
   func principal(_ number: Int) -> UnsafeBufferPointer<UInt8> {
     let entry = unsafe entry(number)
-    let count = unsafe Int(entry.pointee.principalCount)
+    let count = unsafe Int(entry.pointee.counts & 0xFF)
     let start: UnsafePointer<UInt8>
     if count <= KeyEntry.principalRoom {
       // Safe: entries do not move, and the field lies at this offset of each.

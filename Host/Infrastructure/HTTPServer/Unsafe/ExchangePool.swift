@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Listeners that share plugins share a pool, so that a slot names one exchange. Reading the table takes no lock.
 @safe
-package final class ExchangePool: ExchangeTable {
+package final class ExchangePool: ExchangeTable, SpareExchanges {
   package let capacity: Int
   private let keptBytes: Int
   package let streams: AnswerStreams

@@ -4,7 +4,7 @@ package import Kernel
 
 extension SQLiteControlStore {
   private static let columns =
-    "id,digest,principal,name,scopes,limit_requests,limit_period_s,created,expires,revoked,last_used"
+    "id,digest,principal,name,scopes,limit_requests,limit_period_s,created,expires,revoked,last_used,answer_limit"
 
   /// Streams in order of id from a connection of its own, so that `visit` may call this store.
   package func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) {
@@ -73,7 +73,8 @@ extension SQLiteControlStore {
     return KeyRecord(
       id: row.text(0), digest: row.bytes(1), principal: row.text(2), name: row.text(3),
       scopes: scopes.split(row.text(4)),
-      limit: limit, created: Timestamp(microseconds: row.integer(7)), expires: moment(8), revoked: moment(9),
+      limit: limit, answerLimit: row.isNull(11) ? nil : Int(row.integer(11)),
+      created: Timestamp(microseconds: row.integer(7)), expires: moment(8), revoked: moment(9),
       lastUsed: moment(10))
   }
 
@@ -128,6 +129,11 @@ extension SQLiteControlStore {
     try moment(9, key.expires)
     try moment(10, key.revoked)
     try moment(11, key.lastUsed)
+    if let limit = key.answerLimit {
+      try statement.bind(12, Int64(limit))
+    } else {
+      try statement.bindNull(12)
+    }
   }
 
   package func recordUses(_ uses: [KeyTable.Use]) throws(Problem) {

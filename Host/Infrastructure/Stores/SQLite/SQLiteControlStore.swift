@@ -158,6 +158,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
       """
     ],
     ["ALTER TABLE generations ADD COLUMN isolation TEXT NOT NULL DEFAULT 'none'"],
+    ["ALTER TABLE keys ADD COLUMN answer_limit INTEGER"],
   ]
 
   private func prepareLayout() throws(Problem) {

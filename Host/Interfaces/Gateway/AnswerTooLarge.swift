@@ -1,0 +1,49 @@
+import Application
+import Domain
+import Kernel
+
+extension Gateway {
+  /// The problem in the place of an answer that is over its budget and cannot be cut: how large it is, what it may be, and
+  /// how to ask for less.
+  static func tooLarge(
+    _ size: AnswerBudget.Size, _ source: AnswerBudget.Source, _ budget: AnswerBudget, _ route: LiveRoute,
+    namesFields: Bool, page: Int?
+  ) -> Problem {
+    let isRead = route.declaration.method == .get
+    var hints: [String] = []
+    if isRead, route.outline.parameters.contains(.fields), !namesFields {
+      if case .closed(let names) = route.outline.names {
+        hints.append("name the fields you need with 'fields': \(names.keys.sorted().joined(separator: ","))")
+      } else {
+        hints.append("name the fields you need with 'fields'")
+      }
+    }
+    if isRead, route.outline.smallestPage != nil, let page, page > 1 {
+      hints.append("ask for fewer records with 'limit'")
+    }
+    switch source {
+    case .maxBytes, .maxCharacters, .maxTokens: hints.append("raise \(source.rawValue)")
+    case .key: hints.append("use a key with a larger answer_limit")
+    case .host: break
+    }
+    let unit =
+      switch source {
+      case .maxBytes: "bytes"
+      case .maxTokens: "tokens"
+      case .maxCharacters, .key, .host: "characters"
+      }
+    let allowed = budget.allowance(source)
+    let done = isRead ? "" : " The request was carried out: do not send it again."
+    let what = page == 1 ? "The next record alone makes the answer" : "The answer is"
+    return Problem(
+      413, "answer.too_large",
+      "\(what) \(size.characters) characters long (\(size.bytes) bytes, about \(size.tokens) tokens); \(source.rawValue) allows \(allowed) \(unit).\(done)"
+        + (hints.isEmpty || !isRead ? "" : " To get it: \(hints.joined(separator: "; or "))."),
+      members: [
+        "characters": .integer(Int64(size.characters)), "bytes": .integer(Int64(size.bytes)),
+        "tokens": .integer(Int64(size.tokens)), "limited_by": .string(source.rawValue),
+        "allowed": .integer(Int64(allowed)), "hints": .array(isRead ? hints.map(JSONValue.string) : []),
+        "carried_out": .bool(!isRead),
+      ])
+  }
+}
