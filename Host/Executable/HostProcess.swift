@@ -128,11 +128,12 @@ struct HostProcess {
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        safety: safety,
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
           MCPServer(settings.mcp, listeners),
-        ], safety: safety, canceller: watch),
+        ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

@@ -1,5 +1,6 @@
 import Application
 import Domain
+import HTTPServer
 import JSONSchema
 import Kernel
 import MCP

@@ -40,7 +40,8 @@ final class FunctionSite: Sendable {
   ) {
     do throws(Problem) {
       let table = try KeyTable(
-        capacity: 100, defaultLimit: RateLimit(requests: 10_000, per: .seconds(60)), scopes: scopes, seed: (1, 2))
+        capacity: 100, defaultLimit: RateLimit(requests: 10_000, per: .seconds(60)), scopes: scopes,
+        seed: (1, 2))
       keys = Keys(table: table, store: MemoryKeyStore(), digests: OpenSSLDigests())
       reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["a:read"])).key.text
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
@@ -49,8 +50,13 @@ final class FunctionSite: Sendable {
         digests: OpenSSLDigests())
       gateway = try Gateway(
         .init(
-          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(), health: Health(),
-          ownPaths: [path]),
+          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
+          health: Health(),
+          safety: Safety(
+            ledger: MemoryLedger(),
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300)),
+            digests: OpenSSLDigests()), ownPaths: [path]),
         limits: .init(anonymous: RateLimit(requests: 1000, per: .seconds(60))))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour)
@@ -71,7 +77,8 @@ final class FunctionSite: Sendable {
         automation: "a", number: 1, sha256: "", file: "/a.so", source: nil, version: "1", config: "{}",
         loaded: .now)
       let start = StartGeneration(
-        loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(), defaults: .init())
+        loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
+        defaults: .init())
       _ = automations.swap(in: [try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)])
     } catch { preconditionFailure(error.detail) }
   }
@@ -129,7 +136,8 @@ final class FunctionSite: Sendable {
     let answer = Answer(
       status: exchange.status,
       headers: Dictionary(
-        exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) }) { first, _ in first },
+        exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) }
+      ) { first, _ in first },
       body: String(content.span(content.all)))
     gateway.finished(exchange, sent: true)
     return answer
