@@ -18,6 +18,7 @@ let package = Package(
     .library(name: "AccountsNext", type: .dynamic, targets: ["AccountsNext", "PluginExport"]),
     .library(name: "AccountsV2", type: .dynamic, targets: ["AccountsV2", "PluginExport"]),
     .library(name: "Hello", type: .dynamic, targets: ["Hello"]),
+    .library(name: "Ticker", type: .dynamic, targets: ["Ticker", "PluginExport"]),
   ],
   targets: [
     // MARK: PluginAPI: the contract, and what a plugin author links
@@ -35,6 +36,7 @@ let package = Package(
     .target(
       name: "Hello", dependencies: ["CCouncil"], path: "Plugins/Examples/Hello", publicHeadersPath: ".",
       cSettings: [.unsafeFlags(["-fvisibility=hidden"])], linkerSettings: pluginLinking),
+    .target(name: "Ticker", dependencies: ["CouncilPlugin"], path: "Plugins/Examples/Ticker"),
 
     // MARK: Host/Kernel: bytes, JSON, time, threads, problems
     .target(name: "CThreads", path: "Host/Kernel/CThreads"),
@@ -86,9 +88,10 @@ let package = Package(
 
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
-    interface("MCP"),
-    interface("OpenAPI"),
+    interface("OpenAPI", exclude: ["README.md"]),
+    interface("MCP", exclude: ["README.md"]),
     interface("Functions"),
+    interface("Discovery"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -102,6 +105,7 @@ let package = Package(
         "MCP",
         "OpenAPI",
         "Functions",
+        "Discovery",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -192,10 +196,10 @@ func adapter(
     path: "\(infrastructure)/\(path ?? name)", exclude: exclude)
 }
 
-func interface(_ name: String, path: String? = nil) -> Target {
+func interface(_ name: String, path: String? = nil, exclude: [String] = []) -> Target {
   .target(
     name: name, dependencies: ["Kernel", "Domain", "Application"],
-    path: "Host/Interfaces/\(path ?? name)")
+    path: "Host/Interfaces/\(path ?? name)", exclude: exclude)
 }
 
 func tests(_ name: String, path: String? = nil, with more: String...) -> Target {

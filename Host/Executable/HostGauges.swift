@@ -50,7 +50,9 @@ enum HostGauges {
     }
     meter.gauge("council_requests_inside", help: "Requests that an automation works on now.") {
       automations.live.map {
-        GaugeSample([("council_automation", $0.generation.manifest.id)], Double($0.generation.requestsInside))
+        let id = $0.generation.manifest.id
+        let canary = automations.canary(of: id)?.candidate.generation.requestsInside ?? 0
+        return GaugeSample([("council_automation", id)], Double($0.generation.requestsInside + canary))
       }
     }
     meter.gauge(
@@ -84,10 +86,13 @@ enum HostGauges {
     }
     for (name, help, read) in runnerGauges {
       meter.gauge(name, help: help) {
-        automations.live.flatMap { live in
-          live.generation.plugin.runners.enumerated().map { number, figures in
+        let live = automations.live.map { ($0.generation, "") }
+        return (live + automations.canaries.map { ($0.candidate.generation, "canary-") }).flatMap {
+          generation, prefix in
+          generation.plugin.runners.enumerated().map { number, figures in
             GaugeSample(
-              [("council_automation", live.generation.manifest.id), ("runner", "\(number)")], read(figures))
+              [("council_automation", generation.manifest.id), ("runner", "\(prefix)\(number)")],
+              read(figures))
           }
         }
       }
@@ -97,6 +102,40 @@ enum HostGauges {
     }
     meter.gauge("council_keys", help: "Keys in memory, revoked and expired ones included.") {
       [GaugeSample([], Double(keys.count))]
+    }
+  }
+
+  /// Of each side of a canary.
+  private static let canaryGauges: [(String, String, @Sendable (CanaryFigures) -> Double)] = [
+    (
+      "council_canary_requests", "Requests of a running canary's comparison, by side.",
+      { Double($0.requests) }
+    ),
+    ("council_canary_errors", "Of these, those with status 500 and above.", { Double($0.errors) }),
+  ]
+
+  static func register(with meter: any RequestMeter, automations: Automations, change: ChangeAutomation) {
+    meter.gauge("council_canary_running", help: "Whether a canary of the automation runs.") {
+      automations.live.map { live in
+        let id = live.generation.manifest.id
+        return GaugeSample([("council_automation", id)], automations.canary(of: id) == nil ? 0 : 1)
+      }
+    }
+    for (name, help, read) in canaryGauges {
+      meter.gauge(name, help: help) {
+        automations.canaries.flatMap { canary in
+          let (new, old) = canary.figures
+          return [("new", new), ("old", old)].map { side, figures in
+            GaugeSample([("council_automation", canary.automation), ("side", side)], read(figures))
+          }
+        }
+      }
+    }
+    meter.counter("council_canary_ends_total", help: "Canaries that ended, by how.") {
+      let ends = change.canaryEnds
+      return CanaryReport.State.allCases.filter { $0 != .running }.map {
+        GaugeSample([("outcome", $0.rawValue)], Double(ends[$0] ?? 0))
+      }
     }
   }
 }

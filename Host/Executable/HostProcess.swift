@@ -2,6 +2,7 @@ import AdminAPI
 import Application
 import Audit
 import Cryptography
+import Discovery
 import Domain
 import Functions
 import Gateway
@@ -96,7 +97,7 @@ struct HostProcess {
     // The automations first, so that nobody meets a host without them.
     drain.start()
     watch.start()
-    if !link.begin.isStandby { change.removeIncoming() }
+    if !link.begin.isStandby { change.removeLeftOvers() }
     // A host of this supervisor has served, with these files: they need no probe.
     try change.restore(isProbed: !link.begin.loadsPlugins, crashes.judge)
     if link.begin.loadsPlugins { load(change, automations, files, crashes, log) }
@@ -125,6 +126,7 @@ struct HostProcess {
     let documents = Documents(settings.documents)
     let listeners = Listeners(automations, settings.values.mcp, quiet: settings.streams.idle / 2)
     let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
+    change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
@@ -133,6 +135,7 @@ struct HostProcess {
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
           MCPServer(settings.mcp, listeners),
+          DiscoveryPath(settings.discovery, documents: documents, digests: digests),
         ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
@@ -162,6 +165,7 @@ struct HostProcess {
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
+    HostGauges.register(with: meter, automations: automations, change: change)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
     UsageMetrics.register(with: meter, usage)
     usage.beforeEachLook { workers.chargeTimes() }
@@ -196,6 +200,7 @@ struct HostProcess {
       link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log,
       freezeLimit: settings.freezeLimit)
     let end = duties.serve()
+    change.abandonCanaries()
     // Its clients come again, at the next host.
     listeners.end()
     switch end {

@@ -39,8 +39,10 @@ final class Housekeeping: Sendable {
         .error, "crashes", "a plugin caught signals that tell who crashes: they were taken back",
         ["signals": .integer(Int64(taken))])
     }
-    let used = automations.live.count + automations.retiring.count
-    guard LoadPlugin.mappedImages - used > retained else { return Housekeeping.interval }
+    let used = automations.entered.count + automations.retiring.count
+    // A canary does not survive a hand-over: it gets time for its verdict, though not without bound.
+    let bound = automations.canaries.isEmpty ? retained : 2 * retained
+    guard LoadPlugin.mappedImages - used > bound else { return Housekeeping.interval }
     do throws(Problem) {
       _ = try handOver.handOver("\(LoadPlugin.mappedImages - used) stopped generations are mapped")
       return Housekeeping.interval

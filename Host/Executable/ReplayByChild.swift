@@ -1,5 +1,6 @@
 import Application
 import CommandLineInterface
+import Domain
 import Kernel
 
 /// Port ``ReplayGate``: `council plugin replay` in a process of its own, with the hosts it starts.
@@ -10,7 +11,9 @@ struct ReplayByChild: ReplayGate {
   /// Empty where no field is encrypted.
   let encryptionKeys: String
 
-  func replay(_ recording: String, new: String, old: String, config: [UInt8]) throws(Problem) {
+  func replay(_ recording: String, new: String, old: String, config: [UInt8], isolation: Isolation)
+    throws(Problem)
+  {
     let path = try recordings.path(of: recording)
     let folder = try PrivateFolder.make()
     defer { PrivateFolder.remove(folder) }
@@ -18,7 +21,7 @@ struct ReplayByChild: ReplayGate {
     let process = try CouncilProcess(
       [
         "plugin", "replay", new, "--recording", path, "--against", old, "--home", home, "--config",
-        folder + "/config.json", "--json",
+        folder + "/config.json", "--isolation", isolation.text, "--json",
       ] + (encryptionKeys.isEmpty ? [] : ["--encryption-keys", encryptionKeys]), output: folder + "/report")
     let isDone = process.wait(until: .now + limit)
     process.end()

@@ -60,7 +60,8 @@ final class FakeCore: Sendable {
 
   /// Runs one operation. Writes of one call happen together.
   func call(
-    _ operation: UInt32, collection: Int, key: String, input: [UInt8], expected: Int64
+    _ operation: UInt32, collection: Int, key: String, input: [UInt8], expected: Int64,
+    isDryRun: Bool = false
   ) -> Result<(json: JSON?, version: Int64), RecordsFault> {
     state.withLock { state in
       guard state.collections.indices.contains(collection) else {
@@ -77,6 +78,7 @@ final class FakeCore: Sendable {
       do throws(RecordsFault) {
         let result = try FakeRecords.run(
           operation, on: &copy, collection, key, document, expected, stamp: &stamp)
+        if isDryRun { return .success(result) }
         state.collections = copy
         state.clock = stamp.clock
         state.ids = stamp.ids

@@ -7,6 +7,8 @@ final class FakeExchange: Sendable {
     var route: FakeRoute?
     var isHandling = false
     var response: FakeResponse?
+    /// What is written so far of an answer that is a stream.
+    var stream: FakeResponse?
     var observer: (@Sendable () -> Void)?
   }
 
@@ -76,12 +78,17 @@ final class FakeExchange: Sendable {
     memory.scribble()
   }
 
-  var isOpen: Bool { state.withLock { $0.response == nil } }
+  var isDryRun: Bool {
+    !["GET", "HEAD"].contains(method)
+      && headers.contains { $0.name == "prefer" && Preferences.holdDryRun($0.value) }
+  }
+
+  var isOpen: Bool { state.withLock { $0.response == nil && $0.stream == nil } }
 
   /// False when the request was answered before.
   func answer(_ response: FakeResponse) -> Bool {
     let observer: (@Sendable () -> Void)?? = state.withLock { state in
-      if state.response != nil { return nil }
+      if state.response != nil || state.stream != nil { return nil }
       state.response = state.route?.checked(response, to: method) ?? response
       return .some(state.observer)
     }
@@ -107,8 +114,45 @@ final class FakeExchange: Sendable {
     return state.withLock { $0.response } ?? .problem(500, "plugin.no_answer", "The request has no answer.")
   }
 
+  // MARK: Streams
+
+  var isStreaming: Bool { state.withLock { $0.stream != nil && $0.response == nil } }
+
+  /// False when the request was answered before.
+  func begin(_ head: FakeResponse) -> Bool {
+    state.withLock { state in
+      if state.response != nil || state.stream != nil { return false }
+      state.stream = head
+      return true
+    }
+  }
+
+  func write(_ bytes: [UInt8]) -> Bool {
+    state.withLock { state in
+      guard state.response == nil, state.stream != nil else { return false }
+      state.stream?.body += bytes
+      return true
+    }
+  }
+
+  /// The stream is over: what was written is the answer. False when it is over already, or there is none.
+  func end(cut: Bool = false) -> Bool {
+    let observer: (@Sendable () -> Void)?? = state.withLock { state in
+      guard state.response == nil, var stream = state.stream else { return nil }
+      stream.isCut = cut
+      state.response = stream
+      return .some(state.observer)
+    }
+    guard let observer else { return false }
+    answered.send()
+    observer?()
+    return true
+  }
+
   /// nil once the request is over.
-  var remaining: Duration? { isOpen ? max(.zero, ContinuousClock.now.duration(to: deadline)) : nil }
+  var remaining: Duration? {
+    isOpen || isStreaming ? max(.zero, ContinuousClock.now.duration(to: deadline)) : nil
+  }
 }
 
 /// The requests that are under way, by name: the functions of `council.http/1` are given nothing else.

@@ -115,7 +115,8 @@ public final class FakeHost: Sendable {
 // MARK: - Calling
 
 extension FakeHost {
-  /// Calls a route and waits for the answer. `path` starts with the automation's id or below it, and may have a query.
+  /// Calls a route and waits for the answer; for that of a stream until it ends, or `deadline` passes: then the client leaves,
+  /// with what it has (``FakeResponse/events``). `path` starts with the automation's id or below it, and may have a query.
   ///
   /// An asynchronous handler needs a thread of the pool that tests run on: call it with `await`, which this has a twin for.
   public func call(
@@ -149,7 +150,8 @@ extension FakeHost {
   /// The host answers in the handler's place, and tells it.
   private func expire(_ exchange: FakeExchange) {
     let problem = FakeResponse.problem(504, "handler.timeout", "The handler did not answer in time.")
-    if exchange.answer(problem) { plugin.cancel(exchange.name) }
+    // A stream ends here, with what it has: the client of a test goes away.
+    if exchange.answer(problem) || exchange.end() { plugin.cancel(exchange.name) }
   }
 
   private func begin(

@@ -10,17 +10,20 @@ struct FakeRoute: Sendable {
   let number: Int
   let method: String
   let isInline: Bool
+  let streams: Bool
   private let segments: [Segment]
   private let path: SchemaCheck?
   private let query: SchemaCheck?
   private let body: SchemaCheck?
   private let response: SchemaCheck?
   private let maxBodyBytes: Int
+  private let takesDryRuns: Bool
 
   init(number: Int, _ declaration: JSON) throws {
     self.number = number
     method = declaration["method"]?.string ?? ""
     isInline = declaration["execution"]?.string == "inline"
+    streams = declaration["stream"] == true
     segments = (declaration["path"]?.string ?? "").split(separator: "/").map { part in
       part.hasPrefix("{") && part.hasSuffix("}")
         ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
@@ -29,6 +32,7 @@ struct FakeRoute: Sendable {
     query = declaration["query"].map { SchemaCheck($0) }
     body = declaration["body"].map { SchemaCheck($0) }
     response = declaration["response"].map { SchemaCheck($0) }
+    takesDryRuns = declaration["dry_run"] == true
     maxBodyBytes = Int(declaration["max_body_bytes"]?.integer ?? 1 << 20)
   }
 
@@ -99,6 +103,9 @@ struct FakeRoute: Sendable {
         return .problem(400, "request.json_invalid", "The body is not valid JSON: \(error)")
       }
       if let fault = body.fault(in: document) { return .invalid(422, "request.body_invalid", fault) }
+    }
+    if exchange.isDryRun, !takesDryRuns {
+      return .problem(422, "dry_run.unsupported", "This route cannot be tried without effect.")
     }
     return nil
   }

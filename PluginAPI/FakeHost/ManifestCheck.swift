@@ -22,8 +22,12 @@ enum ManifestCheck {
       routes.map { "\($0["method"]?.string ?? "") \(shape($0["path"]?.string ?? ""))" }, "/routes", "route")
     let requires = manifest["requires"]?.array ?? []
     for requirement in requires
-    where !["council.http/1", "council.records/1", "council.log/1"].contains(requirement) {
+    where !["council.http/1", "council.records/1", "council.log/1", "council.stream/1"].contains(requirement)
+    {
       throw fault("/requires", "names \(requirement), which this host does not have")
+    }
+    if routes.contains(where: { $0["stream"] == true }), !requires.contains("council.stream/1") {
+      throw fault("/requires", "must name 'council.stream/1', for a route streams")
     }
     if manifest["records"] != nil, !requires.contains("council.records/1") {
       throw fault("/requires", "must name 'council.records/1', for the manifest declares records")
@@ -36,8 +40,7 @@ enum ManifestCheck {
       known: [
         "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters", "query",
         "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description", "hints",
-        "errors", "deprecated",
-        "confirm", "dry_run", "idempotency",
+        "errors", "deprecated", "confirm", "dry_run", "idempotency", "stream",
       ], required: ["method", "path", "operation"])
     try name(route["operation"], at + "/operation", beside: "_", max: 64)
     let method = route["method"]?.string ?? ""

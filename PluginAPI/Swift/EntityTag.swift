@@ -7,18 +7,25 @@ enum EntityTag {
     }
   }
 
-  /// The version that `If-Match` asks for; nil for `*`. Tags are compared strongly, and of several one could only be
-  /// expected by reading first, so a list is refused like a tag that is none of ours.
+  /// The version that `If-Match` asks for; nil for `*`. Tags are compared strongly: a weak one, and one that no record of
+  /// ours has, match nothing and do not count in a list. Which of several versions is the present one could only be
+  /// known by reading first, so those are refused.
   static func expectedVersion(_ ifMatch: String) throws(ProblemError) -> Int64? {
     let tags = tags(ifMatch)
     if tags == ["*"] { return nil }
-    if tags.count == 1, let tag = tags.first, tag.hasPrefix("\""), tag.hasSuffix("\""), tag.utf8.count > 2,
-      let version = Int64(tag.dropFirst().dropLast()), version > 0, tag == "\"\(version)\""
-    {
-      return version
-    }
+    let versions = Set(tags.compactMap(version))
+    if versions.count == 1, let version = versions.first { return version }
     throw ProblemError(
-      412, "request.if_match", "If-Match must be one entity tag as it came in ETag, like \"3\", or *.")
+      412, "request.if_match",
+      "Nothing was done: If-Match names no version that a record can have, or several. Read the record, and send its ETag as it came, like \"3\", or * for any version."
+    )
+  }
+
+  private static func version(_ tag: Substring) -> Int64? {
+    guard tag.hasPrefix("\""), tag.hasSuffix("\""), tag.utf8.count > 2,
+      let version = Int64(tag.dropFirst().dropLast()), version > 0, tag == "\"\(version)\""
+    else { return nil }
+    return version
   }
 
   private static func tags(_ header: String) -> [Substring] {

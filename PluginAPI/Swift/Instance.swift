@@ -1,6 +1,6 @@
 /// One made automation with its handlers: what the host's opaque instance pointer stands for.
 final class Instance: Sendable {
-  private let host: Host
+  let host: Host
   private let automation: any Automation
   private let stopTimeout: Duration
   private let endpoints: Endpoints
@@ -32,7 +32,7 @@ final class Instance: Sendable {
   /// Handles one request; true when it was answered, false when the answer comes later.
   func handle(_ route: Int, _ name: UInt64) -> Bool {
     let isAnswered = endpoints.with(route) { endpoint in
-      if endpoint.isDeferred, let handler = endpoint.deferred { return !start(handler, endpoint, name) }
+      if endpoint.isDeferred { return !start(endpoint, name) }
       do { answer(name, try endpoint.immediate(Request(name, of: host)), isGet: endpoint.isGet) } catch {
         answer(name, error)
       }
@@ -44,16 +44,20 @@ final class Instance: Sendable {
   }
 
   /// Copies the request and starts a task; false when the request was answered at once.
-  private func start(_ handler: @escaping Route.Deferred, _ endpoint: Endpoint, _ name: UInt64) -> Bool {
+  private func start(_ endpoint: Endpoint, _ name: UInt64) -> Bool {
     let copy: RequestCopy
     do { copy = try RequestCopy(name, of: host, parameterNames: endpoint.parameterNames) } catch {
       answer(name, error)
       return false
     }
-    let isGet = endpoint.isGet
     let started = running.start(name) { [self] in
+      let request = Request(name, of: host, copy: copy)
       do {
-        answer(name, try await handler(Request(name, of: host, copy: copy)), copy, isGet: isGet)
+        if let handler = endpoint.streaming {
+          await stream(name, try await handler(request))
+        } else if let handler = endpoint.deferred {
+          answer(name, try await DryRun.run(request, handler), copy, isGet: endpoint.isGet)
+        }
       } catch {
         answer(name, error)
       }
@@ -91,7 +95,7 @@ final class Instance: Sendable {
     return header.map { EntityTag.matches($0, version: version) } ?? false
   }
 
-  private func answer(_ name: UInt64, _ error: any Error) {
+  func answer(_ name: UInt64, _ error: any Error) {
     switch error {
     case let error as ProblemError where error.members.isEmpty:
       host.problem(name, UInt32(clamping: error.status), error.code, error.detail)

@@ -11,6 +11,7 @@ enum Manifest {
     if !A.summary.isEmpty { members.append(.init("summary", .string(A.summary))) }
     var requires: [JSON] = ["council.http/1"]
     if !declared.collections.isEmpty { requires.append("council.records/1") }
+    if routes.all.contains(where: \.streams) { requires.append("council.stream/1") }
     members.append(.init("requires", .array(requires)))
     if let schema = declared.configSchema { members.append(.init("config", schema)) }
     if !declared.collections.isEmpty {

@@ -41,7 +41,7 @@ extension RecordsOf {
   /// How many records a condition fits: `count(where: ["status": "active"])`.
   public func count(where condition: JSON = [:]) throws -> Int {
     let input = JSON.object([.init("where", condition)]).bytes
-    let json = try bound().call(.count, collection, "", input.span, for: request).json
+    let json = try bound().call(.count, collection, "", input.span, for: requestInForce).json
     return Int(json.member("count")?.integer ?? 0)
   }
 
@@ -109,7 +109,7 @@ extension RecordsOf {
   @discardableResult
   public func delete(_ id: String, version: Int64? = nil) throws -> NoContent {
     let nothing: [UInt8] = []
-    _ = try bound().call(.delete, collection, id, nothing.span, expecting: version ?? 0, for: request)
+    _ = try bound().call(.delete, collection, id, nothing.span, expecting: version ?? 0, for: requestInForce)
     return NoContent()
   }
 
@@ -121,13 +121,16 @@ extension RecordsOf {
   /// Runs several writes, all or none; the results stand in the same order.
   public func batch(_ operations: [BatchOperation]) throws -> JSONBytes {
     let input = JSON.object([.init("operations", .array(operations.map(\.json)))]).bytes
-    return try bound().call(.batch, collection, "", input.span, for: request).json
+    return try bound().call(.batch, collection, "", input.span, for: requestInForce).json
   }
 }
 
 // MARK: - Calling
 
 extension RecordsOf {
+  /// The request that was named, or that of the dry run whose task this is.
+  private var requestInForce: UInt64 { request == 0 ? DryRun.request : request }
+
   private func bound() throws(ProblemError) -> Host {
     guard let host else {
       throw ProblemError(
@@ -140,7 +143,7 @@ extension RecordsOf {
     _ operation: RecordsOperation, _ key: String, _ input: Span<UInt8>, _ version: Int64? = nil
   ) throws -> RecordJSON {
     let (json, version) = try bound().call(
-      operation, collection, key, input, expecting: version ?? 0, for: request)
+      operation, collection, key, input, expecting: version ?? 0, for: requestInForce)
     return RecordJSON(json: json, version: version)
   }
 
@@ -151,7 +154,7 @@ extension RecordsOf {
   }
 
   private func page(_ operation: RecordsOperation, _ key: String, _ input: [UInt8]) throws -> PageJSON {
-    PageJSON(json: try bound().call(operation, collection, key, input.span, for: request).json)
+    PageJSON(json: try bound().call(operation, collection, key, input.span, for: requestInForce).json)
   }
 }
 

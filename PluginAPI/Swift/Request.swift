@@ -76,6 +76,12 @@ public struct Request: Sendable {
     }
   }
 
+  /// Whether this is a dry run: what the handler answers is wanted, and what it writes into records is undone. What it would
+  /// change elsewhere is for the handler to leave. Only routes with ``Route/dryRun()`` are run so.
+  public var isDryRun: Bool {
+    (header("prefer").map(Preferences.holdDryRun) ?? false) && !["GET", "HEAD"].contains(method)
+  }
+
   /// Writes into the host's log, tied to this request and its trace.
   public var log: Logger { Logger(host: host, request: name) }
 }

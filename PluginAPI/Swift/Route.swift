@@ -2,10 +2,12 @@
 public struct Route: Sendable {
   typealias Immediate = @Sendable (Request) throws -> Response
   typealias Deferred = @Sendable (Request) async throws -> Response
+  typealias Streaming = @Sendable (Request) async throws -> EventStream
 
   enum Handler: Sendable {
     case immediate(Immediate)
     case deferred(Deferred)
+    case streaming(Streaming)
   }
 
   let method: String
@@ -24,8 +26,12 @@ public struct Route: Sendable {
     self.handler = handler
     operation = Route.slug(summary)
     // An asynchronous handler only starts a task: it never blocks the thread that calls it.
-    isInline = if case .deferred = handler { true } else { false }
+    isInline = if case .immediate = handler { false } else { true }
+    if streams { members.append(JSON.Member("stream", true)) }
   }
+
+  /// Whether it answers with events.
+  var streams: Bool { if case .streaming = handler { true } else { false } }
 
   /// Names of the path's parameters, in order.
   var parameterNames: [String] {
@@ -82,7 +88,7 @@ extension Route {
   public func confirmed() -> Route { setting("confirm", true) }
 
   /// The handler may be run for what it would answer, its writes to records undone. Only for a handler whose records are
-  /// all that it changes: what it sends or writes elsewhere stays done.
+  /// all that it changes: what it sends or writes elsewhere stays done, unless it asks ``Request/isDryRun``.
   public func dryRun() -> Route { setting("dry_run", true) }
 
   /// What the route does with an Idempotency-Key. Default: ``Idempotency/optional``, on GET ``Idempotency/none``.

@@ -5,7 +5,7 @@
 //
 // An immediate handler runs on a worker thread, where it may block, or with `.inline()` on the event thread. An
 // asynchronous one becomes a task, which is cancelled when the client leaves or the deadline passes; its request was
-// copied, so it can be read at any time.
+// copied, so it can be read at any time. One that returns an ``EventStream`` is asynchronous, and goes on after it returned.
 
 /// A route that reads. HEAD is answered from it too. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
 public func GET<A: Answer>(
@@ -21,6 +21,13 @@ public func GET<A: Answer>(
   Route("GET", path, summary, .deferred { try await handler($0).response(to: $0) })
 }
 
+/// A route that is followed: it answers with events, for as long as its stream's body runs. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
+public func GET(
+  _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> EventStream
+) -> Route {
+  Route("GET", path, summary, .streaming(handler))
+}
+
 /// A route that creates or acts. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
 public func POST<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) throws -> A
@@ -33,6 +40,13 @@ public func POST<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> A
 ) -> Route {
   Route("POST", path, summary, .deferred { try await handler($0).response(to: $0) })
+}
+
+/// A route that acts and tells how it goes: it answers with events. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
+public func POST(
+  _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> EventStream
+) -> Route {
+  Route("POST", path, summary, .streaming(handler))
 }
 
 /// A route that replaces. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.

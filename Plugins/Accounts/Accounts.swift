@@ -12,18 +12,18 @@ struct Accounts: Automation {
     // A filter may read many records before it finds enough, so lists stay off the event threads.
     GET("/", "List accounts") { try accounts.page($0.query) }.lists(Account.self)
 
-    POST("/", "Create account") { try accounts.insert($0.body).created() }.creates(Account.self)
+    POST("/", "Create account") { try accounts.insert($0.body).created() }.creates(Account.self).dryRun()
 
     // One look-up by key.
     GET("/{id}", "Get account") { try accounts.get($0.parameter("id")) }.reads(Account.self).inline()
 
     PATCH("/{id}", "Change account") {
       try accounts.patch($0.parameter("id"), $0.body, version: $0.ifMatch)
-    }.changes(Account.self)
+    }.changes(Account.self).dryRun()
 
     DELETE("/{id}", "Delete account") {
       try accounts.delete($0.parameter("id"), version: $0.ifMatch)
-    }.deletes(Account.self)
+    }.deletes(Account.self).dryRun()
   }
 }
 

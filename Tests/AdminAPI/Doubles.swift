@@ -38,6 +38,7 @@ final class MemoryFiles: GenerationFiles {
   func absolute(_ file: String) -> String { "/folder/" + file }
   func remove(_ path: String) { state.withLock { state in _ = state.files.removeValue(forKey: path) } }
   func removeIncoming() {}
+  func removeGenerations(except known: Set<String>) {}
 
   fileprivate func keep(_ bytes: [UInt8]) -> String {
     state.withLock { state in

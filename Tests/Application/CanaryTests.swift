@@ -141,6 +141,46 @@ import Testing
     #expect(problem.code == "canary.nothing_to_compare" && world.plugins.plugins.isEmpty)
   }
 
+  @Test func whatEndsByItselfIsWrittenDownAndWaitsForAHandOver() throws {
+    let (audit, host) = (MemoryAudit(), GatedHost())
+    world.change.keepActs(in: AutomaticActs(audit: audit, host: host, log: world.log))
+    #expect(host.gate.freeze(until: .now + .seconds(10)))
+    let canary = try start(rule { $0.whenTooFew = .promote })
+    for _ in 0..<100 {
+      canary.record(isCandidate: true, status: 500, nanoseconds: 1000)
+      canary.record(isCandidate: false, status: 200, nanoseconds: 1000)
+    }
+    #expect(host.attempts.wait(until: .now + .seconds(20)) { $0 >= 3 ? true : nil } == true)
+    #expect(world.automations.canary(of: "a") === canary && audit.acts.isEmpty)
+    host.gate.open()
+    #expect(ended() == .rolledBack)
+    #expect(host.gate.freeze(until: .now + .seconds(10)), "the act is still inside")
+    let act = try #require(audit.acts.first)
+    #expect(audit.acts.count == 1 && act.action == "automation.canary_end" && act.target == "a")
+    #expect(act.principal.isEmpty && act.key.isEmpty && act.details["canary"] == "rolled_back")
+    #expect(act.details["new"]?["errors"] == 100 && act.details["old"]?["errors"] == 0)
+    #expect(world.change.canaryEnds == [.rolledBack: 1])
+    // What an admin decides is the admin's act.
+    host.gate.open()
+    _ = try world.change.startCanary(.init(.reload("a"), from: .path("/2.so")), rule())
+    _ = try world.change.decideCanary(of: "a", promoting: true)
+    #expect(audit.acts.count == 1 && world.change.canaryEnds == [.rolledBack: 1, .promoted: 1])
+  }
+
+  @Test func whatRunsStillWhenTheHostEndsIsAborted() throws {
+    let audit = MemoryAudit()
+    world.change.keepActs(in: AutomaticActs(audit: audit, host: nil, log: world.log))
+    let canary = try start(rule())
+    audit.state.withLock { $0.failure = Problem(503, "audit.unavailable", "full") }
+    world.change.abandonCanaries()
+    #expect(world.log.text.contains("is not in the audit trail"))
+    #expect(serving() == 1 && world.change.canary(of: "a")?.state == .aborted)
+    #expect(world.drain.wait(for: [canary.candidate.generation], until: .now + .seconds(10)))
+    #expect(world.files.removed.contains("a/2@/2.so"))
+    world.change.abandonCanaries()
+    #expect(world.change.canaryEnds == [.aborted: 1])
+  }
+
   @Test func theHostTakesBothAwayWhenItEnds() throws {
     let canary = try start(rule())
     let leaving = world.automations.swap(in: [], out: ["a"])
@@ -197,4 +237,17 @@ import Testing
     #expect(canary.takes(exchange(key: "ck_one", headers: ["accept", "x-council-canary"])))
     #expect(!canary.takes(exchange(key: "ck_one", headers: ["accept"])))
   }
+}
+
+/// A host whose gate a test closes.
+private final class GatedHost: HostControl {
+  let gate = ActGate()
+  let attempts = Monitor(0)
+
+  func beginAct() throws(Problem) {
+    attempts.signal(all: true) { $0 += 1 }
+    try gate.enter()
+  }
+  func endAct() { gate.leave() }
+  func handOver(_ cause: String) throws(Problem) -> HandOverReport { HandOverReport(milliseconds: 0) }
 }

@@ -169,6 +169,13 @@ import Testing
     #expect(world.plugins.plugins[0].history == ["create", "activate", "quiesce"])
   }
 
+  @Test func whatTheCatalogKnowsStaysAtAStart() throws {
+    try world.load("/0.so", manifest("a", "0"))
+    try world.reload("a", "/1.so", manifest("a", "1"))
+    world.change.removeLeftOvers()
+    #expect(world.files.kept.withLock { $0 } == ["a/1@/0.so", "a/2@/1.so"])
+  }
+
   @Test func onlySoManyGenerationsAreKept() throws {
     try world.load("/0.so", manifest("a", "0"))
     for number in 1...6 { try world.reload("a", "/\(number).so", manifest("a", "\(number)")) }

@@ -158,9 +158,10 @@ def answers(base, admin, key):
 def calls(base, key):
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            os.path.join(os.path.dirname(sys.executable), "st"), "run", f"{base}/openapi.json",
+            os.path.join(os.path.dirname(sys.executable), "st"),
+            "--config-file", os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemathesis.toml"), "--no-color", "run", f"{base}/openapi.json",
             "--header", f"Authorization: Bearer {key}", "--seed", "7", "--max-examples", "30",
-            "--checks", "all", "--continue-on-failure", "--no-color",
+            "--checks", "all", "--continue-on-failure",
         ]
         environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": folder}
         result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=240)

@@ -45,6 +45,28 @@ struct AutomationChangeTests {
     }
   }
 
+  /// Nothing was done, and a moment later another host is there: a script need not know of it.
+  @Test func aRequestThatMeetsAHandOverIsSentOnceMore() {
+    let handingOver: JSONValue = [
+      "type": "about:blank", "status": 503, "code": "host.handing_over", "detail": "Send it again.",
+      "retry_after_s": 0,
+    ]
+    for (count, exit) in [(1, Int32(0)), (2, 1)] {
+      let left = Atomic<Int>(count)
+      let console = Console(
+        ScriptedTransport { _ in
+          let isBusy = left.subtract(1, ordering: .relaxed).oldValue > 0
+          return .success(
+            IncomingAnswer(
+              status: isBusy ? 503 : 200, body: JSON.encode(isBusy ? handingOver : ["automation": "hello"])))
+        })
+      #expect((console.run("automations", "reload", "hello") == 0) == (exit == 0), "\(console.errors)")
+      #expect(console.requests.count == 2 && console.errors.contains("takes over"), "\(console.errors)")
+    }
+    let other = Console(503, ["code": "admin.busy", "detail": "Later.", "retry_after_s": 0])
+    #expect(other.run("automations", "reload", "hello") != 0 && other.requests.count == 1)
+  }
+
   @Test func aReloadWithoutAFileSendsNothing() {
     let console = Console(200, ["automation": "hello"])
     #expect(console.run("automations", "reload", "hello") == 0)

@@ -21,6 +21,7 @@ final class Console {
       PluginFileFacts(bytes: 9, sha256: "cd", sealedManifest: nil, neededLibraries: ["libc.so.6"])),
     manifest: .success(Console.manifest))
   var audit = FixedAudit(.success(AuditVerification(rows: 3, lastHash: "ef")))
+  var author = AuthorServices.doubles
   var plan: Result<[String], Problem> = .success([])
 
   final class Served: Sendable {
@@ -48,7 +49,7 @@ final class Console {
       terminal: terminal, files: files, environment: environment,
       version: VersionFacts(council: "0.1.0", abiMajors: [1], abiMinor: 0), digests: WeakDigests(),
       inspector: inspector, sealer: FixedSealer(manifest: Console.manifest),
-      author: .doubles,
+      author: author,
       transport: { [transport] () throws(Problem) in transport },
       plan: { [plan] (_, _) throws(Problem) in try plan.get() },
       openKeys: { [keys] (_) throws(Problem) in keys }, openAudit: { [audit] (_) throws(Problem) in audit },

@@ -26,6 +26,39 @@ extension ContractCase {
       #expect(try records.call(.delete, key: id, version: 5).json.isEmpty)
       #expect(records.problem(.get, key: id).code == "records.not_found")
     },
+    ContractCase("a dry run has the result of its write, and leaves nothing") { stores in
+      let records = try RecordsUnderTest(stores)
+      let id = try records.insert(#"{"name":"Ada","email":"a@x"}"#)
+      let before = try records.json(.get, key: id)
+      func dry(_ operation: RecordOperation, _ key: String, _ input: String) throws -> JSONValue {
+        let result = try records.call(operation, key: key, input, isDryRun: true)
+        return result.json.isEmpty ? .null : try JSONValue.parse(result.json.span)
+      }
+      let made = try dry(.insert, "new", #"{"name":"Eve","email":"e@x"}"#)
+      #expect(made["id"] == "new" && made["version"] == 1 && made["balance"] == 0)
+      #expect(try dry(.put, "new", #"{"name":"Eve"}"#)["version"] == 1)
+      #expect(try dry(.put, id, #"{"name":"Eve"}"#)["version"] == 2)
+      #expect(try dry(.replace, id, #"{"name":"Eve"}"#)["name"] == "Eve")
+      #expect(try dry(.patch, id, #"{"balance":5}"#)["balance"] == 5)
+      #expect(try dry(.increment, id, #"{"balance":5}"#)["balance"] == 5)
+      #expect(try dry(.delete, id, "") == .null)
+      let batch = try dry(
+        .batch, "",
+        #"{"operations":[{"op":"insert","id":"b","document":{"name":"B"}},{"op":"patch","id":"b","patch":{"balance":1}}]}"#
+      )
+      #expect(batch["results"]?.array?.last?["balance"] == 1)
+      // It fails as the write would.
+      for (operation, key, input, code) in [
+        (RecordOperation.insert, "", #"{"name":"X","email":"a@x"}"#, "records.conflict"),
+        (.patch, "nobody", "{}", "records.not_found"), (.insert, "", "{}", "records.invalid"),
+      ] {
+        let problem = #expect(throws: Problem.self) { try dry(operation, key, input) }
+        #expect(problem?.code == code)
+      }
+      #expect(try records.json(.count)["count"] == 1)
+      #expect(try records.json(.get, key: id) == before)
+      #expect(try records.call(.patch, key: id, #"{"balance":7}"#).version == 2)
+    },
     ContractCase("replace sets every field; what is left out goes to its default") { stores in
       let records = try RecordsUnderTest(stores)
       let id = try records.insert(#"{"name":"Ada","email":"a@x","balance":9,"extra":[1]}"#)

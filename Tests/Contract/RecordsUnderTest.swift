@@ -18,13 +18,14 @@ package struct RecordsUnderTest {
 
   package func call(
     _ operation: RecordOperation, in collection: String = "accounts", key: String = "", _ input: String = "",
-    version: Int64 = 0
+    version: Int64 = 0, isDryRun: Bool = false
   ) throws(Problem) -> RecordResult {
     guard let number = store.collection(named: collection) else {
       throw Problem(500, "test.unknown_collection", collection)
     }
     return try store.call(
-      operation, collection: number, key: key.utf8.span, input: input.utf8.span, expectedVersion: version)
+      operation, collection: number, key: key.utf8.span, input: input.utf8.span, expectedVersion: version,
+      isDryRun: isDryRun)
   }
 
   package func json(

@@ -18,6 +18,8 @@ package final class MemoryLedger: IdempotencyLedger {
   package var expiry: Duration { .seconds(86_400) }
   package var count: Int { calls.withLock { $0.count } }
 
+  package func forget() { calls.withLock { $0 = [:] } }
+
   /// What a reservation fails with from now on.
   package func fail(with problem: Problem?) { failure.withLock { $0 = problem } }
 

@@ -14,7 +14,12 @@ package final class MemoryRecordings: RecordingFiles {
     String(decoding: files.withLock { $0[name] ?? [] }, as: UTF8.self)
   }
 
-  package func create(_ name: String) throws(Problem) -> any RecordingFile { MemoryRecording(self, name) }
+  package var names: [String] { files.withLock { $0.keys.sorted() } }
+
+  package func create(_ name: String) throws(Problem) -> any RecordingFile {
+    files.withLock { $0[name] = [] }
+    return MemoryRecording(self, name)
+  }
   package func path(of name: String) throws(Problem) -> String { "/recordings/" + name }
 
   fileprivate func append(_ bytes: [UInt8], to name: String) throws(Problem) {

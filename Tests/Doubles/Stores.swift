@@ -84,6 +84,8 @@ package final class MemoryKeyStore: KeyStore {
 package final class NamedFiles: GenerationFiles {
   private let gone = Monitor<[String]>([])
   package var removed: [String] { gone.withLock { $0 } }
+  /// Of the last sweep, what was to stay; nil before one.
+  package let kept = Monitor<Set<String>?>(nil)
 
   package init() {}
 
@@ -95,6 +97,7 @@ package final class NamedFiles: GenerationFiles {
   package func absolute(_ file: String) -> String { file }
   package func remove(_ path: String) { gone.withLock { $0.append(path) } }
   package func removeIncoming() {}
+  package func removeGenerations(except known: Set<String>) { kept.withLock { $0 = known } }
 }
 
 /// Record stores that open and hold nothing.

@@ -79,13 +79,14 @@ import Testing
     let log: String
     let process: Child
 
-    init(language: String, _ more: [String] = []) throws {
+    init(language: String, _ more: [String] = [], library: Bool = false) throws {
       place = "\(Fixtures.folder)/dev-\(UUIDv7.make())"
       log = place + ".log"
       let made = CouncilCommand(
         ["plugin", "new", "my-orders", "--lang", language, "--dir", place, "--council-path", Fixtures.root])
       #expect(made.code == 0, "\(made.said)")
-      process = Child(HostUnderTest.binary, ["plugin", "dev", place] + more, output: log)
+      let named = library ? ["--library", "\(place)/libMyOrders.so"] : []
+      process = Child(HostUnderTest.binary, ["plugin", "dev", place] + more + named, output: log)
     }
 
     deinit {
@@ -94,6 +95,14 @@ import Testing
     }
 
     var text: String { System.text(log) }
+
+    /// Programs that the command started and that run: a host, and a build.
+    var children: [Int32] {
+      System.text("/proc/\(process.pid)/task/\(process.pid)/children").split(separator: " ").compactMap {
+        Int32($0)
+      }
+    }
+    var hosts: [Int32] { children.filter { System.text("/proc/\($0)/cmdline").contains("serve") } }
 
     func waits(for text: String, times: Int = 1) -> Bool {
       System.eventually(within: .seconds(300)) {
@@ -153,6 +162,43 @@ import Testing
     #expect(session.waits(for: "refused"), "\(session.text)")
     #expect(session.waits(for: "generation 3 goes on"), "\(session.text)")
     #expect(session.get("/my-orders/you").body.contains("Howdy, you!"))
+  }
+
+  /// Killed, it can end nobody: the kernel does.
+  @Test func whatItStartedEndsWithItEvenWhenItIsKilled() throws {
+    let session = try Session(language: "c")
+    #expect(session.waits(for: "live "), "\(session.text)")
+    let port = session.url.flatMap { $0.split(separator: ":").last }.flatMap { Int($0) } ?? 0
+    #expect(Connection(port: port) != nil)
+    session.process.signal(9)
+    #expect(session.process.wait(within: .seconds(30)) == -9)
+    #expect(System.eventually { Connection(port: port) == nil }, "the host outlives its command")
+    System.shell("rm -rf '\(Scratch.root)'/council-author-*")
+  }
+
+  /// A build that ends while the command starts another host is not waited for for ever.
+  @Test func aBuildThatEndsWhileTheHostIsGoneIsLoaded() throws {
+    let gate = "\(Fixtures.folder)/gate-\(UUIDv7.make())"
+    let session = try Session(
+      language: "c",
+      ["--build", "make && touch '\(gate).made' && while [ -e '\(gate)' ]; do sleep 0.01; done"],
+      library: true)
+    #expect(session.waits(for: "live "), "\(session.text)")
+    System.shell("rm '\(gate).made'")
+    System.write("", to: gate)
+    session.edit("plugin.c", "Hello, ", "Howdy, ")
+    #expect(System.eventually { System.exists(gate + ".made") }, "\(session.text)")
+    let old = try #require(session.hosts.first)
+    System.signal(old, 9)
+    // The next one is there, and not ready yet.
+    #expect(System.eventually { session.hosts.contains { $0 != old } }, "\(session.text)")
+    System.shell("rm '\(gate)'")
+    #expect(session.waits(for: "is back with what served"), "\(session.text)")
+    #expect(
+      System.eventually { session.get("/my-orders/you").body.contains("Howdy, you!") }, "\(session.text)")
+    session.edit("plugin.c", "Howdy, ", "Servus, ")
+    #expect(
+      System.eventually { session.get("/my-orders/you").body.contains("Servus, you!") }, "\(session.text)")
   }
 
   @Test(arguments: [Int32(2), 15, 1])

@@ -36,6 +36,18 @@ import Testing
     #expect(host.stop() == 0)
   }
 
+  /// Rows of the audit trail about canaries that ended without an admin.
+  private func ends(_ host: HostUnderTest) throws -> [JSONValue] {
+    var (rows, after) = ([JSONValue](), Int64(0))
+    while let page = try host.admin("GET", "/audit?limit=1000&after=\(after)").json?["items"]?.array,
+      let last = page.last?["seq"]?.integer
+    {
+      rows += page.filter { $0["action"] == "automation.canary_end" }
+      after = last
+    }
+    return rows
+  }
+
   @Test func oneThatFailsRollsBackByItself() throws {
     let (host, callers) = try start(
       #"{"percent":30,"share":"request","seconds":600}"#, Answering.plugin("one", 2, status: 500))
@@ -44,6 +56,16 @@ import Testing
     #expect((canary["new"]?["requests"]?.integer ?? 0) >= 50)
     #expect(canary["new"]?["errors"] == canary["new"]?["requests"] && canary["old"]?["errors"] == 0)
     #expect(canary["reason"]?.string?.contains("100.0 %") == true)
+    // Nobody asked for it at that moment, and it is written down all the same.
+    #expect(System.eventually { (try? ends(host))?.count == 1 })
+    let row = try #require(try ends(host).first)
+    #expect(row["target"] == "one" && row["status"] == 200 && row["principal"] == nil && row["key"] == nil)
+    let details = row["details"]
+    #expect(details?["canary"] == "rolled_back" && details?["generation"] == 2 && details?["previous"] == 1)
+    #expect(details?["reason"] == canary["reason"] && details?["new"] == canary["new"], "\(row)")
+    let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")?.body)
+    #expect(metrics.contains(#"council_canary_ends_total{outcome="rolled_back"} 1"#))
+    #expect(metrics.contains(#"council_canary_running{council_automation="one"} 0"#))
     try finish(host, callers, serving: 1)
   }
 
@@ -116,9 +138,33 @@ import Testing
     #expect(next.command(["automations", "promote", "one"]).code == 0)
     #expect(next.shown("one")["version"] == "2")
     #expect(next.command(["automations", "promote", "one"]).code == 1)
+    #expect(try ends(next).isEmpty)
     // With a canary inside, a host ends as any other does.
     let third = #"{"path":"\#(Answering.plugin("one", 3))","canary":\#(rule)}"#
     #expect(try next.admin("POST", "/automations/one/reload", body: third).status == 202)
+    #expect(next.stop() == 0)
+  }
+
+  /// A canary lives in its host: the next one has the old generation, and nobody is left to guess what became of it.
+  @Test func aHandOverEndsItAndSaysSo() throws {
+    let host = try HostUnderTest(settings: Self.settings)
+    try host.load(Answering.plugin("one", 1))
+    let body =
+      #"{"path":"\#(Answering.plugin("one", 2))","canary":{"header":"X-Council-Canary","seconds":600}}"#
+    #expect(try host.admin("POST", "/automations/one/reload", body: body).status == 202)
+    let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")?.body)
+    #expect(metrics.contains(#"council_canary_running{council_automation="one"} 1"#))
+    #expect(metrics.contains(#"council_canary_requests{council_automation="one",side="new"} 0"#))
+    #expect(try host.admin("POST", "/host/upgrade").status == 200)
+    #expect(System.eventually { (try? ends(host))?.count == 1 })
+    let details = try ends(host).first?["details"]
+    #expect(details?["canary"] == "aborted" && details?["reason"] == "its host ended", "\(details ?? .null)")
+    #expect(host.shown("one")["version"] == "1" && host.shown("one")["canary"] == .null)
+    #expect(System.eventually { System.names(in: host.home + "/generations/one").count == 1 })
+    #expect(try host.admin("POST", "/automations/one/reload", body: body).status == 202)
+    #expect(host.stop() == 0)
+    let next = try HostUnderTest(home: host.home)
+    #expect(try ends(next).count == 2)
     #expect(next.stop() == 0)
   }
 }

@@ -182,8 +182,9 @@ import Testing
     #expect(CouncilCommand(new).code == 5, "what is there is not overwritten")
     let build = CouncilCommand(shell: #"cd "$0" && "# + build, [place], within: .seconds(300))
     #expect(build.code == 0, "\(build.said)")
-    let check = CouncilCommand(["plugin", "check", "\(place)/\(library)", "--json"])
+    let check = CouncilCommand(["plugin", "check", "\(place)/\(library)", "--lint", "refuse", "--json"])
     #expect(check.code == 0 && check.json?["id"]?.string == "my-orders", "\(check.said)")
+    #expect(check.json?["lint"]?["findings"] == [], "\(check.said)")
     try load("\(place)/\(library)")
   }
 

@@ -157,25 +157,6 @@ import Testing
     #expect(host.stop() == 0)
   }
 
-  @Test func aCrashInStopLeavesTheNewGenerationServing() throws {
-    let site = try Site("", load: [])
-    let host = site.host
-    let load = try host.admin(
-      "POST", "/automations", body: #"{"path":"\#(CrashTests.crasher)","config":{"at":"stop","how":"abrt"}}"#)
-    #expect(load.status == 201, "\(load.body)")
-    let old = host.servingPID
-    // Its answer may be lost with the host.
-    _ = Connection(port: host.adminPort)?.request(
-      "POST", "/admin/v1/automations/reject/reload", key: host.adminKey,
-      body: #"{"path":"\#(Fixtures.plugin("crashing", "-DOTHER"))","config":{}}"#)
-    #expect(host.successor(of: old) != nil)
-    let crash = try #require(try site.crashes().first)
-    #expect(crash["call"]?.string == "stop" && crash["generation"]?.integer == 1, "\(crash)")
-    #expect(try site.call("/reject/fine").status == 200)
-    #expect(try host.admin("GET", "/automations/reject").json?["generation"]?.integer == 2)
-    #expect(host.stop() == 0)
-  }
-
   static let rounds = Int(System.environment("COUNCIL_CRASHES") ?? "") ?? 200
 
   /// Clients of another automation lose at most what was on its way when the host went.

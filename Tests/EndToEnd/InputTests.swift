@@ -83,6 +83,10 @@ import Testing
       ("another version", "GET /hello/x HTTP/3.0\r\n\(authorization)\r\n", 505, "http.version"),
       ("no host", "GET /hello/x HTTP/1.1\r\n\r\n", 400, "http.host"),
       ("another expectation", get + "Expect: wonders\r\n\r\n", 417, "http.expectation"),
+      (
+        "TRACE, which is known", "TRACE /hello/x HTTP/1.1\r\n\(authorization)\r\n", 405,
+        "request.method_not_allowed"
+      ),
       ("an unknown method", "BREW /hello/x HTTP/1.1\r\n\(authorization)\r\n", 501, "request.method_unknown"),
     ]
     for (what, bytes, status, code) in cases { expectAProblem(try send(bytes), status, code, what) }

@@ -4,11 +4,14 @@ import Testing
 /// The OpenAPI documents of a running host, read by the tools that their users have.
 @Suite struct OpenAPITests {
   @Test func documentsAreValidBeforeAndAfterAReload() throws {
-    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello])
+    let host = try HostUnderTest(load: [
+      HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.products + "/libAccountsV2.so",
+    ])
     let key = try host.issueKey(["accounts:*", "hello:*"])
     let base = ["http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", key]
     try PythonClient.run(
-      "openapi_check.py", ["documents"] + base + ["/accounts", "/accounts/{id}", "/hello/{name}"])
+      "openapi_check.py",
+      ["documents"] + base + ["/accounts", "/accounts/{id}", "/hello/{name}", "/v2/accounts"])
     // A route more.
     let other = Answering.plugin("extra", 1)
     try host.load(other)
@@ -22,6 +25,33 @@ import Testing
       "GET", "/openapi.json", headers: ["If-None-Match: \(before.headers["etag"] ?? "")"])
     #expect(after.status == 200)
     #expect(after.json?["paths"]?.object?.keys.contains { $0.hasPrefix("/extra") } == false)
+    #expect(host.stop() == 0)
+  }
+
+  /// The assets are those that Scripts/fetch-page-assets fetches.
+  @Test func pagesHaveEverythingFromTheirOwnListener() throws {
+    let folder = System.environment("COUNCIL_PAGE_ASSETS") ?? Fixtures.root + "/.build/page-assets"
+    try #require(System.exists(folder + "/swagger-ui.css"), "Scripts/fetch-page-assets fills \(folder)")
+    let host = try HostUnderTest(
+      load: [HostUnderTest.hello], settings: "documents: {assets: \"\(folder)\"}\n")
+    for (port, page) in [(host.port, "/docs"), (host.adminPort, "/admin/v1/docs")] {
+      let line = try #require(Connection(port: port))
+      let answer = try #require(line.request("GET", page))
+      #expect(
+        answer.status == 200
+          && answer.headers["content-security-policy"]?.contains("script-src 'self'") == true)
+      #expect(!answer.body.contains("://") && answer.body.contains("<dt>"))
+      for file in ["swagger-ui.css", "swagger-ui-bundle.js", "start.js"] {
+        #expect(answer.body.contains("\(page)/assets/\(file)"))
+        let asset = try #require(line.request("GET", "\(page)/assets/\(file)"))
+        #expect(asset.status == 200 && asset.body.utf8.count > 500, "\(file)")
+        let again = line.request(
+          "GET", "\(page)/assets/\(file)", headers: ["If-None-Match: \(asset.headers["etag"] ?? "")"])
+        #expect(again?.status == 304)
+      }
+      #expect(line.request("GET", "\(page)/assets/other.js")?.status == 404)
+      #expect(line.request("POST", page)?.status == 405)
+    }
     #expect(host.stop() == 0)
   }
 

@@ -81,12 +81,58 @@ import Testing
       "plugin", "replay", Answering.plugin("one", 1, fixture: "versions_once"), "--recording", path, "--json",
     ])
     #expect(dies.code == 1 && dies.json?["clean"] == false, "\(dies.said)")
-    #expect(dies.json?["differences"]?.array?.first?["what"] == "answer", "\(dies.said)")
+    let what: JSONValue = HostUnderTest.isIsolated ? "status" : "answer"
+    #expect(dies.json?["differences"]?.array?.first?["what"] == what, "\(dies.said)")
     let wrong = CouncilCommand(["plugin", "replay", Answering.plugin("two", 1), "--recording", path])
     #expect(wrong.code == 1 && wrong.errors.contains("plugin.manifest.other_automation"), "\(wrong.said)")
     let text = Fixtures.file(Array("no recording\n".utf8), "text.jsonl")
     let none = CouncilCommand(["plugin", "replay", Answering.plugin("one", 1), "--recording", text])
     #expect(none.code == 1 && none.errors.contains("replay.recording_invalid"), "\(none.said)")
+  }
+
+  /// A replay gives code no more than serving would: what may write no file serving may write none replayed.
+  @Test func whatRunsIsolatedIsReplayedIsolated() throws {
+    let outside = "/tmp/council-hostile"
+    System.shell("rm -f \(outside)")
+    let plugin = IsolationTests.hostile()
+    let site = try IsolationTests.Site([plugin])
+    let host = site.host
+    #expect(host.command(["automations", "record", "hostile", "--no-wait"]).code == 0)
+    // The second one ends its process, and costs the calls after it nothing.
+    let statuses = try ["tmp", "segv", "hello", "tmp"].map { try site.call($0).status }
+    #expect(statuses == [200, 502, 200, 200])
+    let stopped = host.command(["automations", "record", "hostile", "--stop", "--json"])
+    let path = try #require(stopped.json?["file"]?.string, "\(stopped.said)")
+    func replay(_ new: String, _ more: [String] = []) -> CouncilCommand {
+      CouncilCommand(["plugin", "replay", new, "--recording", path, "--json"] + more)
+    }
+    let same = replay(plugin)
+    #expect(same.code == 0 && same.json?["compared"] == 4, "\(same.said)")
+    #expect(!System.exists(outside))
+
+    // A version that crashes where the old one answers.
+    let worse = replay(IsolationTests.hostile("-DAT='\"hello\"'", version: 2))
+    #expect(worse.code == 1 && worse.json?["different"] == 1 && worse.json?["compared"] == 4, "\(worse.said)")
+    #expect(worse.json?["differences"]?.array?.first?["new"] == 502, "\(worse.said)")
+
+    let name = String(path.split(separator: "/").last ?? "")
+    let pid = site.pid()
+    // Not even where the reload would let the code into the host.
+    for mode in ["process", "none"] {
+      let refused = host.command([
+        "automations", "reload", "hostile", IsolationTests.hostile("-DAT='\"hello\"'", version: 2),
+        "--isolation", mode, "--require-replay", name,
+      ])
+      #expect(refused.code == 1 && refused.errors.contains("replay.differs"), "\(refused.said)")
+    }
+    #expect(site.pid() == pid && !System.exists(outside))
+    let taken = host.command(["automations", "reload", "hostile", plugin, "--require-replay", name])
+    #expect(taken.code == 0, "\(taken.said)")
+    #expect(!System.exists(outside))
+    try site.expectItServes()
+    let wrong = replay(plugin, ["--isolation", "sometimes"])
+    #expect(wrong.code == 2 && wrong.errors.contains("process:N"), "\(wrong.said)")
+    #expect(host.stop() == 0)
   }
 
   /// Reads and writes run on a copy: the records of the host that serves stay as they are.

@@ -38,6 +38,11 @@ import Testing
       })
     let busy = try Self.usage(host, "hog")
     #expect(busy["workers"] == 3 && busy["waiting"] == 16 && busy["calls_in_flight"] == 19)
+    let limits: JSONValue = ["max_calls": 30, "max_queue": 16, "max_workers": 3, "cpu_ms_per_minute": 0]
+    #expect(busy["limits"] == limits, "\(busy)")
+    #expect(
+      host.command(["automations", "show", "hog"]).output.contains(
+        "limits    30 calls, no budget of CPU time, 16 waiting, 3 worker(s)\n"))
     let callers = (0..<4).map { _ in
       let failed = Monitor(0)
       let thread = OSThread("caller") {

@@ -1,5 +1,6 @@
 /* Handlers by route, each of which does the worst it can to its own process, to the host, or to the machine. What a route
- * answers says how far it came. AT makes `create`, `activate` or `stop` do it instead. */
+ * answers says how far it came. AT makes `create`, `activate`, `stop` or the
+ * route of that name do it instead. */
 #define CREATE create
 #define ACTIVATE activate
 #define HANDLE handle
@@ -61,6 +62,13 @@ static void die(const char *how) {
     for (;;) zero++;
 }
 
+#ifndef HOW
+#define HOW ""
+#endif
+#ifndef AT
+#define AT ""
+#endif
+
 static const char plugin_manifest_text[] = MANIFEST;
 
 static const char *const ways[] = {"segv", "bus", "ill", "abrt", "fpe", "exit", "overflow", "spin"};
@@ -74,6 +82,7 @@ static council_status handle(void *self, uint32_t route, council_request request
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
     if (!strcmp(what, ways[i])) die(what);
   (void)route;
+  if (!strcmp(what, AT)) abort();
   if (!strcmp(what, "hello")) return answer(request, "{\"message\":\"hello\"}");
   if (!strcmp(what, "pid")) return number(request, getpid());
   if (!strcmp(what, "memory")) {
@@ -176,13 +185,6 @@ static council_status handle(void *self, uint32_t route, council_request request
   }
   return COUNCIL_INVALID;
 }
-
-#ifndef HOW
-#define HOW ""
-#endif
-#ifndef AT
-#define AT ""
-#endif
 
 /* The probe, which comes before a runner, is left alone: its process has no seccomp filter. */
 static int in_runner(void) { return prctl(PR_GET_SECCOMP) != 0; }

@@ -87,6 +87,15 @@ import Testing
     #expect(limited.json?["ok"] == false && limited.json?["status"] == 429)
   }
 
+  /// The model gets the token as any answer, and says it in its next call.
+  @Test func whatNeedsConfirmationIsAskedFor() throws {
+    let asked = site.call("a_remove", #"{"id":"7","confirm":null}"#, key: site.writer)
+    #expect(asked.status == 428 && asked.json?["ok"] == false && seen.method == nil)
+    let token = try #require(asked.json?["problem"]?["confirm"]?.string)
+    let other = site.call("a_remove", #"{"id":"8","confirm":"\#(token)"}"#, key: site.writer)
+    #expect(other.status == 428 && other.code == "confirmation.mismatch" && seen.method == nil)
+  }
+
   @Test func theAuditRowIsTheRoutes() throws {
     _ = site.call("a_create", #"{"name":1}"#, key: site.writer)
     let row = try #require(site.audit.rows.last)

@@ -60,11 +60,21 @@ final class Site: Sendable {
      {"method":"GET","path":"/typed","operation":"typed","query":{"needs":"limit"}},
      {"method":"GET","path":"/declared","operation":"declared","response":{"needs":"name"}},
      {"method":"GET","path":"/slow","operation":"slow","deadline_ms":5},
-     {"method":"GET","path":"/inline","operation":"inline","execution":"inline"}]}
+     {"method":"GET","path":"/inline","operation":"inline","execution":"inline"},
+     {"method":"DELETE","path":"/safe/{id}","operation":"remove","summary":"Remove one","confirm":true,"dry_run":true},
+     {"method":"DELETE","path":"/other/{id}","operation":"clear","confirm":true},
+     {"method":"POST","path":"/safe","operation":"safe","body":{"type":"object"},"query":{"type":"object"},"dry_run":true},
+     {"method":"POST","path":"/strict","operation":"strict","idempotency":"required"},
+     {"method":"POST","path":"/own","operation":"own","idempotency":"none"},
+     {"method":"PATCH","path":"/safe/{id}","operation":"change","body":{"type":"object","properties":{"confirm":{}}},"confirm":true}]}
     """
 
   /// Puts a new generation in place, whose handlers behave so.
   func serve(behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true) {
+    _ = automations.swap(in: [make(behaviour, checksAnswers)])
+  }
+
+  func make(_ behaviour: FakePlugin.Behaviour, _ checksAnswers: Bool = true) -> LiveAutomation {
     var file = FakePlugins.File(Site.manifest)
     file.behaviour = behaviour
     plugins["/a.so"] = file
@@ -79,8 +89,7 @@ final class Site: Sendable {
       let start = StartGeneration(
         loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
         defaults: .init(checksAnswers: checksAnswers), usage: usage)
-      let automation = try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
-      _ = automations.swap(in: [automation])
+      return try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)
     } catch { preconditionFailure(error.detail) }
   }
 
@@ -113,7 +122,9 @@ final class Site: Sendable {
     exchange.peer = peer
     if case .readBody = gateway.begin(exchange) {
       exchange.body.append(body)
-      if case .pending = gateway.handle(exchange) { preconditionFailure("this request waits") }
+      if case .pending = gateway.handle(exchange), exchange.park() {
+        preconditionFailure("this request waits")
+      }
     }
     gateway.conclude(exchange)
     let (head, content) = (exchange.answerHead, exchange.answerBody)

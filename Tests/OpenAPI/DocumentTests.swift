@@ -67,7 +67,10 @@ import Testing
       ])
     // One path has one name for each place.
     #expect(operation("/shop/{id}", "delete")?["parameters"]?.array?.first?["name"] == "id")
-    #expect(operation("/shop/{id}", "get")?["parameters"]?.array?.first?["description"] == "Its id.")
+    let id = operation("/shop/{id}", "get")?["parameters"]?.array?.first
+    #expect(id?["description"] == "Its id.")
+    // No path can hold a control character.
+    #expect(id?["schema"] == ["type": "string", "pattern": #"^[^\x00-\x1f\x7f]*$"#])
   }
 
   @Test func everyAnswerIsThere() {
@@ -93,8 +96,8 @@ import Testing
 
   @Test func whatGoesIsMarked() {
     let drop = operation("/shop/{id}", "delete")
-    #expect(drop?["deprecated"] == true && drop?["x-sunset"] == "2027-01-01T00:00:00.000000Z")
-    #expect(drop?["externalDocs"] == ["url": "https://example.com/new"])
+    #expect(drop?["deprecated"] == true && drop?["x-sunset"] == "2027-01-01T00:00:00.000Z")
+    #expect(drop?["x-deprecation-link"] == "https://example.com/new")
     #expect(drop?["description"]?.string?.contains("answers until 2027-01-01") == true)
   }
 

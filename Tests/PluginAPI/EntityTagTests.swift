@@ -9,6 +9,11 @@ import Testing
     #expect(try EntityTag.expectedVersion(tag) == version)
   }
 
+  @Test(arguments: ["\"7\", \"x\"", "W/\"1\" ,\"7\"", "\"7\",\"7\""])
+  func inAListOnlyWhatARecordCanHaveCounts(tags: String) throws {
+    #expect(try EntityTag.expectedVersion(tags) == 7)
+  }
+
   @Test func anAsteriskNamesNone() throws { #expect(try EntityTag.expectedVersion("*") == nil) }
 
   @Test(arguments: [

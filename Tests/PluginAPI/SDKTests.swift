@@ -3,6 +3,43 @@ import CouncilTesting
 import Testing
 
 @Suite struct SDKTests {
+  private struct Tried: Automation {
+    static let id = "tried", version = "1"
+
+    enum Thing: Record {
+      static let collection = "things"
+      static let fields: [Field] = [.string("label")]
+    }
+
+    @Records var things: RecordsOf<Thing>
+
+    var routes: Routes {
+      POST("/", "Make") { try things.insert(["label": JSON.string("\($0.isDryRun)")] as JSON) }.dryRun()
+      POST("/later", "Make later") { request async throws -> RecordJSON in
+        try await Task.sleep(for: .milliseconds(1))
+        return try things.insert(["label": JSON.string("\(request.isDryRun)")] as JSON)
+      }.dryRun()
+      POST("/always", "Always") { _ in try things.insert([:] as JSON) }
+      GET("/", "Count") { _ in Response.json(["count": .integer(Int64(try things.count()))] as JSON) }
+    }
+  }
+
+  @Test func whatADryRunWritesIsUndoneWhereverItsHandlerRuns() async throws {
+    let host = try FakeHost(Tried.self)
+    for path in ["/", "/later"] {
+      let tried = try await host.call("POST", path, headers: ["Prefer": "respond-async, dry-run"])
+      #expect(tried.status == 200 && tried.json["label"] == "true", "\(tried)")
+      #expect(try await host.call("GET", "/").json["count"] == 0)
+    }
+    #expect(try await host.call("POST", "/always", headers: ["Prefer": "dry-run"]).status == 422)
+    #expect(try await host.call("GET", "/").json["count"] == 0)
+    for path in ["/", "/later"] {
+      #expect(try await host.call("POST", path, headers: ["Prefer": "dry-running"]).json["label"] == "false")
+    }
+    #expect(try await host.call("GET", "/").json["count"] == 2)
+    try await host.stop()
+  }
+
   private let host: FakeHost
 
   init() throws { host = try FakeHost(Workshop.self) }

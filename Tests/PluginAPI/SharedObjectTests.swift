@@ -9,7 +9,9 @@ import Testing
   private static let canBeMapped = !shell("nm -D '\(productsFolder)/libAccounts.so'").output.contains(
     "U __tsan_")
 
-  @Test(arguments: ["libAccounts.so", "libHello.so"]) func exportsOneSymbol(file: String) throws {
+  @Test(arguments: ["libAccounts.so", "libHello.so", "libTicker.so"]) func exportsOneSymbol(file: String)
+    throws
+  {
     let result = shell("nm -Dg --defined-only '\(productsFolder)/\(file)'")
     try #require(result.status == 0, "\(result.output)")
     let names = result.output.split(separator: "\n").compactMap { $0.split(separator: " ").last }

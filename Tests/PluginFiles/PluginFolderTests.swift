@@ -20,6 +20,19 @@ import Testing
     #expect(throws: Problem.self) { try folder.receive(copyOf: second) }
   }
 
+  @Test func generationsThatNobodyKnowsAreDeleted() throws {
+    let folder = try PluginFolder(home: home)
+    let files = try [("a", 1), ("a", 2), ("b", 1)].map { automation, number in
+      try folder.adopt(
+        try folder.receive(copyOf: "/usr/bin/true"), automation: automation, number: number, sha256: "ab")
+    }
+    folder.removeGenerations(except: [files[0], files[2]])
+    for (file, stays) in zip(files, [true, false, true]) {
+      let isThere = (try? folder.receive(copyOf: folder.absolute(file))) != nil
+      #expect(isThere == stays, "\(file)")
+    }
+  }
+
   @Test(arguments: [
     ("/dev/null", "plugin.file.not_regular"), ("/tmp", "plugin.file.not_regular"),
     ("/proc/self/exe", "plugin.file.not_regular"), ("/no/such/file.so", "plugin.file.not_found"),

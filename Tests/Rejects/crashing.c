@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "plugin.h"
@@ -49,6 +50,8 @@ static __attribute__((noinline)) int deep(volatile char *above) {
 static void on_bus(void) {
   char path[] = "/tmp/council-crash-XXXXXX";
   int file = mkstemp(path);
+  /* A runner may write no file. */
+  if (file < 0) raise(SIGBUS);
   unlink(path);
   ftruncate(file, 4096);
   volatile char *bytes = mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0);
@@ -85,8 +88,10 @@ static void crash(const char *kind) {
   }
 }
 
-/* The probe creates and stops an instance in a process that is not the host: what is to crash there alone asks. */
-static int is_host(void) {
+/* The probe creates and stops an instance in a process that serves nobody: what is to crash in a host or in a runner
+ * alone asks. Of the three, a runner has a seccomp filter. */
+static int serves(void) {
+  if (prctl(PR_GET_SECCOMP)) return 1;
   char name[64] = "";
   int file = open("/proc/self/cmdline", O_RDONLY);
   read(file, name, sizeof name - 1);
@@ -95,7 +100,7 @@ static int is_host(void) {
 }
 
 static void at(const char *place) {
-  if (!strcmp(where, place) && is_host() && (!when[0] || access(when, F_OK) == 0)) crash(how);
+  if (!strcmp(where, place) && serves() && (!when[0] || access(when, F_OK) == 0)) crash(how);
 }
 
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {

@@ -100,6 +100,11 @@ package final class Automations: Sendable {
 
   package func canary(of id: String) -> Canary? { state.withLock { $0.canaries[id] } }
 
+  /// Those that run, by automation.
+  package var canaries: [Canary] {
+    state.withLock { $0.canaries.values.sorted { $0.automation < $1.automation } }
+  }
+
   /// Every generation that requests enter: those that serve, and canaries.
   package var entered: [Generation] {
     state.withLock { state in

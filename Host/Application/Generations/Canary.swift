@@ -115,7 +115,9 @@ private final class CanaryCells: Sendable {
 
 /// A canary as admins see it.
 package struct CanaryReport: Sendable {
-  package enum State: String, Sendable { case running, promoted, rolledBack = "rolled_back", aborted }
+  package enum State: String, Sendable, CaseIterable {
+    case running, promoted, rolledBack = "rolled_back", aborted
+  }
 
   package var state: State
   package var automation: String
@@ -141,6 +143,19 @@ package struct CanaryReport: Sendable {
     elapsedMilliseconds = (Instant.now - canary.began) / 1_000_000
     (new, old) = canary.figures
     self.reason = reason
+  }
+
+  /// What the audit trail says of its end.
+  package var facts: [String: JSONValue] {
+    var facts: [String: JSONValue] = [
+      "generation": .integer(Int64(generation)), "previous": .integer(Int64(previous)),
+      "version": .string(version), "sha256": .string(sha256), "canary": .string(state.rawValue),
+    ]
+    guard let reason else { return facts }
+    facts["reason"] = .string(reason)
+    facts["new"] = new.json
+    facts["old"] = old.json
+    return facts
   }
 
   package var json: JSONValue {

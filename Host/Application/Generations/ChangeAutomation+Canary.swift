@@ -25,9 +25,9 @@ extension ChangeAutomation {
         discard(started)
         throw error
       }
+      endedCanaries.withLock { $0.last[canary.automation] = nil }
       return canary
     }
-    endedCanaries.withLock { $0[canary.automation] = nil }
     ports.log.log(
       .info, "generations", "canary started",
       canary.candidate.generation.logFields.merging([
@@ -39,7 +39,15 @@ extension ChangeAutomation {
 
   /// The canary that runs, or how the last one ended; nil when there was none since the host started.
   package func canary(of id: String) -> CanaryReport? {
-    automations.canary(of: id).map { CanaryReport($0, .running) } ?? endedCanaries.withLock { $0[id] }
+    automations.canary(of: id).map { CanaryReport($0, .running) } ?? endedCanaries.withLock { $0.last[id] }
+  }
+
+  /// How many canaries ended in each way, since the host started.
+  package var canaryEnds: [CanaryReport.State: Int] { endedCanaries.withLock { $0.counts } }
+
+  /// The host ends, or another one has taken over: what runs still is over, and the old generations stay.
+  package func abandonCanaries() {
+    for canary in automations.canaries { finish(canary, .aborted, "its host ended", isAutomatic: true) }
   }
 
   /// An admin's decision. Throws `canary.not_running` (409).
@@ -81,11 +89,13 @@ extension ChangeAutomation {
       do throws(Problem) {
         switch canary.rule.judge(new: new, old: old, isOver: canary.isOver) {
         case .undecided: break
-        case .good: _ = try end(canary, .promoted, "it was no worse than the old generation")
-        case .worse(let reason): _ = try end(canary, .rolledBack, reason)
+        case .good: try endByItself(canary, .promoted, "it was no worse than the old generation")
+        case .worse(let reason): try endByItself(canary, .rolledBack, reason)
         case .tooFew(let reason):
-          _ = try end(canary, canary.rule.whenTooFew == .promote ? .promoted : .rolledBack, reason)
+          try endByItself(canary, canary.rule.whenTooFew == .promote ? .promoted : .rolledBack, reason)
         }
+      } catch  where error.code == "host.handing_over" {
+        // The other host has the old generation; should it not come, this one goes on.
       } catch {
         // Somebody has the automation's turn, or the store fails: the old generation is there, so ask again.
         ports.log.log(
@@ -96,30 +106,55 @@ extension ChangeAutomation {
     }
   }
 
+  private func endByItself(_ canary: Canary, _ state: CanaryReport.State, _ reason: String) throws(Problem) {
+    guard let acts = acts.withLock({ $0 }) else {
+      _ = try end(canary, state, reason, isAutomatic: true)
+      return
+    }
+    try acts.perform { () throws(Problem) in _ = try end(canary, state, reason, isAutomatic: true) }
+  }
+
   /// Ends a canary while it is the automation's turn; nil when it is over already.
   private func end(
-    _ canary: Canary, _ state: CanaryReport.State, _ reason: String
+    _ canary: Canary, _ state: CanaryReport.State, _ reason: String, isAutomatic: Bool = false
   ) throws(Problem) -> CanaryReport? {
     let id = canary.automation
     return try inTurn(id) { () throws(Problem) -> CanaryReport? in
       guard automations.canary(of: id) === canary else { return nil }
       // Before the swap: a set that cannot be stored would be another one after the next start.
       if state == .promoted { try ports.catalog.activate([canary.candidate.generation.record]) }
-      guard let retired = automations.end(canary, promoting: state == .promoted) else { return nil }
-      let report = CanaryReport(canary, state, reason: reason)
-      endedCanaries.withLock { $0[id] = report }
-      drain.drain(retired)
-      if state == .promoted {
-        try? forgetOldest(of: id)
-      } else {
-        ports.files.remove(ports.files.absolute(canary.started.record.file))
-      }
-      ports.log.log(
-        state == .promoted ? .info : .warning, "generations", "canary \(state.rawValue): \(reason)",
-        canary.candidate.generation.logFields.merging(["new": report.new.json, "old": report.old.json]) {
-          first, _ in first
-        })
-      return report
+      return finish(canary, state, reason, isAutomatic: isAutomatic)
     }
+  }
+
+  /// What cannot fail of an end; nil when it is over already.
+  @discardableResult
+  private func finish(
+    _ canary: Canary, _ state: CanaryReport.State, _ reason: String, isAutomatic: Bool
+  ) -> CanaryReport? {
+    let id = canary.automation
+    guard let retired = automations.end(canary, promoting: state == .promoted) else { return nil }
+    let report = CanaryReport(canary, state, reason: reason)
+    endedCanaries.withLock { ended in
+      ended.last[id] = report
+      ended.counts[state, default: 0] += 1
+    }
+    if state == .promoted {
+      drain.drain(retired)
+      try? forgetOldest(of: id)
+    } else {
+      // Not before it has stopped: a runner that ends meanwhile is started from this file.
+      let file = ports.files.absolute(canary.started.record.file)
+      drain.drain(retired) { [files = ports.files] in files.remove(file) }
+    }
+    ports.log.log(
+      state == .promoted ? .info : .warning, "generations", "canary \(state.rawValue): \(reason)",
+      canary.candidate.generation.logFields.merging(["new": report.new.json, "old": report.old.json]) {
+        first, _ in first
+      })
+    if isAutomatic {
+      acts.withLock { $0 }?.record("automation.canary_end", id, report.facts)
+    }
+    return report
   }
 }

@@ -12,8 +12,10 @@ package final class ChangeAutomation: Sendable {
   let starter: StartGeneration
   let drain: DrainGenerations
   let limits: Limits
-  /// How the last canary of each automation ended.
-  let endedCanaries = Monitor<[String: CanaryReport]>([:])
+  /// How the last canary of each automation ended, and how many did in each way.
+  let endedCanaries = Monitor<(last: [String: CanaryReport], counts: [CanaryReport.State: Int])>(([:], [:]))
+  /// nil until the host has an audit trail: before that, nothing begins that could end by itself.
+  let acts = Monitor<AutomaticActs?>(nil)
   private let turns = Monitor<Set<String>>([])
 
   package init(
@@ -27,6 +29,9 @@ package final class ChangeAutomation: Sendable {
     self.drain = drain
     self.limits = limits
   }
+
+  /// Where what happens without an admin is written down, from now on.
+  package func keepActs(in acts: AutomaticActs) { self.acts.withLock { $0 = acts } }
 
   // MARK: The changes
 
@@ -108,7 +113,7 @@ package final class ChangeAutomation: Sendable {
       try refuseDuringCanary(id)
       try clock.measure(.store) { () throws(Problem) in try ports.catalog.deactivate(id) }
       let retired = try clock.measure(.swap) { () throws(Problem) in automations.swap(in: [], out: [id]) }
-      endedCanaries.withLock { $0[id] = nil }
+      endedCanaries.withLock { $0.last[id] = nil }
       drain.drain(retired)
       let quiet = try settle(retired, &clock)
       ports.log.log(.info, "generations", "unloaded", generation.logFields)
@@ -163,8 +168,16 @@ package final class ChangeAutomation: Sendable {
     }
   }
 
-  /// Files of uploads that never became a generation. Not while another host may receive some.
-  package func removeIncoming() { ports.files.removeIncoming() }
+  /// Files of uploads that never became a generation, and of generations that never served: a crash in START or of a
+  /// canary leaves one. Not while another host may have some.
+  package func removeLeftOvers() {
+    ports.files.removeIncoming()
+    do throws(Problem) {
+      ports.files.removeGenerations(except: Set(try ports.catalog.generations(of: nil).map(\.file)))
+    } catch {
+      ports.log.log(.error, "generations", "what is left over stays: \(error.detail)")
+    }
+  }
 
   /// What is stored as active stays: the next start decides anew.
   private func standsIn(_ candidate: GenerationRecord, _ isProbed: Bool) -> Bool {
@@ -277,11 +290,13 @@ package final class ChangeAutomation: Sendable {
     let (planned, lint) = try clock.measure(.plan) {
       () throws(Problem) -> (PlanGeneration.Plan, LintReport) in
       try check(request.intent, manifest, previous)
-      return (try plan(manifest, config: config), try self.lint(manifest, request.source))
+      return (
+        try plan(manifest, config: config, isolation: isolation), try self.lint(manifest, request.source)
+      )
     }
     if let recording = request.replay {
       try clock.measure(.replay) { () throws(Problem) in
-        try replay(recording, candidate, against: previous, config: config)
+        try replay(recording, candidate, against: previous, config: config, isolation: isolation)
       }
     }
     let source = if case .path(let path) = request.source { path } else { nil as String? }

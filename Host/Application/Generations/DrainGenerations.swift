@@ -26,6 +26,7 @@ package final class DrainGenerations: Sendable {
   private struct Retired {
     var generation: Generation
     var since: Instant
+    var afterwards: @Sendable () -> Void
     var cancelled = false
     /// Reported as stuck; stopped all the same if it becomes quiet one day.
     var isStuck = false
@@ -55,8 +56,9 @@ package final class DrainGenerations: Sendable {
   /// Starts the thread that drains.
   package func start() { OSThread("drain") { self.run() }.leave() }
 
-  /// Takes generations that got their last request. [control]
-  package func drain(_ generations: [Generation]) {
+  /// Takes generations that got their last request. `afterwards` runs once for each that has stopped, and for none that
+  /// stays mapped. [control]
+  package func drain(_ generations: [Generation], afterwards: @escaping @Sendable () -> Void = {}) {
     for generation in generations {
       do throws(Problem) { try generation.plugin.quiesce() } catch {
         log.log(.error, "generations", "quiesce failed: \(error.detail)", generation.logFields)
@@ -64,7 +66,7 @@ package final class DrainGenerations: Sendable {
     }
     let now = Instant.now
     state.signal(all: true) { state in
-      state.waiting += generations.map { Retired(generation: $0, since: now) }
+      state.waiting += generations.map { Retired(generation: $0, since: now, afterwards: afterwards) }
     }
   }
 
@@ -99,7 +101,7 @@ package final class DrainGenerations: Sendable {
     let generation = retired.generation
     let age = Instant.now - retired.since
     if generation.isQuiet {
-      stop(generation)
+      stop(retired)
     } else if retired.isStuck {
       return
     } else if age > (limits.timeout + limits.grace).nanoseconds {
@@ -131,11 +133,13 @@ package final class DrainGenerations: Sendable {
     }
   }
 
-  private func stop(_ generation: Generation) {
+  private func stop(_ retired: Retired) {
+    let generation = retired.generation
     do throws(Problem) {
       try generation.plugin.stop()
       try generation.plugin.destroy()
       generation.records?.close()
+      retired.afterwards()
       finish(generation, as: .stopped)
       log.log(.info, "generations", "stopped", generation.logFields)
     } catch {

@@ -12,7 +12,9 @@ package struct PlanGeneration: Sendable {
   }
 
   /// Extensions this host has.
-  package static let extensions: Set<String> = ["council.http/1", "council.records/1", "council.log/1"]
+  package static let extensions: Set<String> = [
+    "council.http/1", "council.records/1", "council.log/1", Manifest.streams,
+  ]
 
   private let schemas: any SchemaCompiler
   private let stores: any RecordStores
@@ -22,8 +24,17 @@ package struct PlanGeneration: Sendable {
     self.stores = stores
   }
 
-  package func callAsFunction(_ manifest: Manifest, config: [UInt8]) throws(Problem) -> Plan {
+  package func callAsFunction(
+    _ manifest: Manifest, config: [UInt8], isolation: Isolation = .inProcess
+  ) throws(Problem) -> Plan {
     var conflicts: [Problem] = []
+    if isolation != .inProcess, let number = manifest.routes.firstIndex(where: \.streams) {
+      conflicts.append(
+        Problem(
+          422, "isolation.stream_unsupported",
+          "\(manifest.routes[number].operation) streams, which an isolated automation cannot: load it in process, or "
+            + "answer with whole bodies.", members: ["pointer": .string("/routes/\(number)/stream")]))
+    }
     let missing = manifest.requires.filter { !PlanGeneration.extensions.contains($0) }
     if !missing.isEmpty {
       conflicts.append(

@@ -70,12 +70,21 @@ extension Exchange {
   /// delivered; the body follows as it is written. Adds what keeps proxies from holding it back. By whoever claimed the
   /// answer, once. Throws `stream.too_many` (503).
   package func beginStream(_ kind: AnswerStream.Kind) throws(Problem) -> AnswerStream {
+    guard let stream = reserveStream(kind) else { throw AnswerStreams.tooMany }
+    beginStream(stream)
+    return stream
+  }
+
+  /// A stream that counts already, for ``beginStream(_:)``, or for ``AnswerStream/finish()`` where the answer cannot be
+  /// claimed; nil when as many are open as may be. [any]
+  package func reserveStream(_ kind: AnswerStream.Kind) -> AnswerStream? { streams.make(kind) }
+
+  /// As ``beginStream(_:)``, with a stream that was reserved.
+  package func beginStream(_ stream: AnswerStream) {
     precondition(!isStreaming, "an answer is one stream")
-    guard let stream = streams.make(kind) else { throw AnswerStreams.tooMany }
     if !answers("cache-control") { addHeader("Cache-Control", "no-cache") }
     if !answers("x-accel-buffering") { addHeader("X-Accel-Buffering", "no") }
     begin(stream)
-    return stream
   }
 
   private func answers(_ name: StaticString) -> Bool {

@@ -63,6 +63,9 @@ package final class Exchange: @unchecked Sendable {
   package var method = HTTPMethod.get
   /// Set when the method is none of ``HTTPMethod``; such a request is answered 501 and never routed.
   package var methodIsUnknown = false
+  /// Set beside it for TRACE, which is known and which no path takes: 405 (RFC 9110, section 15.5.6). `method` is OPTIONS
+  /// then, which no route has either.
+  package var methodIsTrace = false
   /// Bytes of the request line and headers, and what the gateway derives from them.
   package let head = Arena(capacity: 2048)
   /// The target as received: path, and the query after the first `?`.
@@ -101,6 +104,12 @@ package final class Exchange: @unchecked Sendable {
     set { dryRun.store(newValue, ordering: .relaxed) }
   }
   private let dryRun = Atomic<Bool>(false)
+  /// A write into records succeeded on behalf of this request: whatever it is answered, something was done. [any]
+  package var hasWritten: Bool {
+    get { written.load(ordering: .relaxed) }
+    set { written.store(newValue, ordering: .relaxed) }
+  }
+  private let written = Atomic<Bool>(false)
   /// Gets the answer before the edge does; set before the request waits, for this request only.
   package private(set) var keeper: (any AnswerKeeper)?
   /// The application's own object for this exchange; kept across requests, so that it is made once.
@@ -123,8 +132,12 @@ package final class Exchange: @unchecked Sendable {
   package var closes = false
   /// The body is a stream: `answerBody` is empty. Who may read the answer may read this.
   package private(set) var isStreaming = false
-  /// Whether the handler of this request may answer with a stream; set before it runs.
-  package var mayStream = false
+  /// Whether the handler of this request may answer with a stream; set before it runs. [any]
+  package var mayStream: Bool {
+    get { isStreamAllowed.load(ordering: .relaxed) }
+    set { isStreamAllowed.store(newValue, ordering: .relaxed) }
+  }
+  private let isStreamAllowed = Atomic<Bool>(false)
   /// What bounds the streams of this exchange's listeners.
   package let streams: AnswerStreams
   private let currentStream = Monitor<AnswerStream?>(nil)
@@ -334,6 +347,7 @@ extension Exchange {
   /// Forgets the request and its answer; keeps the memory. [event]
   package func reset() {
     methodIsUnknown = false
+    methodIsTrace = false
     head.removeAll(retaining: kept)
     rawPath = .empty
     rawQuery = .empty
@@ -350,6 +364,7 @@ extension Exchange {
     idempotencyKey = .empty
     confirmation = .empty
     if isDryRun { isDryRun = false }
+    if hasWritten { hasWritten = false }
     if keeper != nil {
       keeper = nil
       isKept.store(false, ordering: .relaxed)

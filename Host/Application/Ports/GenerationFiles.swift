@@ -21,6 +21,9 @@ package protocol GenerationFiles: AnyObject, Sendable {
 
   /// Deletes what an earlier run left in `incoming/`.
   func removeIncoming()
+
+  /// Deletes files of generations that are not among these, paths as ``adopt(_:automation:number:sha256:)`` returns them.
+  func removeGenerations(except known: Set<String>)
 }
 
 /// A file that arrives piece by piece.

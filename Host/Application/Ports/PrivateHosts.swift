@@ -1,3 +1,4 @@
+package import Domain
 package import Kernel
 
 /// What a host of one's own is made for: one plugin, and a copy of the records of its automation.
@@ -6,17 +7,21 @@ package struct PrivateHostOrder: Sendable {
   /// The plugin's file, absolute.
   package var plugin: String
   package var config: [UInt8]
+  /// Where its code runs, as in the host that it stands for.
+  package var isolation: Isolation
   /// The home folder whose records are copied; nil for none.
   package var home: String?
   /// The file with the keys of encrypted fields; nil where there are none.
   package var encryptionKeys: String?
 
   package init(
-    automation: String, plugin: String, config: [UInt8], home: String?, encryptionKeys: String? = nil
+    automation: String, plugin: String, config: [UInt8], isolation: Isolation = .inProcess, home: String?,
+    encryptionKeys: String? = nil
   ) {
     self.automation = automation
     self.plugin = plugin
     self.config = config
+    self.isolation = isolation
     self.home = home
     self.encryptionKeys = encryptionKeys
   }

@@ -1,3 +1,4 @@
+package import Domain
 package import Kernel
 
 /// The folder of recorded traffic: one file per recording, readable by its owner alone.
@@ -19,6 +20,8 @@ package protocol RecordingFile: AnyObject {
 /// Runs a recording against two plugin files, in hosts of their own and on copies of the records.
 package protocol ReplayGate: Sendable {
   /// Throws `replay.differs` (409) when the new file answers otherwise than the old one; read-only calls only.
-  /// `recording` is the path of its file. [control]
-  func replay(_ recording: String, new: String, old: String, config: [UInt8]) throws(Problem)
+  /// `recording` is the name of its file. Where one of the two runs isolated, both do: a replay gives code no more than
+  /// serving would. [control]
+  func replay(_ recording: String, new: String, old: String, config: [UInt8], isolation: Isolation)
+    throws(Problem)
 }

@@ -84,6 +84,27 @@ package final class RecordTraffic: Sendable {
         secret.map { "The header '\($0)' is never recorded." }
           ?? "A recording takes 1 to \(limits.seconds) seconds and 1 to \(limits.exchanges) exchanges.")
     }
+    // Claimed before a file is made: one that is refused deletes no older one, and the file of the last is complete.
+    let before = try reports.withLock { reports throws(Problem) -> Report? in
+      guard reports[id]?.isRunning != true else { throw RecordTraffic.isRunning(id) }
+      defer { reports[id] = Report(isRunning: true, automation: id, name: "", path: "") }
+      return reports[id]
+    }
+    do throws(Problem) { return try begin(id, live, options) } catch {
+      reports.withLock { $0[id] = before }
+      throw error
+    }
+  }
+
+  private static func isRunning(_ id: String) -> Problem {
+    Problem(
+      409, "recording.running", "A recording of '\(id)' runs already: wait for its end, or stop it.",
+      retryAfterSeconds: 5)
+  }
+
+  private func begin(
+    _ id: String, _ live: Generation, _ options: RecordingOptions
+  ) throws(Problem) -> Report {
     var options = options
     options.redact += limits.redact
     let recording = Recording(id, options, limits)
@@ -92,9 +113,7 @@ package final class RecordTraffic: Sendable {
     let name = String(file.path.split(separator: "/").last ?? "")
     guard automations.begin(recording) else {
       try file.close()
-      throw Problem(
-        409, "recording.running", "A recording of '\(id)' runs already: wait for its end, or stop it.",
-        retryAfterSeconds: 5)
+      throw Problem(409, "automation.changed", "'\(id)' was unloaded meanwhile.")
     }
     let report = Report(isRunning: true, automation: id, name: name, path: file.path)
     reports.withLock { $0[id] = report }
@@ -102,6 +121,7 @@ package final class RecordTraffic: Sendable {
       "format": .string(RecordedCalls.format), "automation": .string(id),
       "generation": .integer(Int64(live.record.number)), "version": .string(live.record.version),
       "sha256": .string(live.record.sha256), "plugin": .string(live.record.file),
+      "isolation": .string(live.record.isolation.text),
       "started": .string(Timestamp.now.text),
     ]
     let writer = RecordingWriter(file, recording, options.redact, limits.fileBytes)
@@ -116,10 +136,7 @@ package final class RecordTraffic: Sendable {
       throw Problem(409, "recording.not_running", "No recording of '\(id)' runs.")
     }
     automations.end(recording)
-    let report: Report? = reports.wait(until: .now + .seconds(30)) { reports in
-      reports[id].flatMap { $0.isRunning ? nil : $0 }
-    }
-    guard let report else {
+    guard let report = recording.outcome.wait(until: .now + .seconds(30), { $0 }) else {
       throw Problem(503, "recording.busy", "The recording's file is not complete yet.", retryAfterSeconds: 5)
     }
     return report
@@ -162,7 +179,8 @@ package final class RecordTraffic: Sendable {
     (report.recorded, report.bytes) = (writer.written, writer.bytes)
     (report.dropped, report.skipped) = (recording.dropped, recording.skipped)
     let ended = report
-    reports.signal(all: true) { $0[recording.automation] = ended }
+    reports.withLock { $0[recording.automation] = ended }
+    recording.outcome.signal(all: true) { $0 = ended }
     log.log(
       .info, "recording", "ended",
       [
@@ -218,7 +236,27 @@ private final class RecordingWriter: @unchecked Sendable {
 
   /// nil for a request whose body cannot be read, and so not be redacted.
   private func document(of taken: Recording.Taken) -> JSONValue? {
-    let redaction = redaction(of: taken.route.generation)
+    var redaction = redaction(of: taken.route.generation)
+    // Parsed first: what is hidden in one place is hidden in all.
+    let body = taken.body.isEmpty ? nil : try? JSONValue.parse(taken.body.span)
+    let answer = taken.answerBody.isEmpty ? nil : try? JSONValue.parse(taken.answerBody.span)
+    guard taken.body.isEmpty || body != nil else { return nil }
+    collect(taken, [body, answer], into: &redaction)
+    return document(of: taken, body, answer, redaction)
+  }
+
+  /// The values of this exchange that are hidden under their names.
+  private func collect(_ taken: Recording.Taken, _ documents: [JSONValue?], into redaction: inout Redaction) {
+    for field in taken.query where redaction.hides(String(decoding: field.name, as: UTF8.self)) {
+      redaction.add(value: String(decoding: field.value, as: UTF8.self))
+    }
+    for (_, _, value) in hiddenSegments(of: taken, redaction) { redaction.add(value: value) }
+    for document in documents { if let document { redaction.add(valuesOf: document) } }
+  }
+
+  private func document(
+    of taken: Recording.Taken, _ body: JSONValue?, _ answer: JSONValue?, _ redaction: Redaction
+  ) -> JSONValue {
     func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
     func headers(_ fields: [(name: [UInt8], value: [UInt8])], _ wanted: [String]?) -> JSONValue {
       var kept: [String: JSONValue] = [:]
@@ -238,29 +276,41 @@ private final class RecordingWriter: @unchecked Sendable {
         }),
       "answer_headers": headers(taken.answerHeaders, RecordingOptions.answerHeaders),
     ]
-    if !taken.body.isEmpty {
-      guard let body = try? JSONValue.parse(taken.body.span) else { return nil }
-      document["body"] = redaction.apply(body)
-    }
-    if !taken.answerBody.isEmpty {
-      if let answer = try? JSONValue.parse(taken.answerBody.span) {
-        document["answer"] = redaction.apply(answer)
-      } else {
-        document["answer_omitted"] = true
-      }
+    if let body { document["body"] = redaction.apply(body) }
+    if let answer {
+      document["answer"] = redaction.apply(answer)
+    } else if !taken.answerBody.isEmpty {
+      document["answer_omitted"] = true
     }
     return .object(document)
   }
 
   /// As it came, but for the segments of parameters that are not kept.
   private func path(of taken: Recording.Taken, _ redaction: Redaction) -> String {
-    var segments = String(decoding: taken.path, as: UTF8.self)
-      .split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    // The first is empty, the second the automation.
-    for (index, segment) in taken.route.pattern.segments.enumerated() where index + 2 < segments.count {
-      if case .parameter(let name) = segment, redaction.hides(name) { segments[index + 2] = Redaction.mark }
-    }
+    var segments = segments(of: taken)
+    for (place, _, _) in hiddenSegments(of: taken, redaction) { segments[place] = Redaction.mark }
     return segments.map(redaction.text).joined(separator: "/")
+  }
+
+  private func segments(of taken: Recording.Taken) -> [String] {
+    String(decoding: taken.path, as: UTF8.self).split(separator: "/", omittingEmptySubsequences: false)
+      .map(String.init)
+  }
+
+  /// Places in the path of parameters that are not kept.
+  private func hiddenSegments(
+    of taken: Recording.Taken, _ redaction: Redaction
+  ) -> [(place: Int, name: String, value: String)] {
+    let segments = segments(of: taken)
+    // The first is empty, then come the automation, or its version and it.
+    let first = 1 + taken.route.rootSegments
+    return taken.route.pattern.segments.enumerated().compactMap { index, segment in
+      let place = first + index
+      guard place < segments.count, case .parameter(let name) = segment, redaction.hides(name) else {
+        return nil
+      }
+      return (place, name, segments[place])
+    }
   }
 
   private func redaction(of generation: Generation) -> Redaction {

@@ -25,6 +25,8 @@ package struct RecordedCalls: Sendable {
   package var sha256: String
   /// Below the home folder: the file that was recorded.
   package var plugin: String
+  /// Where the code ran that was recorded.
+  package var isolation: Isolation
   package var calls: [Call] = []
 
   /// Throws `replay.recording_invalid` (422) with the line that is none.
@@ -41,6 +43,7 @@ package struct RecordedCalls: Sendable {
     version = header["version"]?.string ?? ""
     sha256 = header["sha256"]?.string ?? ""
     plugin = header["plugin"]?.string ?? ""
+    isolation = header["isolation"]?.string.flatMap { Isolation($0) } ?? .inProcess
     var number = 1
     while let line = lines.next() {
       number += 1

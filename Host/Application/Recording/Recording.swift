@@ -29,6 +29,8 @@ package final class Recording: Sendable {
   package let automation: String
   package let options: RecordingOptions
   let began = Instant.now
+  /// What came of it; nil until its file is complete.
+  let outcome = Monitor<RecordTraffic.Report?>(nil)
   private let limits: RecordTraffic.Limits
   private let queue = Monitor(Queue())
   private let takenCount = Atomic<Int>(0)

@@ -8,6 +8,11 @@ package struct Redaction: Sendable {
   package static let mark = "[redacted]"
 
   private let names: Set<String>
+  /// Values of one exchange that are hidden under their names: where an answer repeats one, in a link or a message,
+  /// it is hidden, too. Shorter ones are anywhere by chance.
+  private var values: Set<String> = []
+  private static let minValueBytes = 4
+  private static let maxValues = 256
 
   /// `names` beside encrypted fields of records and what the manifest's schemas mark `writeOnly`, `encrypted` or
   /// `format: password`.
@@ -22,6 +27,24 @@ package struct Redaction: Sendable {
       }
     }
     self.names = all
+  }
+
+  /// Hides a value wherever it stands from now on.
+  package mutating func add(value: String) {
+    guard value.utf8.count >= Redaction.minValueBytes, values.count < Redaction.maxValues else { return }
+    values.insert(value)
+  }
+
+  /// Hides every value that the document has under a hidden name.
+  package mutating func add(valuesOf document: JSONValue, isHidden: Bool = false) {
+    switch document {
+    case .object(let members):
+      for (name, member) in members { add(valuesOf: member, isHidden: isHidden || hides(name)) }
+    case .array(let items): for item in items { add(valuesOf: item, isHidden: isHidden) }
+    case .string(let text): if isHidden { add(value: text) }
+    case .integer, .number: if isHidden { add(value: JSON.text(document)) }
+    default: break
+    }
   }
 
   package func hides(_ name: String) -> Bool { names.contains(name.lowercased()) }
@@ -40,8 +63,31 @@ package struct Redaction: Sendable {
     }
   }
 
-  /// The text, unless it holds what reads like a key of this host.
-  package func text(_ text: String) -> String { Redaction.holdsKey(text) ? Redaction.mark : text }
+  /// The text, unless it holds what reads like a key of this host, or a hidden value, also as an address spells it.
+  package func text(_ text: String) -> String {
+    if Redaction.holdsKey(text) || holdsValue(text) { return Redaction.mark }
+    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    let decoded = Redaction.decoded(text)
+    return Redaction.holdsKey(decoded) || holdsValue(decoded) ? Redaction.mark : text
+  }
+
+  private func holdsValue(_ text: String) -> Bool { values.contains { text.contains($0) } }
+
+  private static func decoded(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), rest.count >= 2,
+        let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
+        bytes.append(code)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
 
   /// `ck_` and twelve letters or digits, anywhere: keys begin so.
   private static func holdsKey(_ text: String) -> Bool {
@@ -59,7 +105,7 @@ package struct Redaction: Sendable {
 
   // MARK: Schemas
 
-  /// Manifests are read with a bounded depth; references are followed once.
+  /// Manifests are read with a bounded depth; references are followed from each property.
   private static func collect(
     _ schema: JSONValue, root: JSONValue, depth: Int, into names: inout Set<String>
   ) {
@@ -75,19 +121,22 @@ package struct Redaction: Sendable {
     }
   }
 
-  private static func marks(_ schema: JSONValue, _ root: JSONValue) -> Bool {
-    func isMarked(_ schema: JSONValue) -> Bool {
-      schema["writeOnly"]?.bool == true || schema["encrypted"]?.bool == true
-        || schema["format"]?.string == "password"
-    }
-    if isMarked(schema) { return true }
-    if let reference = schema["$ref"]?.string, reference.hasPrefix("#/"),
-      let target = JSONPointer(String(reference.dropFirst()))?.value(in: root)
+  /// `hops`: references and alternatives that are still followed; they may go in circles.
+  private static func marks(_ schema: JSONValue, _ root: JSONValue, hops: Int = 8) -> Bool {
+    if schema["writeOnly"]?.bool == true || schema["encrypted"]?.bool == true
+      || schema["format"]?.string == "password"
     {
-      return isMarked(target)
+      return true
+    }
+    guard hops > 0 else { return false }
+    if let reference = schema["$ref"]?.string, reference.hasPrefix("#/"),
+      let target = JSONPointer(String(reference.dropFirst()))?.value(in: root),
+      marks(target, root, hops: hops - 1)
+    {
+      return true
     }
     return ["allOf", "anyOf", "oneOf"].contains { word in
-      schema[word]?.array?.contains(where: isMarked) ?? false
+      schema[word]?.array?.contains { marks($0, root, hops: hops - 1) } ?? false
     }
   }
 }

@@ -116,7 +116,7 @@ package final class Safety: Sendable {
       }
     }
     let declaration = route.declaration
-    let path = "/" + route.generation.manifest.id + String(head.span(exchange.path))
+    let path = route.generation.manifest.root + String(head.span(exchange.path))
     let effect = declaration.summary.isEmpty ? declaration.operation : declaration.summary
     let token = confirmations.issue(fingerprint, caller: who.utf8.span)
     let preview =

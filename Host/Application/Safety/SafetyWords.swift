@@ -1,7 +1,8 @@
 package import Kernel
 import Domain
 
-/// The words with which a caller makes a write safe: an idempotency key, a confirmation, the wish for a dry run.
+/// The words with which a caller makes a write safe: an idempotency key, a confirmation, the wish for a dry run, the version
+/// that it expects.
 ///
 /// Each has a header, for clients that can send one, and a name that is a query parameter or a member of a JSON body,
 /// for those that cannot (GPT Actions). A route that declares a parameter or member of that name keeps it for itself, and
@@ -9,7 +10,7 @@ import Domain
 /// handler see it, in the query or in the body. In a call by name they are arguments beside the route's own.
 package struct SafetyWords: Sendable, Equatable {
   package enum Word: CaseIterable, Sendable {
-    case key, confirm, dryRun
+    case key, confirm, dryRun, ifMatch
 
     /// Of the query parameter and the member.
     package var name: StaticString {
@@ -17,11 +18,22 @@ package struct SafetyWords: Sendable, Equatable {
       case .key: "idempotency_key"
       case .confirm: "confirm"
       case .dryRun: "dry_run"
+      case .ifMatch: "if_match"
+      }
+    }
+
+    /// Of the header that says the same; of the dry run, with the preference `dry-run`.
+    package var header: StaticString {
+      switch self {
+      case .key: "Idempotency-Key"
+      case .confirm: "X-Confirm"
+      case .dryRun: "Prefer"
+      case .ifMatch: "If-Match"
       }
     }
   }
 
-  /// Of the first two words' values, in bytes.
+  /// Of a word's value, in bytes.
   package static let maxBytes = 255
 
   /// Which words a place takes: bit by bit, those that the route does not declare there itself.
@@ -46,6 +58,7 @@ package struct SafetyWords: Sendable, Equatable {
       case .key: bits & 1 != 0
       case .confirm: bits & 2 != 0
       case .dryRun: bits & 4 != 0
+      case .ifMatch: bits & 8 != 0
       }
     }
 
@@ -64,56 +77,6 @@ package struct SafetyWords: Sendable, Equatable {
     query = Set(route, undeclaredIn: route.querySchema)
     // Without a schema the body is the handler's own affair: it need not be JSON.
     body = route.bodySchema == nil ? .none : Set(route, undeclaredIn: route.bodySchema)
-  }
-}
-
-extension SafetyWords.Word {
-  /// Of the argument of a call by name.
-  var schema: JSONValue {
-    switch self {
-    case .key:
-      [
-        "type": "string", "minLength": 1, "maxLength": 255,
-        "description": "A new UUID for each operation; the same one when the call is repeated.",
-      ]
-    case .confirm:
-      [
-        "type": "string",
-        "description": "Left out at first; then the token of the answer that asked for confirmation.",
-      ]
-    case .dryRun: ["type": "boolean", "description": "true: answers what would happen and changes nothing."]
-    }
-  }
-}
-
-extension RouteDeclaration {
-  /// Whether an agent has to know of a word to call this route well.
-  func wants(_ word: SafetyWords.Word) -> Bool {
-    switch word {
-    case .key: idempotency == .required
-    case .confirm: confirm
-    case .dryRun: dryRun
-    }
-  }
-
-  /// Whether a word means something to this route. A dry run that it does not offer has to be refused.
-  fileprivate func heeds(_ word: SafetyWords.Word) -> Bool {
-    switch word {
-    case .key: idempotency != .none
-    case .confirm: confirm
-    case .dryRun: method != .get
-    }
-  }
-}
-
-extension JSONValue {
-  /// Whether an object in this value has a member of that name.
-  fileprivate func names(_ name: String) -> Bool {
-    switch self {
-    case .object(let members): members[name] != nil || members.values.contains { $0.names(name) }
-    case .array(let items): items.contains { $0.names(name) }
-    default: false
-    }
   }
 }
 
@@ -157,7 +120,7 @@ extension SafetyWords {
         let text = head.span(field.value)
         guard text.isEqual(to: "true") || text.isEqual(to: "false") else { throw SafetyWords.invalidDryRun }
         if text.isEqual(to: "true") { exchange.isDryRun = true }
-      case .key, .confirm: try set(word, field.value, exchange)
+      case .key, .confirm, .ifMatch: try set(word, field.value, exchange)
       }
     }
     exchange.query = kept
@@ -185,7 +148,8 @@ extension SafetyWords {
   }
 
   /// Notes a word of the request, wherever it stood: twice is once, unless the two differ.
-  private func set(_ word: Word, _ value: ByteRange, _ exchange: Exchange) throws(Problem) {
+  func set(_ word: Word, _ value: ByteRange, _ exchange: Exchange) throws(Problem) {
+    if word == .ifMatch { return try setIfMatch(value, exchange) }
     let head = exchange.head
     let text = head.span(value)
     var isSound = text.count > 0 && text.count <= SafetyWords.maxBytes
@@ -205,12 +169,45 @@ extension SafetyWords {
     }
   }
 
+  /// Becomes the header, which the handler reads. A bare number is the record's `version`.
+  private func setIfMatch(_ value: ByteRange, _ exchange: Exchange) throws(Problem) {
+    let head = exchange.head
+    var isSound = value.count > 0 && Int(value.count) <= SafetyWords.maxBytes
+    var isNumber = true
+    for place in value.start..<value.end {
+      let byte = head[place]
+      if byte < 0x20 || byte > 0x7E { isSound = false }
+      if byte < UInt8(ascii: "0") || byte > UInt8(ascii: "9") { isNumber = false }
+    }
+    guard isSound else { throw SafetyWords.invalidIfMatch }
+    let start = head.count
+    if isNumber { head.append("\"") }
+    head.copy(value)
+    if isNumber { head.append("\"") }
+    let tag = ByteRange(offset: start, count: head.count - start)
+    guard exchange.has(.ifMatch) else {
+      exchange.headers.append(Field(name: head.append(KnownHeader.ifMatch.name), value: tag))
+      exchange.known[KnownHeader.ifMatch.rawValue] = tag
+      exchange.knownCount[KnownHeader.ifMatch.rawValue] = 1
+      return
+    }
+    guard head.span(exchange[.ifMatch]).isEqual(to: head.span(tag)) else { throw SafetyWords.invalidIfMatch }
+  }
+
+  private static let invalidIfMatch = Problem(
+    400, "request.if_match_invalid",
+    "if_match is the version that you read, like 3, or its ETag, and says the same as the header If-Match.")
+
   private static let invalidConfirmation = Problem(
     400, "confirmation.invalid",
     "The confirmation is no token. Send the one that the answer 428 to this call named, once, as text.")
 
-  private static func notText(_ word: Word) -> Problem {
-    word == .key ? invalidKey("The member 'idempotency_key' is text.") : invalidConfirmation
+  static func notText(_ word: Word) -> Problem {
+    switch word {
+    case .key: invalidKey("The member 'idempotency_key' is text.")
+    case .ifMatch: invalidIfMatch
+    case .confirm, .dryRun: invalidConfirmation
+    }
   }
 
   static func invalidKey(_ detail: String) -> Problem { Problem(400, "idempotency.key_invalid", detail) }
@@ -272,43 +269,5 @@ extension SafetyWords {
     head.append("dry-run, ")
     head.copy(exchange.headers[place].value)
     exchange.headers[place].value = ByteRange(offset: start, count: head.count - start)
-  }
-}
-
-// MARK: - In a body
-
-extension SafetyWords {
-  /// Whether a body that was parsed has one of the words as a member. [event]
-  @inline(__always)
-  package func isNamed(in root: borrowing JSONElement) -> Bool {
-    if body == .none { return false }
-    var members = root.members
-    while members.next() {
-      // Only a name with their lengths can be one of them.
-      let length = members.name.digest & 0xFFFF_FFFF
-      if length == 7 || length == 15, body.word(members.key) != nil { return true }
-    }
-    return false
-  }
-
-  /// Takes the words out of a JSON object that was parsed, in the bytes themselves: what is left is as it came. [event]
-  package func take(fromBodyOf exchange: Exchange, _ root: borrowing JSONElement) throws(Problem) {
-    var members = root.members
-    var cuts: [Word?] = []
-    while members.next() {
-      let word = body.word(members.key)
-      cuts.append(word)
-      guard let word else { continue }
-      if members.value.kind == .null { continue }
-      if word == .dryRun {
-        guard case .bool(let flag) = members.value.kind else { throw SafetyWords.invalidDryRun }
-        if flag { exchange.isDryRun = true }
-      } else if let text = members.value.utf8 {
-        try set(word, exchange.head.append(text), exchange)
-      } else {
-        throw SafetyWords.notText(word)
-      }
-    }
-    MemberCut.remove(cuts.map { $0 != nil }, from: exchange.body)
   }
 }

@@ -32,7 +32,7 @@ package final class AutomationAccount: Sendable {
   /// Until then calls are refused, nanoseconds of the monotonic clock; 0 for no budget that is used up.
   private let closedUntil = Atomic<Int64>(0)
   private let window = Monitor(UsageWindow())
-  private let queue = Monitor<(@Sendable () -> Queue)?>(nil)
+  private let queue = Monitor<(read: @Sendable () -> Queue, bounds: QueueBounds)?>(nil)
 
   init(_ automation: String, number: Int, limits: AutomationLimits, slabs: ThreadSlots<AtomicWords>) {
     self.automation = automation
@@ -141,10 +141,26 @@ extension AutomationAccount {
     }
   }
 
-  /// Says where the queue is read; the last one counts.
-  package func readQueue(_ read: @escaping @Sendable () -> Queue) { queue.withLock { $0 = read } }
+  /// The most calls that may wait for a worker, and run on one.
+  package struct QueueBounds: Sendable, Equatable {
+    package var waiting: Int
+    package var running: Int
 
-  package var workerQueue: Queue { queue.withLock { $0 }?() ?? Queue() }
+    package init(waiting: Int, running: Int) {
+      self.waiting = waiting
+      self.running = running
+    }
+  }
+
+  /// Says where the queue is read; the last one counts.
+  package func readQueue(within bounds: QueueBounds, _ read: @escaping @Sendable () -> Queue) {
+    queue.withLock { $0 = (read, bounds) }
+  }
+
+  package var workerQueue: Queue { queue.withLock { $0?.read }?() ?? Queue() }
+
+  /// nil while none of its calls has a worker of the host.
+  package var workerBounds: QueueBounds? { queue.withLock { $0?.bounds } }
 
   /// CPU time of the last minute, in nanoseconds, as of the last tick.
   package var usedInLastMinute: UInt64 { window.withLock { $0.used } }

@@ -61,13 +61,17 @@ extension Problem {
   }
 
   package static func recordNotFound(_ collection: String) -> Problem {
-    Problem(404, "records.not_found", "\(collection) holds no record with this id")
+    Problem(
+      404, "records.not_found",
+      "\(collection) holds no record with this id. Look for the right one in the list of \(collection), or make it"
+    )
   }
 
   /// 409: another record has this value in a unique field.
   package static func recordConflict(_ collection: String, field: String) -> Problem {
     Problem(
-      409, "records.conflict", "another record of \(collection) has this \(field)",
+      409, "records.conflict",
+      "another record of \(collection) has this \(field), which is unique. Nothing was written: change that record, or send another \(field)",
       members: ["field": .string(field)])
   }
 
@@ -75,7 +79,7 @@ extension Problem {
   package static func recordPreconditionFailed(expected: Int64, actual: Int64) -> Problem {
     Problem(
       412, "records.precondition_failed",
-      "the record is at version \(actual), not \(expected): read it again and repeat the change",
+      "the record is at version \(actual), not \(expected), and was not changed: read it again, see whether the change is still wanted, and repeat it with If-Match \"\(actual)\"",
       members: ["version": .integer(actual)])
   }
 
@@ -88,7 +92,8 @@ extension Problem {
   /// 422: a search in a collection that declares no searchable field.
   package static func recordsNotSearchable(_ collection: String) -> Problem {
     Problem(
-      422, "records.not_searchable", "\(collection) declares no searchable field",
+      422, "records.not_searchable",
+      "\(collection) declares no searchable field: leave out 'search' and use 'where'",
       members: ["pointer": "/search"])
   }
 
@@ -132,7 +137,9 @@ extension Problem {
   /// 503: more writes wait than the queue takes, or one waited too long. Nothing was written.
   package static var recordsOverloaded: Problem {
     Problem(
-      503, "records.overloaded", "too many writes are waiting; nothing was written", retryAfterSeconds: 1)
+      503, "records.overloaded",
+      "too many writes are waiting; nothing was written: send the request again after the time in Retry-After",
+      retryAfterSeconds: 1)
   }
 
   /// 504: the operation ran longer than the limit and was stopped. Nothing was written.
@@ -146,7 +153,7 @@ extension Problem {
   /// 413: the input, or the record it would make, is over the limit.
   package static func recordTooLarge(_ what: String, limit: Int) -> Problem {
     Problem(
-      413, "records.too_large", "\(what) is over \(limit) bytes",
+      413, "records.too_large", "\(what) is over \(limit) bytes: send less, or in several parts",
       members: ["limit_bytes": .integer(Int64(limit))])
   }
 

@@ -307,7 +307,10 @@ extension Link {
       > server.configuration.connectionMemory - headBytes
     {
       // The library has no room for such a head, and would close the connection without a word.
+      let wasStream = exchange.isStreaming
       exchange.answer(HTTPServer.answerHeadTooLarge)
+      // A stream is not accounted for before its end; what takes its place is.
+      if wasStream { application.conclude(exchange) }
     }
     exchange.close()
     let status = (200...599).contains(exchange.status) ? exchange.status : 500

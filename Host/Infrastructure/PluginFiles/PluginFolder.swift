@@ -61,6 +61,15 @@ package final class PluginFolder: GenerationFiles {
     for name in Folder.names(in: home + "/incoming") { Folder.remove("\(home)/incoming/\(name)") }
   }
 
+  package func removeGenerations(except known: Set<String>) {
+    for automation in Folder.names(in: home + "/generations") {
+      for name in Folder.names(in: "\(home)/generations/\(automation)") {
+        let file = "generations/\(automation)/\(name)"
+        if name.hasSuffix(".so"), !known.contains(file) { Folder.remove(absolute(file)) }
+      }
+    }
+  }
+
   private static let pieceBytes = 256 * 1024
 
   private func tooLarge(_ bytes: Int) -> Problem { FileUpload.tooLarge(bytes, maxBytes) }

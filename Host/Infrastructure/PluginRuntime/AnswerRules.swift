@@ -1,3 +1,4 @@
+import CCouncil
 import Kernel
 
 /// What an answer of a plugin may look like: council.h, `council_response_v1`.
@@ -8,6 +9,12 @@ enum AnswerRules {
   static let maxBodyBytes = 64 << 20
   static let maxCodeBytes = 64
   static let maxDetailBytes = 4096
+
+  static let maxWriteBytes = Int(COUNCIL_STREAM_WRITE_MAX)
+  static let events: StaticString = "text/event-stream"
+
+  /// RFC 9110, section 15: what has a body of any length.
+  static func mayStream(_ status: Int) -> Bool { mayHaveBody(status) && status != 205 }
 
   static func mayHaveBody(_ status: Int) -> Bool { status != 204 && status != 304 }
 

@@ -219,6 +219,10 @@ extension InProcessPlugin {
     let (status, answered, refused) = CurrentRequest.run(request, exchange, place) {
       image.handle(instance, route, request)
     }
+    if status != Status.pending, exchange.mayStream, let stream = exchange.stream(of: request) {
+      // A handler that is done has written what it had to.
+      if status == Status.ok { stream.end() } else { stream.abort() }
+    }
     if answered || status == Status.pending {
       exchange.endHandling()
       return answered && isInline ? .answered : .pending

@@ -77,18 +77,20 @@ package final class Workers: Sendable {
 
   /// The queue and share of an account's automation. Kept for good, as accounts are.
   func lane(of account: AutomationAccount) -> Lane {
+    let bounds = AutomationAccount.QueueBounds(
+      waiting: account.limits.queue ?? limits.queue,
+      running: min(account.limits.workers ?? usualShare, limits.threads))
     let lane = crew.withLock { crew in
       if let known = crew.lanes[account.automation] { return known }
       let lane = Lane(
-        crew.numbered.count, account: account,
-        share: min(account.limits.workers ?? usualShare, limits.threads),
+        crew.numbered.count, account: account, share: bounds.running,
         substitutes: limits.substituteShare > 0 ? limits.substituteShare : (limits.substitutes + 1) / 2,
-        queue: account.limits.queue ?? limits.queue, ready: ready)
+        queue: bounds.waiting, ready: ready)
       crew.lanes[account.automation] = lane
       crew.numbered.append(lane)
       return lane
     }
-    account.readQueue { [weak lane] in lane?.figures ?? .init() }
+    account.readQueue(within: bounds) { [weak lane] in lane?.figures ?? .init() }
     return lane
   }
 

@@ -14,7 +14,7 @@ extension AdminApplication {
     do throws(Problem) {
       try HostName.check(exchange, allowed: limits.hostNames)
       if let problem = RequestTarget.split(exchange) { throw problem }
-      if exchange.methodIsUnknown {
+      if exchange.methodIsUnknown, !exchange.methodIsTrace {
         throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
       }
       let route = try routes.match(exchange, parameters: &thread.matched)

@@ -93,11 +93,7 @@ extension AdminApplication {
   func answer(_ report: CanaryReport, status: Int = 200) -> AdminAnswer {
     var answer = AdminAnswer(report.json, status: status)
     answer.target = report.automation
-    answer.details = [
-      "generation": .integer(Int64(report.generation)), "previous": .integer(Int64(report.previous)),
-      "version": .string(report.version), "sha256": .string(report.sha256),
-      "canary": .string(report.state.rawValue),
-    ]
+    answer.details = report.facts
     return answer
   }
 

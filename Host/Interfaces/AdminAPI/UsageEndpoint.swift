@@ -33,6 +33,8 @@ extension AutomationAccount {
       "limits": [
         "max_calls": .integer(Int64(limits.calls)),
         "cpu_ms_per_minute": .integer(Int64(limits.cpuMilliseconds)),
+        "max_queue": (workerBounds?.waiting ?? limits.queue).map { .integer(Int64($0)) } ?? .null,
+        "max_workers": (workerBounds?.running ?? limits.workers).map { .integer(Int64($0)) } ?? .null,
       ],
     ]
   }

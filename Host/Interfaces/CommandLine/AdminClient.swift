@@ -56,12 +56,30 @@ struct AdminClient {
     let request = OutgoingRequest(
       endpoint.row.method.rawValue, url, headers: headers, body: body, timeout: timeout)
     let transport = try invocation.services.transport()
-    let answer: IncomingAnswer
-    do throws(TransportFailure) { answer = try transport.send(request) } catch {
-      throw failure(error)
+    func ask() throws -> IncomingAnswer {
+      do throws(TransportFailure) { return try transport.send(request) } catch { throw failure(error) }
+    }
+    var answer = try ask()
+    if let pause = AdminClient.pause(after: answer) {
+      invocation.note("council: another host takes over; the request is sent again in \(pause) s")
+      // Nobody signals: this is how a thread of the Kernel pauses.
+      _ = Monitor(()).wait(until: .now + .seconds(pause)) { _ in nil as Bool? }
+      answer = try ask()
     }
     if (200...299).contains(answer.status) || answer.status == also { return answer }
     throw problem(of: answer)
+  }
+
+  /// The longest that a command waits for a hand-over before it asks once more.
+  private static let longestPause = 5
+
+  /// In how many seconds a request is to be sent again to which nothing was done because another host takes over; nil
+  /// for every other answer.
+  private static func pause(after answer: IncomingAnswer) -> Int? {
+    guard answer.status == 503, let document = document(answer),
+      document["code"]?.string == "host.handing_over"
+    else { return nil }
+    return min(longestPause, max(0, Int(document["retry_after_s"]?.integer ?? 1)))
   }
 
   // MARK: The key

@@ -122,6 +122,7 @@ enum AutomationCommands {
         "signed    \(signer(document["signature"]))",
         "records   \(document.cell("records"))", "isolation \(document.cell("isolation"))",
       ]
+      if let limits = document["usage"]?["limits"] { lines.append("limits    \(limitsText(limits))") }
       if let canary = document["canary"]?.object {
         lines.append("canary    " + ReloadCommands.text(.object(canary)))
       }
@@ -159,6 +160,19 @@ enum AutomationCommands {
       }
       return lines.joined(separator: "\n")
     }
+  }
+
+  /// What the automation may take of the host; `council automations top` says what it takes.
+  private static func limitsText(_ limits: JSONValue) -> String {
+    let budget = limits["cpu_ms_per_minute"]?.integer ?? 0
+    var parts = [
+      "\(limits.cell("max_calls")) calls",
+      budget > 0 ? "\(budget) ms CPU per minute" : "no budget of CPU time",
+    ]
+    // Nothing of it waits for the host's workers where there is none.
+    if let queue = limits["max_queue"]?.integer { parts.append("\(queue) waiting") }
+    if let workers = limits["max_workers"]?.integer { parts.append("\(workers) worker(s)") }
+    return parts.joined(separator: ", ")
   }
 
   /// `ci (key …, at …)`: the name that the host's configuration gives the key.

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Kernel
 
 /// `council plugin replay`: recorded traffic against a new file and an old one.
@@ -23,6 +24,9 @@ enum ReplayCommand {
         name: "--home", value: "DIR",
         help: "Whose records are copied. Default: the home that the recording lies in."),
       .init(name: "--config", value: "FILE", help: "The configuration of both, JSON. Default: {}."),
+      .init(
+        name: "--isolation", value: "HOW",
+        help: "Where both run: none, process, or process:N. Default: where what was recorded ran."),
       .init(
         name: "--encryption-keys", value: "FILE",
         help: "The host's records.encryption_key_file, where records have encrypted fields."),
@@ -52,6 +56,12 @@ enum ReplayCommand {
     let config = try invocation.value("--config").map {
       JSON.encode(try AutomationCommands.configuration($0, invocation))
     }
+    let isolation = try invocation.value("--isolation").map { text in
+      guard let isolation = Isolation(text) else {
+        throw invocation.wrong("--isolation", Isolation.forms, text)
+      }
+      return isolation
+    }
     let home = home(of: path, invocation)
     let new = files.absolute(invocation.arguments[0])
     let old = try old(recording, home, invocation)
@@ -61,7 +71,8 @@ enum ReplayCommand {
     func start(_ plugin: String) throws(Problem) -> any PrivateHost {
       try services.privateHost(
         PrivateHostOrder(
-          automation: recording.automation, plugin: plugin, config: config ?? Array("{}".utf8), home: home,
+          automation: recording.automation, plugin: plugin, config: config ?? Array("{}".utf8),
+          isolation: isolation ?? recording.isolation, home: home,
           encryptionKeys: invocation.value("--encryption-keys").map(files.absolute)))
     }
     let before = try start(old)

@@ -18,6 +18,10 @@ final class TrialHost {
   /// How the process that loads plugins ended last, in its supervisor's words; nil while it never did.
   private(set) var crash: String?
 
+  /// What came while this waited for its host, and was not that one's.
+  private var missed: [WorkshopEvent] = []
+  private static let maxMissed = 4096
+
   private let events: any WorkshopEvents
   private let invocation: Invocation
   private let settings: String
@@ -56,11 +60,18 @@ final class TrialHost {
       case .signal: throw Interrupted()
       case .timedOut where Instant.now >= deadline:
         throw CommandFailure.local("the host of this command does not get ready")
-      default: break
+      case .timedOut: break
+      case let other: if missed.count < TrialHost.maxMissed { missed.append(other) }
       }
     }
     let bytes = try services.files.read(home.parent + "/keys/admin.key", maxBytes: 4096)
     adminKey = String(String(decoding: bytes, as: UTF8.self).prefix { !$0.isWhitespace })
+  }
+
+  /// What others than the host did while it started: a save, the end of a build.
+  func takeMissed() -> [WorkshopEvent] {
+    defer { missed = [] }
+    return missed
   }
 
   /// Reads a line that it said; a log line as what it says, nil for other text.

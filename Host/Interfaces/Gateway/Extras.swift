@@ -15,11 +15,14 @@ extension Gateway {
     return call.isCandidate ? canary.candidate : automation
   }
 
-  /// After the answer, and after the request left its generation. [event]
+  /// After the answer, `nanoseconds` after the request began, and after it left its generation. [event]
   func observe(_ exchange: Exchange, _ call: Call, _ extras: ServingExtras, _ nanoseconds: Int64) {
     // What never reached a handler says nothing about one.
-    guard call.isHandled else { return }
-    extras.canary?.record(isCandidate: call.isCandidate, status: exchange.status, nanoseconds: nanoseconds)
-    if let recording = extras.recording, let route = call.route { recording.take(exchange, route) }
+    guard call.isHandled, let route = call.route else { return }
+    // From when the whole request was there: a client that sends its body slowly makes no generation slow.
+    let began = exchange.deadline.nanoseconds &- route.deadlineNanoseconds
+    let took = max(0, exchange.started.nanoseconds &+ nanoseconds &- began)
+    extras.canary?.record(isCandidate: call.isCandidate, status: exchange.status, nanoseconds: took)
+    extras.recording?.take(exchange, route)
   }
 }

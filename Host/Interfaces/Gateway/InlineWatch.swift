@@ -193,12 +193,15 @@ package final class InlineWatch: Sendable {
   }
 
   private func generation(_ serial: Int) -> Generation? {
-    (automations.live.map(\.generation) + automations.retiring).first { $0.serial == serial }
+    (automations.entered + automations.retiring).first { $0.serial == serial }
   }
 
   /// nil for a generation that was replaced: its last calls stay where they are.
   private func liveRoute(_ generation: Generation, _ number: Int) -> LiveRoute? {
-    automations.live.first { $0.generation === generation }?.routes[number]
+    let serving = automations.live.first { $0.generation === generation }
+    let automation =
+      serving ?? automations.canaries.first { $0.candidate.generation === generation }?.candidate
+    return automation?.routes[number]
   }
 }
 

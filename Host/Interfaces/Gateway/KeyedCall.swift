@@ -60,7 +60,8 @@ final class KeyedCall: AnswerKeeper {
         exchange.addHeader("Idempotency-Replayed", "true")
         exchange.addHeader("Idempotency-Expires", expires.text)
       }
-    case .success(.answerNotKept(let status)): answer(exchange, request) { $0.answer(Safety.answerNotKept(status)) }
+    case .success(.answerNotKept(let status)):
+      answer(exchange, request) { $0.answer(Safety.answerNotKept(status)) }
     case .success(.inProgress): answer(exchange, request) { $0.answer(Safety.inProgress) }
     case .success(.unknown): answer(exchange, request) { $0.answer(Safety.outcomeUnknown) }
     case .success(.reused): answer(exchange, request) { $0.answer(Safety.keyReused) }
@@ -104,7 +105,7 @@ final class KeyedCall: AnswerKeeper {
       ledger.lose(name.id)
       return exchange.send()
     }
-    if KeyedCall.saysNothingWasDone(exchange.status) {
+    if KeyedCall.saysNothingWasDone(exchange.status), !exchange.hasWritten {
       ledger.release(name.id)
       return exchange.send()
     }
@@ -121,7 +122,7 @@ final class KeyedCall: AnswerKeeper {
     }
   }
 
-  /// 429 and 503 ask for the same call again: who answers so has done nothing. Every other answer is kept, of failures too: what
+  /// 429 and 503 ask for the same call again: who answers so, and has written nothing, has done nothing. Every other answer is kept, of failures too: what
   /// a handler did before it failed, a second run could do twice.
   private static func saysNothingWasDone(_ status: Int) -> Bool { status == 429 || status == 503 }
 

@@ -13,7 +13,9 @@ extension Gateway {
     }
     let isLive = head.span(exchange.segments[1]).isEqual(to: "live")
     guard isLive || head.span(exchange.segments[1]).isEqual(to: "ready") else { return false }
-    if exchange.method == .options {
+    // Whoever asks in words that nobody knows is told so like everywhere else.
+    if exchange.methodIsUnknown, !exchange.methodIsTrace { return false }
+    if exchange.method == .options, !exchange.methodIsTrace {
       answerOptions(exchange, allow: "GET, HEAD, OPTIONS")
       return true
     }

@@ -66,7 +66,7 @@ extension Gateway {
       }
       return true
     case .methodNotAllowed(let allowed):
-      guard exchange.method != .options else {
+      guard exchange.method != .options || exchange.methodIsTrace else {
         answerOptions(exchange, allow: allowed.allow)
         return true
       }

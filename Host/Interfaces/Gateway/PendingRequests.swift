@@ -80,7 +80,9 @@ package final class DeadlineWatch: RequestCanceller {
   }
 
   private static let late = Problem(
-    504, "handler.timeout", "The handler did not answer in time.", retryAfterSeconds: 1)
+    504, "handler.timeout",
+    "The handler did not answer in time, and may work on: whether the call takes effect is not known. Read what it changes before you send it again; with an Idempotency-Key the same call takes effect once.",
+    retryAfterSeconds: 1)
   /// The code that log analysers know for a client that went away; only one that closed no more than its own side reads it.
   private static let gone = Problem(
     499, "request.abandoned", "The client closed its side of the connection before the answer was there.")

@@ -9,8 +9,10 @@ extension Gateway {
 
   /// Finds the route and pins its generation. nil: the path is the host's own, or the host itself has answered.
   func match(_ exchange: Exchange, _ call: Call, _ thread: EventThread) throws(Problem) -> LiveRoute? {
-    if exchange.methodIsUnknown {
-      throw Problem(501, "request.method_unknown", "The method is none that this host knows.")
+    if exchange.methodIsUnknown, !exchange.methodIsTrace {
+      throw Problem(
+        501, "request.method_unknown",
+        "The method is none that this host knows: use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.")
     }
     // A generation that retires between the look and the entry is replaced in the snapshot already.
     for _ in 0..<Gateway.attempts {
@@ -53,7 +55,7 @@ extension Gateway {
     case .route(let number): return automation.routes[number]
     case .notFound: throw Gateway.notFound
     case .methodNotAllowed(let allowed):
-      if exchange.method == .options {
+      if exchange.method == .options, !exchange.methodIsTrace {
         answerOptions(exchange, allow: allowed.allow)
         return nil
       }
@@ -71,7 +73,7 @@ extension Gateway {
     retryAfterSeconds: 30)
 
   static let notFound = Problem(
-    404, "route.not_found", "No route has this path.")
+    404, "route.not_found", "No route has this path. /openapi.json lists those that there are.")
 
   /// Writes down where the matched parts stand: the path below the automation, and the parameters.
   private func locate(_ exchange: Exchange, _ route: LiveRoute, _ thread: EventThread) {
@@ -178,7 +180,7 @@ extension Gateway {
     }
     let (scratch, json) = (thread.scratch, thread.json)
     do throws(JSONError) { try json.parse(scratch.span(scratch.all)) } catch {
-      throw Problem(400, code, "A parameter cannot be read: \(error).")
+      throw Problem(400, code, "A parameter cannot be read: \(error.explanation)")
     }
     let violations = schema.validate(json.root, limit: limits.violations)
     if !violations.isEmpty { throw Gateway.invalid(400, code, violations) }
@@ -189,10 +191,12 @@ extension Gateway {
   ) throws(Problem) {
     let (head, body, json) = (exchange.head, exchange.body, thread.json)
     if exchange.has(.contentType), !MediaType.isJSON(head.span(exchange[.contentType])) {
-      throw Problem(415, "request.media_type", "The body must be application/json.")
+      throw Problem(
+        415, "request.media_type", "The body must be JSON: send it with 'Content-Type: application/json'.")
     }
     guard body.count > 0 else {
-      throw Problem(400, "request.body_missing", "This route needs a JSON body.")
+      throw Problem(
+        400, "request.body_missing", "This route needs a JSON body. /openapi.json has its schema.")
     }
     do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
       throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
@@ -210,7 +214,8 @@ extension Gateway {
   private static func invalid(_ status: Int, _ code: String, _ violations: [SchemaViolation]) -> Problem {
     let first = violations[0]
     return Problem(
-      status, code, "\(first.pointer.isEmpty ? "/" : first.pointer): \(first.message)",
+      status, code,
+      "\(first.pointer.isEmpty ? "/" : first.pointer): \(first.message). Nothing was done: mend what 'errors' lists and send the request again.",
       members: ["errors": .array(violations.map(\.json))])
   }
 }

@@ -90,7 +90,7 @@ struct DocumentWriter {
     if !operation.title.isEmpty { all["x-title"] = .string(operation.title) }
     if !operation.scopes.isEmpty { all["x-scopes"] = .array(operation.scopes.map(JSONValue.string)) }
     if let sunset = operation.deprecation?.sunset { all["x-sunset"] = .string(sunset) }
-    if let link = operation.deprecation?.link { all["externalDocs"] = ["url": .string(link)] }
+    if let link = operation.deprecation?.link { all["x-deprecation-link"] = .string(link) }
     return all
   }
 
@@ -142,7 +142,7 @@ struct DocumentWriter {
     _ place: [String]?, in root: JSONValue, _ form: inout SchemaForm, fallback: JSONValue
   ) -> [String: JSONValue] {
     guard let place, let original = JSONPointer(steps: place).value(in: root) else {
-      return ["schema": fallback]
+      return ["schema": plainText(fallback)]
     }
     var schema = form.schema(at: place)
     var all: [String: JSONValue] = [:]
@@ -151,8 +151,18 @@ struct DocumentWriter {
       schema = schema.without("description")
     }
     if original["deprecated"]?.bool == true { all["deprecated"] = true }
-    all["schema"] = schema.without("example").without("examples")
+    all["schema"] = plainText(schema.without("example").without("examples"))
     return all
+  }
+
+  /// No part of a path or query may hold control characters, whatever a plugin would take. Left out where the schema has
+  /// rules of its own about its text, and for the GPT, which has no use for it.
+  private func plainText(_ schema: JSONValue) -> JSONValue {
+    guard case .object(var members) = schema, members["type"] == "string", !isGPT,
+      ["pattern", "enum", "const", "format"].allSatisfy({ members[$0] == nil })
+    else { return schema }
+    members["pattern"] = #"^[^\x00-\x1f\x7f]*$"#
+    return .object(members)
   }
 
   struct Property {
@@ -250,7 +260,10 @@ struct DocumentWriter {
 
   private mutating func success(_ operation: Described, _ success: Described.Success) -> JSONValue {
     var response: [String: JSONValue] = ["description": "It worked."]
-    if !isGPT { response["headers"] = SharedParts.headers(of: success.status) }
+    if !isGPT {
+      response["headers"] = SharedParts.headers(
+        of: success.status, isDeprecated: operation.deprecation != nil)
+    }
     if let schema = success.schema {
       let suffix = success.status.map { ".response\($0)" } ?? ".response"
       response["content"] = [

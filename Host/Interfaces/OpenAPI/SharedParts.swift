@@ -81,7 +81,8 @@ enum SharedParts {
     "RateLimit": header("What is left of it: `\"default\";r=50;t=30`."),
     "RetryAfter": header("Seconds to wait before the next try.", ["type": "integer", "minimum": 0]),
     "ETag": header("The version of what was answered, where there is one."),
-    "Allow": header("The methods that the path takes."),
+    "Deprecation": header("Since when the route is deprecated (RFC 9745)."),
+    "Sunset": header("When the route stops answering (RFC 8594)."),
     "WWWAuthenticate": header("How to show a key."),
   ]
 
@@ -90,11 +91,15 @@ enum SharedParts {
   }
 
   /// What an answer of this status carries; nothing where a profile wants none.
-  static func headers(of status: Int?) -> JSONValue {
+  static func headers(of status: Int?, isDeprecated: Bool = false) -> JSONValue {
     var all: [String: JSONValue] = [
       "X-Request-Id": reference("XRequestId"), "traceparent": reference("Traceparent"),
       "RateLimit-Policy": reference("RateLimitPolicy"), "RateLimit": reference("RateLimit"),
     ]
+    if isDeprecated {
+      all["Deprecation"] = reference("Deprecation")
+      all["Sunset"] = reference("Sunset")
+    }
     switch status {
     case nil: all["ETag"] = reference("ETag")
     case 401?: all["WWW-Authenticate"] = reference("WWWAuthenticate")

@@ -75,7 +75,7 @@ typedef int32_t council_status;
 enum {
   COUNCIL_OK = 0,
   COUNCIL_PENDING = 1,       /* handle: the answer comes later, from any thread */
-  COUNCIL_AGAIN = 2,         /* kept for streams: part was taken, offer the rest later */
+  COUNCIL_AGAIN = 2,         /* streams: there is no room now, offer it again later */
   COUNCIL_INVALID = -1,      /* an argument is not what the comment asks for */
   COUNCIL_STALE = -2,        /* the request or the generation is over */
   COUNCIL_BUSY = -3,         /* a limit was reached; the caller may retry */
@@ -177,7 +177,9 @@ enum {
   COUNCIL_HTTP_BODY = 4,            /* already valid under the route's body schema */
   COUNCIL_HTTP_PATH_PARAMETER = 5,  /* by name, percent-decoded */
   COUNCIL_HTTP_QUERY_PARAMETER = 6, /* by name, percent-decoded; the first, where it repeats */
-  COUNCIL_HTTP_HEADER = 7,          /* by name, any case; Authorization and X-API-Key are withheld */
+  COUNCIL_HTTP_HEADER = 7,          /* by name, any case; Authorization and X-API-Key are withheld.
+                                     * "prefer" holds the preference dry-run in a dry run, which only
+                                     * routes with "dry_run" in the manifest get: see council.records/1 */
   COUNCIL_HTTP_PRINCIPAL = 8,       /* the caller's id, stable across key rotations; empty if public */
   COUNCIL_HTTP_REQUEST_ID = 9,
   COUNCIL_HTTP_TRACEPARENT = 10,    /* W3C trace context of this request, to be sent onwards */
@@ -256,13 +258,52 @@ typedef struct council_records_v1 {
    * also in the probe */
   council_status (*collection)(const council_host_v1 *host, council_view_v1 name, uint32_t *out);
   /* Runs one operation and waits for it; a write is durable when it returns. `request` is the request
-   * on whose behalf this is, or 0; one that is over gets COUNCIL_STALE. `expected_version` above 0 makes a
+   * on whose behalf this is, or 0; one that is over gets COUNCIL_STALE. In a dry run each write gets the
+   * result that it would have and is undone, by itself: what reads after it does not see it. That holds
+   * for calls from the handler's own thread while it runs, and for those that name the request; a call
+   * from elsewhere that names none is kept. `expected_version` above 0 makes a
    * replace, patch, delete or increment conditional (COUNCIL_PRECONDITION). `out` is written in every
    * case. [any]; COUNCIL_DENIED for a write on [event]; COUNCIL_UNSUPPORTED in the probe. */
   council_status (*call)(const council_host_v1 *host, council_request request, uint32_t collection,
                          uint32_t operation, council_view_v1 key, council_view_v1 input,
                          int64_t expected_version, council_records_result_v1 *out);
 } council_records_v1;
+
+/* ---- council.stream/1: an answer that leaves while it is written ------------------------------------ */
+
+#define COUNCIL_STREAM_V1 "council.stream/1"
+
+/* Bytes of one write. */
+#define COUNCIL_STREAM_WRITE_MAX 65536u
+
+/* For routes whose manifest says "stream": true; the manifest's `requires` names this extension. begin takes the place of
+ * respond. After it handle may go on writing and return COUNCIL_OK, which ends the stream, or return COUNCIL_PENDING and
+ * write from any thread; a negative status cuts the stream off. The route's deadline is that of begin; from there on the
+ * host's limits of streams hold, and `deadline` tells the time that is left. A client that leaves, a limit, and a
+ * generation that goes when its drain is over end the stream: calls get COUNCIL_STALE, and `cancel` comes. A stream does
+ * not end with its handler: a worker thread is free for others only when handle returns.
+ * Not for isolated automations: they are refused in PLAN. */
+typedef struct council_stream_v1 {
+  /* Sends status and headers. `status` is one that has a body, 200 to 599 but not 204, 205 and 304; an empty
+   * `content_type` stands for text/event-stream, and such a stream gets comments from the host while it is quiet, and ends
+   * well when the host ends it; any other is cut off then. Headers as of respond; the host adds X-Accel-Buffering: no and,
+   * where there is no Cache-Control, Cache-Control: no-cache. COUNCIL_BUSY: too many streams are open; answer with a
+   * problem. COUNCIL_DENIED: the route does not say that it streams. COUNCIL_STALE: answered before, or over.
+   * COUNCIL_INVALID: breaks a rule; the request still waits for an answer. Everything is borrowed. [any] */
+  council_status (*begin)(council_request request, uint32_t status, council_view_v1 content_type,
+                          const council_header_v1 *headers, size_t header_count);
+  /* Appends bytes, all or none: of text/event-stream, best one whole event. Never blocks. COUNCIL_AGAIN: the client is
+   * slow and the buffer full; `wait`, or try again later. COUNCIL_STALE: nobody listens, or begin was not called.
+   * COUNCIL_INVALID: more than COUNCIL_STREAM_WRITE_MAX bytes. [any] */
+  council_status (*write)(council_request request, council_view_v1 bytes);
+  /* Waits until there is room, at most so long. COUNCIL_TIMEOUT: there is none yet. COUNCIL_STALE as write. COUNCIL_DENIED
+   * on [event]. [any thread that may block] */
+  council_status (*wait)(council_request request, int64_t timeout_ns);
+  /* The answer is complete. COUNCIL_STALE: it is over. [any] */
+  council_status (*end)(council_request request);
+  /* The answer cannot be completed: the connection closes, so that the client sees that. COUNCIL_STALE as end. [any] */
+  council_status (*abort)(council_request request);
+} council_stream_v1;
 
 /* ---- council.log/1: one line in the host's log ------------------------------------------------- */
 

@@ -58,15 +58,8 @@ func httpRespond(
   let body = unsafe Array(UnsafeBufferPointer(start: response.body.ptr, count: response.body.len))
   defer { unsafe response.body.release?(response.body.ctx) }
   guard let exchange = Exchanges.find(request), exchange.isOpen else { return status(COUNCIL_STALE) }
-  guard unsafe response.header_count <= 32 else { return status(COUNCIL_INVALID) }
-  var headers: [Response.Header] = []
-  for index in 0..<(unsafe response.header_count) {
-    // Safe: the plugin states how many headers there are.
-    let header = unsafe response.headers[index]
-    let name = unsafe String(decoding: bytes(header.name), as: UTF8.self)
-    let value = unsafe String(decoding: bytes(header.value), as: UTF8.self)
-    guard isToken(name), isValue(value) else { return status(COUNCIL_INVALID) }
-    headers.append(Response.Header(name, value))
+  guard let headers = unsafe headers(response.headers, response.header_count) else {
+    return status(COUNCIL_INVALID)
   }
   let type = unsafe String(decoding: bytes(response.content_type), as: UTF8.self)
   let code = unsafe Int(response.status)
@@ -99,6 +92,21 @@ func httpProblem(
   return status(exchange.answer(.problem(Int(httpStatus), code, text)) ? COUNCIL_OK : COUNCIL_STALE)
 }
 
+/// nil where one of them cannot be sent.
+func headers(_ all: UnsafePointer<council_header_v1>?, _ count: Int) -> [Response.Header]? {
+  guard (0...32).contains(count) else { return nil }
+  var headers: [Response.Header] = []
+  for index in 0..<count {
+    // Safe: the plugin states how many headers there are.
+    guard let header = unsafe all?[index] else { return nil }
+    let name = unsafe String(decoding: bytes(header.name), as: UTF8.self)
+    let value = unsafe String(decoding: bytes(header.value), as: UTF8.self)
+    guard isToken(name), isValue(value) else { return nil }
+    headers.append(Response.Header(name, value))
+  }
+  return headers
+}
+
 /// A token of RFC 9110.
 private func isToken(_ text: String) -> Bool {
   !text.isEmpty
@@ -108,6 +116,6 @@ private func isToken(_ text: String) -> Bool {
     }
 }
 
-private func isValue(_ text: String) -> Bool {
+func isValue(_ text: String) -> Bool {
   text.unicodeScalars.allSatisfy { $0 == "\t" || ($0.value >= 0x20 && $0.value != 0x7F) }
 }

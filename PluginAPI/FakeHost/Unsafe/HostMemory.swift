@@ -38,12 +38,16 @@ import CouncilPlugin
   let http = UnsafeMutablePointer<council_http_v1>.allocate(capacity: 1)
   let records = UnsafeMutablePointer<council_records_v1>.allocate(capacity: 1)
   let logging = UnsafeMutablePointer<council_log_v1>.allocate(capacity: 1)
+  let streams = UnsafeMutablePointer<council_stream_v1>.allocate(capacity: 1)
 
   init() {
     unsafe http.initialize(
       to: council_http_v1(get: httpGet, deadline: httpDeadline, respond: httpRespond, problem: httpProblem))
     unsafe records.initialize(to: council_records_v1(collection: recordsCollection, call: recordsCall))
     unsafe logging.initialize(to: council_log_v1(write: logWrite))
+    unsafe streams.initialize(
+      to: council_stream_v1(
+        begin: streamBegin, write: streamWrite, wait: streamWait, end: streamEnd, abort: streamAbort))
   }
 }
 
@@ -56,6 +60,7 @@ private func getExtension(
   return switch unsafe String(cString: id) {
   case COUNCIL_HTTP_V1: unsafe UnsafeRawPointer(tables.http)
   case COUNCIL_RECORDS_V1: unsafe UnsafeRawPointer(tables.records)
+  case COUNCIL_STREAM_V1: unsafe UnsafeRawPointer(tables.streams)
   case COUNCIL_LOG_V1: unsafe UnsafeRawPointer(tables.logging)
   default: nil
   }

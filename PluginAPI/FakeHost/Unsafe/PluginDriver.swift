@@ -72,9 +72,11 @@ public import CouncilPlugin
     exchange.beginHandling()
     // Safe: the instance lives until destroy.
     let run = { unsafe self.table.pointee.handle(self.instance, UInt32(route), exchange.name) }
-    let outcome = isInline ? EventThread.run(run) : run()
+    let here = { exchange.isDryRun ? ThreadMark.dryRun.run(run) : run() }
+    let outcome = isInline ? ThreadMark.event.run(here) : here()
     exchange.endHandling()
     if outcome == status(COUNCIL_PENDING) { return }
+    if exchange.end(cut: outcome != status(COUNCIL_OK)) { return }
     if outcome == status(COUNCIL_OK) {
       _ = exchange.answer(.problem(500, "plugin.no_answer", "The handler returned without an answer."))
     } else {

@@ -26,12 +26,13 @@ func recordsCall(
   let outcome: Result<(json: JSON?, version: Int64), RecordsFault>
   if request != 0, Exchanges.find(request)?.isOpen != true {
     outcome = .failure(.stale)
-  } else if FakeCore.writes(operation), EventThread.isCurrent {
+  } else if FakeCore.writes(operation), ThreadMark.event.isCurrent {
     outcome = .failure(.deniedWrite)
   } else {
     outcome = core.call(
       operation, collection: Int(collection), key: unsafe String(decoding: bytes(key), as: UTF8.self),
-      input: unsafe bytes(input), expected: expected)
+      input: unsafe bytes(input), expected: expected,
+      isDryRun: ThreadMark.dryRun.isCurrent || Exchanges.find(request)?.isDryRun == true)
   }
   switch outcome {
   case .success(let result):
@@ -90,16 +91,21 @@ private func releaseResult(_ context: UnsafeMutableRawPointer?) {
   result.core.count(released: 1)
 }
 
-/// Which threads are inside of an inline handler, where a real host runs its event loop.
-enum EventThread {
-  private static let inside = Guarded<Set<UInt>>([])
+/// Which threads are inside of a handler of one kind.
+final class ThreadMark: Sendable {
+  /// Inline ones: there a real host runs its event loop.
+  static let event = ThreadMark()
+  /// Those of dry runs.
+  static let dryRun = ThreadMark()
 
-  static var isCurrent: Bool {
+  private let inside = Guarded<Set<UInt>>([])
+
+  var isCurrent: Bool {
     let thread = UInt(pthread_self())
     return inside.withLock { $0.contains(thread) }
   }
 
-  static func run<R>(_ body: () -> R) -> R {
+  func run<R>(_ body: () -> R) -> R {
     let thread = UInt(pthread_self())
     inside.withLock { _ = $0.insert(thread) }
     defer { inside.withLock { _ = $0.remove(thread) } }

@@ -3,19 +3,24 @@ final class Endpoint: Sendable {
   /// Of an asynchronous route, one that only throws. Not optional: unwrapping would count a reference.
   let immediate: Route.Immediate
   let deferred: Route.Deferred?
+  let streaming: Route.Streaming?
+  /// Starts a task.
   let isDeferred: Bool
   let isGet: Bool
   let parameterNames: [String]
 
   init(_ route: Route) {
     switch route.handler {
-    case .immediate(let handler): (immediate, deferred) = (handler, nil)
-    case .deferred(let handler): (immediate, deferred) = ({ _ in throw CancellationError() }, handler)
+    case .immediate(let handler): (immediate, deferred, streaming) = (handler, nil, nil)
+    case .deferred(let handler): (immediate, deferred, streaming) = (Endpoint.never, handler, nil)
+    case .streaming(let handler): (immediate, deferred, streaming) = (Endpoint.never, nil, handler)
     }
-    isDeferred = deferred != nil
+    isDeferred = deferred != nil || streaming != nil
     isGet = route.method == "GET"
     parameterNames = route.parameterNames
   }
+
+  private static let never: Route.Immediate = { _ in throw CancellationError() }
 }
 
 /// The endpoints of an instance, by the number of their route.

@@ -38,7 +38,7 @@ extension Host {
   }
 
   /// Lays names and values out in one stretch of scratch memory, ETag first.
-  private func withHeaders<R>(
+  func withHeaders<R>(
     of response: Response, _ body: (UnsafeBufferPointer<council_header_v1>) -> R
   ) -> R {
     let hasTag = response.version > 0

@@ -22,6 +22,7 @@ import Synchronization
     let http: council_http_v1
     let records: council_records_v1?
     let logging: council_log_v1?
+    let streams: council_stream_v1?
     let isOpen = Atomic(true)
   }
 
@@ -35,7 +36,7 @@ import Synchronization
     unsafe state.initialize(
       to: State(
         automation: automation, host: host, http: http, records: Host.table(host, COUNCIL_RECORDS_V1),
-        logging: Host.table(host, COUNCIL_LOG_V1)))
+        logging: Host.table(host, COUNCIL_LOG_V1), streams: Host.table(host, COUNCIL_STREAM_V1)))
   }
 
   private static func table<Table>(_ host: UnsafePointer<council_host_v1>, _ id: String) -> Table? {
@@ -46,7 +47,8 @@ import Synchronization
   /// The automation's id.
   var automation: String { unsafe state.pointee.automation }
 
-  // Safe, all four: the state is never freed.
+  // Safe, all five: the state is never freed.
+  var streams: council_stream_v1? { unsafe state.pointee.streams }
   var http: council_http_v1 { unsafe state.pointee.http }
   var records: council_records_v1? { unsafe isOpen ? state.pointee.records : nil }
   private var logging: council_log_v1? { unsafe isOpen ? state.pointee.logging : nil }

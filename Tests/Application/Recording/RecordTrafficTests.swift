@@ -10,8 +10,10 @@ import Testing
     {"id":"a","version":"1","requires":["council.records/1"],"routes":[{"method":"POST","path":"/{code}","operation":"o",
      "path_parameters":{"type":"object","properties":{"code":{"type":"string","writeOnly":true}}},
      "query":{"type":"object","properties":{"token":{"type":"string","format":"password"}}},
-     "body":{"type":"object","properties":{"pin":{"$ref":"#/$defs/pin"},"name":{"type":"string"}},
-      "$defs":{"pin":{"type":"string","writeOnly":true}}}}],
+     "body":{"type":"object","properties":{"pin":{"$ref":"#/$defs/pin"},"name":{"type":"string"},
+      "code":{"allOf":[{"$ref":"#/$defs/loop"},{"$ref":"#/$defs/alias"}]}},
+      "$defs":{"pin":{"type":["string","integer"],"writeOnly":true},"alias":{"$ref":"#/$defs/pin"},
+       "loop":{"$ref":"#/$defs/loop"}}}}],
      "records":[{"name":"c","fields":[{"name":"iban","type":"string","encrypted":true}]}]}
     """
   private static let key = "ck_0123456789ab_" + String(repeating: "A", count: 43)
@@ -73,6 +75,67 @@ import Testing
     #expect(call.body?["name"] == "Ann" && call.body?["pin"] == "[redacted]")
     #expect(call.headers.map(\.name) == ["accept"] && !call.isReadOnly)
     #expect(world.automations.snapshots.current.automation(named: "a")?.extras == nil)
+  }
+
+  /// What is hidden under its name is not read where an answer repeats it: in a link, an address or a message.
+  @Test func whatIsHiddenIsHiddenWhereItIsRepeated() throws {
+    let exchange = exchange(
+      #"{"pin":73519,"code":"hidden-code","name":"hidden-code?","list":["abc"]}"#,
+      answer:
+        #"{"detail":"73519 is no pin, hidden-token no token","note":"topsecret!","list":["abc"],"abc":1}"#)
+    exchange.addHeader("Location", "/a/topsecret")
+    exchange.addHeader("Link", "</a/x?token=hidden%2Dtoken&after=1>; rel=next")
+    let (report, text) = try record(try traffic(), .init(redact: ["list"]), [exchange])
+    #expect(report.recorded == 1)
+    for hidden in ["hidden", "topsecret", "73519"] { #expect(!text.contains(hidden), "\(text)") }
+    // Three letters are anywhere by chance.
+    #expect(text.contains(#""abc":1"#), "\(text)")
+  }
+
+  @Test func aPathBelowAVersionIsRedactedAtTheSamePlace() throws {
+    let manifest = Self.manifest.replacing(
+      #""id":"a","version":"1","#, with: #""id":"a-v2","version":"1","version_of":"a","#)
+    try world.load("/a2.so", manifest)
+    let traffic = RecordTraffic(automations: world.automations, files: files, log: world.log)
+    _ = try traffic.start("a-v2", .init())
+    let live = try #require(world.automations.snapshots.current.automation(named: "a-v2"))
+    let exchange = exchange("{}")
+    exchange.rawPath = exchange.head.append("/v2/a/topsecret")
+    live.extras?.recording?.take(exchange, live.routes[0])
+    let text = files.text(try traffic.stop("a-v2").name)
+    #expect(text.contains("/v2/a/[redacted]") && !text.contains("topsecret"), "\(text)")
+  }
+
+  @Test func aRefusedStartMakesNoFileAndDisturbsNobody() throws {
+    let traffic = try traffic()
+    let first = try traffic.start("a", .init())
+    for _ in 1...3 {
+      let problem = try #require(throws: Problem.self) { try traffic.start("a", .init()) }
+      #expect(problem.code == "recording.running" && problem.status == 409)
+    }
+    #expect(files.names == [first.name] && traffic.report(of: "a")?.name == first.name)
+    let stopped = try traffic.stop("a")
+    #expect(!stopped.isRunning && stopped.name == first.name)
+    let none = try #require(throws: Problem.self) { try traffic.start("b", .init()) }
+    #expect(none.code == "automation.not_found" && traffic.report(of: "b") == nil)
+  }
+
+  /// Several admins start and stop: whoever stops one hears of that one, complete.
+  @Test func whoStopsOneGetsThatOne() throws {
+    let traffic = try traffic(.init(look: .milliseconds(1)))
+    let stopped = Monitor<[RecordTraffic.Report]>([])
+    let threads = (0..<4).map { _ in
+      OSThread("admin") {
+        for _ in 0..<50 {
+          _ = try? traffic.start("a", .init())
+          if let report = try? traffic.stop("a") { stopped.withLock { $0.append(report) } }
+        }
+      }
+    }
+    for thread in threads { thread.join() }
+    let reports = stopped.withLock { $0 }
+    #expect(!reports.isEmpty && reports.allSatisfy { !$0.isRunning && $0.bytes > 0 }, "\(reports)")
+    #expect(traffic.report(of: "a")?.isRunning == false && world.automations.recording(of: "a") == nil)
   }
 
   @Test func aHeaderIsKeptWhenItIsNamedAndNoSecret() throws {

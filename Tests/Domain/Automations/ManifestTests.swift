@@ -227,6 +227,19 @@ import Testing
     #expect(pointers == [pointer])
   }
 
+  @Test func aRouteThatStreamsNeedsItsExtension() throws {
+    let route = #""routes":[{"method":"GET","path":"/","operation":"a","stream":true}]"#
+    let manifest = try Manifest.parse(
+      Array(#"{"id":"a","version":"1","requires":["council.stream/1"],\#(route)}"#.utf8))
+    #expect(manifest.routes[0].streams)
+    let problem = try #require(refusal(#"{"id":"a","version":"1",\#(route)}"#))
+    #expect(problem.members["errors"]?.array?.map { $0["pointer"]?.string } == ["/requires"])
+    let odd = try #require(
+      refusal(
+        #"{"id":"a","version":"1","routes":[{"method":"GET","path":"/","operation":"a","stream":"yes"}]}"#))
+    #expect(odd.members["errors"]?.array?.map { $0["pointer"]?.string } == ["/routes/0/stream"])
+  }
+
   @Test func readsSearchableEncryptedAndExpires() throws {
     let manifest = try Manifest.parse(
       Array(

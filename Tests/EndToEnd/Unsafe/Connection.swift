@@ -94,6 +94,27 @@ final class Connection {
     }
   }
 
+  /// Asks, and leaves the answer to ``hears(_:)`` and ``rest()``.
+  func ask(_ target: String, key: String? = nil, version: String = "1.1") -> Bool {
+    let authorization = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+    return send("GET \(target) HTTP/\(version)\r\nHost: localhost\r\n\(authorization)\r\n")
+  }
+
+  /// What came so far and was not taken as an answer.
+  var heard: String { String(decoding: received, as: UTF8.self) }
+
+  /// Reads until what came has this text; false when the connection ends, or nothing comes in time.
+  func hears(_ text: String) -> Bool {
+    while !heard.contains(text) { if !more() { return false } }
+    return true
+  }
+
+  /// All that comes until the other side closes.
+  func rest() -> String {
+    while more() {}
+    return heard
+  }
+
   private func headEnd() -> Int? {
     guard received.count >= 4 else { return nil }
     for place in 0...(received.count - 4) where received[place] == 13 {

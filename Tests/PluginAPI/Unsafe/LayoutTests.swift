@@ -16,7 +16,7 @@ import Testing
     let header = contents(of: "\(repository)/PluginAPI/C/include/council.h")
     let structs = header.split(separator: "\n").filter { $0.hasPrefix("} council_") }
       .map { String($0.dropFirst(2).dropLast()) }
-    #expect(structs.count == 9)
+    #expect(structs.count == 10)
     for name in structs { #expect(LayoutTests.golden.contains { $0.name == name }, "\(name)") }
   }
 
@@ -109,6 +109,12 @@ extension LayoutTests {
       "council_records_v1": MemoryLayout<council_records_v1>.size,
       "council_records_v1.collection": MemoryLayout<council_records_v1>.offset(of: \.collection) ?? -1,
       "council_records_v1.call": MemoryLayout<council_records_v1>.offset(of: \.call) ?? -1,
+      "council_stream_v1": MemoryLayout<council_stream_v1>.size,
+      "council_stream_v1.begin": MemoryLayout<council_stream_v1>.offset(of: \.begin) ?? -1,
+      "council_stream_v1.write": MemoryLayout<council_stream_v1>.offset(of: \.write) ?? -1,
+      "council_stream_v1.wait": MemoryLayout<council_stream_v1>.offset(of: \.wait) ?? -1,
+      "council_stream_v1.end": MemoryLayout<council_stream_v1>.offset(of: \.end) ?? -1,
+      "council_stream_v1.abort": MemoryLayout<council_stream_v1>.offset(of: \.abort) ?? -1,
       "council_log_v1": MemoryLayout<council_log_v1>.size,
       "council_log_v1.write": MemoryLayout<council_log_v1>.offset(of: \.write) ?? -1,
       "council_request": MemoryLayout<council_request>.size,

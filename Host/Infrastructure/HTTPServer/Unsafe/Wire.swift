@@ -154,6 +154,11 @@ struct Wire: @unchecked Sendable {
       exchange.method = known
     } else {
       exchange.methodIsUnknown = true
+      // Safe: as above.
+      if unsafe method.elementsEqual("TRACE".utf8) {
+        exchange.methodIsTrace = true
+        exchange.method = .options
+      }
     }
     return .success(
       Head(

@@ -1,10 +1,12 @@
 import Application
 import Kernel
 
-/// An answer as bytes in shared memory: status, count of headers, of their bytes and of the body; two words for each
+/// An answer as bytes in shared memory: status and whether something was written on the way to it, count of headers, of their bytes and of the body; two words for each
 /// header; names and values; the body. Written by the runner: the host copies it and believes nothing.
 enum AnswerImage {
   private static let prefixBytes = 16
+  /// Beside the status.
+  private static let hasWritten: UInt32 = 1 << 16
   /// The plugin's own, and what the runner's code adds to a problem.
   private static let maxHeaders = AnswerRules.maxHeaders + 4
   private static let maxHeaderBytes = AnswerRules.maxHeaderBytes + 1024
@@ -20,7 +22,7 @@ enum AnswerImage {
     var words = offset
     var bytes = offset + prefixBytes + exchange.answerHeaders.count * 8
     let headCount = exchange.answerHeaders.reduce(0) { $0 + Int($1.name.count) + Int($1.value.count) }
-    board.write32(UInt32(exchange.status), at: &words)
+    board.write32(UInt32(exchange.status) | (exchange.hasWritten ? hasWritten : 0), at: &words)
     board.write32(UInt32(exchange.answerHeaders.count), at: &words)
     board.write32(UInt32(headCount), at: &words)
     board.write32(UInt32(bodyCount), at: &words)
@@ -40,7 +42,8 @@ enum AnswerImage {
     guard count >= prefixBytes else { return nil }
     scratch.removeAll()
     _ = board.copy(offset, prefixBytes, to: scratch)
-    let status = Int(word(scratch, 0))
+    let first = word(scratch, 0)
+    let status = Int(first & ~hasWritten)
     let headers = Int(word(scratch, 4))
     let headCount = Int(word(scratch, 8))
     let bodyCount = Int(word(scratch, 12))
@@ -66,11 +69,13 @@ enum AnswerImage {
       start += nameCount + valueCount
     }
     return Parts(
-      status: status, headers: fields, bodyOffset: offset + count - bodyCount, bodyCount: bodyCount)
+      status: status, hasWritten: first & hasWritten != 0, headers: fields,
+      bodyOffset: offset + count - bodyCount, bodyCount: bodyCount)
   }
 
   struct Parts {
     var status: Int
+    var hasWritten: Bool
     /// Places in the scratch.
     var headers: [Field]
     var bodyOffset: Int
@@ -80,6 +85,7 @@ enum AnswerImage {
   /// Writes what ``read(_:_:_:_:)`` found into an exchange that the caller has claimed.
   static func answer(_ exchange: Exchange, _ parts: Parts, _ board: SharedBoard, _ scratch: Arena) {
     exchange.status = parts.status
+    exchange.hasWritten = parts.hasWritten
     for field in parts.headers { exchange.addHeader(scratch.span(field.name), scratch.span(field.value)) }
     _ = board.copy(parts.bodyOffset, parts.bodyCount, to: exchange.answerBody)
   }

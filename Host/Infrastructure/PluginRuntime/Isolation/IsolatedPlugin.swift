@@ -95,7 +95,12 @@ package final class IsolatedPlugin: LoadedPlugin {
 
   /// A runner that does not stop is killed: nothing of it is left either way.
   package func stop() throws(Problem) {
-    for runner in all where runner.beginEnd() {
+    for runner in all {
+      guard runner.beginEnd() else {
+        // One that is just being brought back has nothing to stop.
+        runner.end()
+        continue
+      }
       do throws(Problem) { _ = try runner.command(.stop) } catch {
         runner.log(
           .warning, "a plugin did not stop and was killed: \(error.detail)", ["code": .string(error.code)])

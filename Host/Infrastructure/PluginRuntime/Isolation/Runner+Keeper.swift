@@ -48,10 +48,13 @@ extension Runner {
           settings.executable,
           ["council", RunnerMain.argument, "\(layout.calls)", "\(layout.arenaBytes)"], settings.environment,
           file: file.descriptor)
-        life.signal(all: true) { life in
+        let isEnding = life.signal(all: true) { life -> Bool in
           life.process = process
-          life.cause = nil
+          life.cause = life.isEnding ? .stopped : nil
+          return life.isEnding
         }
+        // Whoever ended the runner meanwhile has found no process to kill.
+        if isEnding { process.kill() }
         return process
       } catch {
         log(.error, "a runner does not start: \(error.detail)")
@@ -182,7 +185,10 @@ extension Runner {
       _ = try command(.activate)
       if life.withLock({ $0.isQuiesced }) { _ = try command(.quiesce) }
     } catch {
-      log(.error, "a runner does not come back: \(error.detail)", ["code": .string(error.code)])
+      let isEnding = life.withLock { $0.isEnding }
+      log(
+        isEnding ? .debug : .error, "a runner does not come back: \(error.detail)",
+        ["code": .string(error.code)])
       return false
     }
     life.withLock { life in

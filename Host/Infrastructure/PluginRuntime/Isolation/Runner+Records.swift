@@ -29,7 +29,11 @@ extension Runner {
           asks.blocks[number] = block
           offset = layout.hostArena + block
         } else {
-          sent = RunnerWire.encode(Runner.noRoom(sent.count, layout.arenaBytes))
+          let asked = board.load(layout.ask(number, .operation))
+          let operation = RecordOperation(rawValue: UInt32(truncatingIfNeeded: asked))
+          let isDone = !isProblem && operation?.isRead != true
+          sent = RunnerWire.encode(
+            isDone ? Runner.resultLost : Runner.noRoom(sent.count, layout.arenaBytes))
           isProblem = true
         }
       }
@@ -69,6 +73,12 @@ extension Runner {
       operation, collection: Int(collection), key: scratch.span(key), input: scratch.span(input),
       expectedVersion: version, isDryRun: asked & BoardLayout.dryRun != 0)
   }
+
+  /// Not one that asks for the same again.
+  private static let resultLost = Problem(
+    500, "records.result_lost",
+    "The write is done; its result found no room in the memory shared with this automation's process. Read the record."
+  )
 
   static func noRoom(_ bytes: Int, _ most: Int) -> Problem {
     bytes > most

@@ -157,6 +157,8 @@ final class RunnerCalls: ExchangeTable {
         offset = place
       } else {
         exchange.answer(RunnerCalls.noRoom(count, layout.arenaBytes))
+        // Its handler has run, whatever the answer sounds like.
+        exchange.hasWritten = true
         count = AnswerImage.count(exchange)
       }
     }
@@ -170,7 +172,9 @@ final class RunnerCalls: ExchangeTable {
         500, "plugin.answer_too_large",
         "The answer has \(bytes) bytes; \(most) fit into the memory shared with the host.")
       : Problem(
-        503, "plugin.overloaded", "The memory shared with the host is full of answers.", retryAfterSeconds: 1)
+        503, "plugin.overloaded",
+        "The memory shared with the host is full of answers. What the call did stays done: read before you send it again.",
+        retryAfterSeconds: 1)
   }
 
   private func tell(_ number: Int, _ sequence: UInt64, offset: Int, count: Int, isDropped: Bool) {

@@ -54,12 +54,12 @@ enum CurrentRequest {
     return unsafe frame.pointee.request != 0 && frame.pointee.is_inline != 0
   }
 
-  /// Whether the calling thread is in the handler of a dry run.
-  static var isDryRun: Bool {
+  /// The exchange whose handler the calling thread is in.
+  static var handled: Exchange? {
     let frame = unsafe cplugins_current_frame()!
-    guard unsafe frame.pointee.request != 0, let own = unsafe frame.pointee.exchange else { return false }
+    guard unsafe frame.pointee.request != 0, let own = unsafe frame.pointee.exchange else { return nil }
     // Safe: `run` keeps the exchange alive while the frame names it.
-    return unsafe Unmanaged<Exchange>.fromOpaque(own).takeUnretainedValue().isDryRun
+    return unsafe Unmanaged<Exchange>.fromOpaque(own).takeUnretainedValue()
   }
 
   /// The answer to `request` was written by its own handler, on this thread, which is an event thread: nobody has

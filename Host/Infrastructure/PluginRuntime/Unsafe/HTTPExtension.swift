@@ -68,7 +68,12 @@ nonisolated func httpDeadline(
   guard let remaining = unsafe remaining else { return Status.invalid }
   // Safe: the contract says that it points to one number.
   unsafe remaining.pointee = 0
-  guard let exchange = CurrentRequest.find(request), exchange.isOpen(request) else { return Status.stale }
+  guard let exchange = CurrentRequest.find(request) else { return Status.stale }
+  if let stream = exchange.stream(of: request), stream.isOpen {
+    unsafe remaining.pointee = max(0, stream.deadline - Instant.now)
+    return Status.ok
+  }
+  guard exchange.isOpen(request) else { return Status.stale }
   let deadline = exchange.deadline
   // The request may have ended while its deadline was read; then the number is another's.
   guard exchange.isOpen(request) else { return Status.stale }
@@ -89,26 +94,7 @@ nonisolated func httpRespond(
     return Status.invalid
   }
   guard let exchange = CurrentRequest.find(request), exchange.claim(request) else { return Status.stale }
-  exchange.status = unsafe Int(response.status)
-  // Safe: `isSound` found every view whole, and they are lent for this call.
-  let contentType = unsafe Span(_unsafeElements: response.content_type.bytes!)
-  var hasContentType = contentType.count > 0
-  if hasContentType { exchange.addHeader("Content-Type", contentType) }
-  for index in 0..<(unsafe response.header_count) {
-    let header = unsafe response.headers[index]
-    let name = unsafe Span(_unsafeElements: header.name.bytes!)
-    let value = unsafe Span(_unsafeElements: header.value.bytes!)
-    if AnswerRules.isContentType(name) {
-      if hasContentType { continue }
-      hasContentType = true
-    } else if AnswerRules.isHostOwned(name) {
-      continue
-    }
-    exchange.addHeader(name, value)
-  }
-  if !hasContentType, AnswerRules.mayHaveBody(exchange.status) {
-    exchange.addHeader("Content-Type", "application/json")
-  }
+  unsafe writeHead(response, to: exchange, usual: "application/json")
   if unsafe response.body.len > 0 {
     // Safe: `isSound` found the pointer, and the plugin keeps the bytes until they are released.
     _ = unsafe exchange.answerBody.append(response.body.ptr!, count: response.body.len)
@@ -137,13 +123,36 @@ nonisolated func httpProblem(
   return Status.ok
 }
 
+/// Status and headers of a response that ``isSound(_:)``; `usual` is the Content-Type of one that names none.
+@unsafe
+func writeHead(_ response: council_response_v1, to exchange: Exchange, usual: String) {
+  exchange.status = unsafe Int(response.status)
+  // Safe: `isSound` found every view whole, and they are lent for this call.
+  let contentType = unsafe Span(_unsafeElements: response.content_type.bytes!)
+  var hasContentType = contentType.count > 0
+  if hasContentType { exchange.addHeader("Content-Type", contentType) }
+  for index in 0..<(unsafe response.header_count) {
+    let header = unsafe response.headers[index]
+    let name = unsafe Span(_unsafeElements: header.name.bytes!)
+    let value = unsafe Span(_unsafeElements: header.value.bytes!)
+    if AnswerRules.isContentType(name) {
+      if hasContentType { continue }
+      hasContentType = true
+    } else if AnswerRules.isHostOwned(name) {
+      continue
+    }
+    exchange.addHeader(name, value)
+  }
+  if !hasContentType, AnswerRules.mayHaveBody(exchange.status) { exchange.addHeader("Content-Type", usual) }
+}
+
 /// The answer is complete: the edge is told, unless the event thread itself waits for the handler to return.
-private func finish(_ request: UInt64, _ exchange: Exchange) {
+func finish(_ request: UInt64, _ exchange: Exchange) {
   if !CurrentRequest.answeredInline(request) { exchange.deliver() }
 }
 
 @unsafe
-private func isSound(_ response: council_response_v1) -> Bool {
+func isSound(_ response: council_response_v1) -> Bool {
   let status = unsafe Int(response.status)
   let headerCount = unsafe response.header_count
   let bodyCount = unsafe response.body.len

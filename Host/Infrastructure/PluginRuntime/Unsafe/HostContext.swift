@@ -89,13 +89,16 @@ final class HostContext: @unchecked Sendable {
 /// The extensions of this host. The tables live as long as the process.
 @safe
 enum HostExtensions {
-  static let ids = ["council.http/1", "council.log/1", "council.records/1"]
+  static let ids = ["council.http/1", "council.log/1", "council.records/1", "council.stream/1"]
 
   // Written once, before the first plugin is created, and never freed: safe to read from any thread.
   nonisolated(unsafe) static let http: UnsafeMutablePointer<council_http_v1> = unsafe keep(
     council_http_v1(get: httpGet, deadline: httpDeadline, respond: httpRespond, problem: httpProblem))
   nonisolated(unsafe) static let records: UnsafeMutablePointer<council_records_v1> = unsafe keep(
     council_records_v1(collection: recordsCollection, call: recordsCall))
+  nonisolated(unsafe) static let stream: UnsafeMutablePointer<council_stream_v1> = unsafe keep(
+    council_stream_v1(
+      begin: streamBegin, write: streamWrite, wait: streamWait, end: streamEnd, abort: streamAbort))
   nonisolated(unsafe) static let log: UnsafeMutablePointer<council_log_v1> = unsafe keep(
     council_log_v1(write: logWrite))
 
@@ -114,6 +117,7 @@ private nonisolated func hostGetExtension(
   switch unsafe String(cString: id) {
   case "council.http/1": return unsafe UnsafeRawPointer(HostExtensions.http)
   case "council.records/1": return unsafe UnsafeRawPointer(HostExtensions.records)
+  case "council.stream/1": return unsafe UnsafeRawPointer(HostExtensions.stream)
   case "council.log/1": return unsafe UnsafeRawPointer(HostExtensions.log)
   default: return nil
   }

@@ -46,17 +46,20 @@ nonisolated func recordsCall(
     return Status.invalid
   }
   do throws(Problem) {
-    var isDryRun = CurrentRequest.isDryRun
+    var exchange = CurrentRequest.handled
+    var isDryRun = exchange?.isDryRun ?? false
     if request != 0 {
-      guard let exchange = CurrentRequest.find(request) else { throw RecordsCall.stale }
-      isDryRun = isDryRun || exchange.isDryRun
+      guard let named = CurrentRequest.find(request) else { throw RecordsCall.stale }
+      isDryRun = isDryRun || named.isDryRun
       // After the look at it: it may have gone on to another request.
-      guard exchange.isCurrent(request) else { throw RecordsCall.stale }
+      guard named.isCurrent(request) else { throw RecordsCall.stale }
+      exchange = named
     }
     let result = try RecordsCall.run(
       context, collection, operation, unsafe Span(_unsafeElements: keyBytes),
       unsafe Span(_unsafeElements: inputBytes), expectedVersion, isInline: CurrentRequest.isInline,
       isDryRun: isDryRun)
+    if !isDryRun, RecordOperation(rawValue: operation)?.isRead != true { exchange?.hasWritten = true }
     unsafe out.pointee.version = result.version
     guard unsafe write(result.json.span, to: out) else { return Status.internal }
     return Status.ok

@@ -4,11 +4,13 @@ import CCouncil
 enum Status {
   static let ok = council_status(COUNCIL_OK)
   static let pending = council_status(COUNCIL_PENDING)
+  static let again = council_status(COUNCIL_AGAIN)
   static let invalid = council_status(COUNCIL_INVALID)
   static let stale = council_status(COUNCIL_STALE)
   static let busy = council_status(COUNCIL_BUSY)
   static let denied = council_status(COUNCIL_DENIED)
   static let unsupported = council_status(COUNCIL_UNSUPPORTED)
+  static let timeout = council_status(COUNCIL_TIMEOUT)
   static let conflict = council_status(COUNCIL_CONFLICT)
   static let notFound = council_status(COUNCIL_NOT_FOUND)
   static let `internal` = council_status(COUNCIL_INTERNAL)

@@ -37,6 +37,7 @@ final class IdempotencyFile: @unchecked Sendable {
     maxPages = max(64, limits.fileBytes / 4096)
     try connection.execute("PRAGMA journal_mode=WAL")
     try connection.execute("PRAGMA synchronous=FULL")
+    try connection.execute("PRAGMA journal_size_limit=\(16 << 20)")
     try connection.execute("PRAGMA max_page_count=\(maxPages)")
     locks = try OwnerLocks(path + ".owners")
     owner = try session.transaction { () throws(SQLiteError) in

@@ -50,6 +50,8 @@ enum DevCommand {
 final class DevLoop {
   /// A save is often several events: a rebuild waits until it was quiet for so long.
   private static let quiet: Duration = .milliseconds(50)
+  /// And begins after so long, whoever goes on writing.
+  private static let longestSave: Duration = .seconds(2)
   private static let keptLines = 400
   /// Restarts of a host of its own in a row, without a change of the sources.
   private static let maxRestarts = 3
@@ -103,15 +105,17 @@ final class DevLoop {
   func run() throws {
     saved = .now
     try startBuild()
-    while true {
-      switch events.next(within: .seconds(3600)) {
-      case .signal: throw Interrupted()
-      case .changed(let path): try changed(path)
-      case .line(let program, let text): hear(program, text)
-      case .ended(let program, let code) where program == build: try built(code)
-      case .ended(let program, let code) where program == host?.program: try hostEnded(code)
-      case .ended, .timedOut: break
-      }
+    while true { try handle(events.next(within: .seconds(3600))) }
+  }
+
+  private func handle(_ event: WorkshopEvent) throws {
+    switch event {
+    case .signal: throw Interrupted()
+    case .changed(let path): try changed(path)
+    case .line(let program, let text): hear(program, text)
+    case .ended(let program, let code) where program == build: try built(code)
+    case .ended(let program, let code) where program == host?.program: try hostEnded(code)
+    case .ended, .timedOut: break
     }
   }
 
@@ -126,25 +130,23 @@ final class DevLoop {
       return
     }
     saved = .now
-    // What else belongs to the same save.
-    var waiting: [WorkshopEvent] = []
+    // What else belongs to the same save. What programs say in the meantime does not put it off.
+    let latest = saved + DevLoop.longestSave
+    var quietAt = saved + DevLoop.quiet
+    var ends: [WorkshopEvent] = []
     while true {
-      let event = events.next(within: DevLoop.quiet)
-      if event == .timedOut { break }
-      if case .changed = event { continue }
-      waiting.append(event)
+      let left = min(quietAt, latest) - .now
+      guard left > 0 else { break }
+      switch events.next(within: .nanoseconds(left)) {
+      case .timedOut: break
+      case .changed: quietAt = .now + DevLoop.quiet
+      case .ended(let program, let code): ends.append(.ended(program: program, code))
+      case let other: try handle(other)
+      }
     }
     restarts = 0
     try startBuild()
-    for event in waiting {
-      switch event {
-      case .signal: throw Interrupted()
-      case .line(let program, let text): hear(program, text)
-      case .ended(let program, let code) where program == build: try built(code)
-      case .ended(let program, let code) where program == host?.program: try hostEnded(code)
-      default: break
-      }
-    }
+    for end in ends { try handle(end) }
   }
 
   private func startBuild() throws {
@@ -271,8 +273,10 @@ final class DevLoop {
     routes = ""
     try host.start()
     say("host     \(host.url) is back with what served")
+    // A build that ended meanwhile loads what it made.
+    for event in host.takeMissed() { try handle(event) }
     // Its ports are others: the library that was built last is loaded again.
-    if build == nil { try startBuild() }
+    if build == nil, feed == nil { try startBuild() }
   }
 
   // MARK: Saying

@@ -34,7 +34,7 @@ package struct SystemWorkshop: Workshop {
 /// Starts a program for ``SystemWorkshopEvents``.
 enum Spawning {
   /// Returns the process and the reading end of a pipe with what it says. Its input is empty, its signals are as
-  /// usual, its group its own.
+  /// usual, its group its own. The kernel kills it when this thread ends, however that ends.
   static func start(
     _ program: String, _ arguments: [String], in folder: String?
   ) throws(FileFailure) -> (pid: pid_t, output: Int32) {
@@ -43,34 +43,33 @@ enum Spawning {
     guard unsafe pipe(&ends) == 0 else { throw FileFailure("no pipe can be made (errno \(errno))") }
     defer { close(ends[1]) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    var actions = unsafe posix_spawn_file_actions_t()
-    var attributes = posix_spawnattr_t()
-    // Safe, all of it: everything that is passed lives until the call returns; each object is destroyed once.
-    unsafe posix_spawn_file_actions_init(&actions)
-    unsafe posix_spawnattr_init(&attributes)
-    defer {
-      unsafe posix_spawn_file_actions_destroy(&actions)
-      unsafe posix_spawnattr_destroy(&attributes)
-    }
-    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
-    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
-    var none = sigset_t()
-    unsafe sigemptyset(&none)
-    unsafe posix_spawnattr_setsigmask(&attributes, &none)
-    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
-    // The shell goes to the folder and becomes the program.
-    let line = folder.map { ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", $0, program] } ?? [program]
-    var words: [UnsafeMutablePointer<CChar>?] = unsafe (line + arguments).map { unsafe strdup($0) }
-    defer { unsafe words.forEach { unsafe free($0) } }
-    unsafe words.append(nil)
-    var pid: pid_t = 0
-    let code = unsafe posix_spawnp(&pid, line[0], &actions, &attributes, words, environ)
-    guard code == 0 else {
+    // The shell goes to the folder, finds the program and becomes it.
+    let line =
+      folder.map { ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", $0, program] }
+      ?? (program.hasPrefix("/") ? [program] : ["/bin/sh", "-c", "exec \"$0\" \"$@\"", program])
+    let started = ChildProcess.start(
+      line[0], line + arguments, environment: environment, descriptors: [-1, ends[1], ends[1]],
+      keepsFolder: true)
+    switch started {
+    case .success(let child):
+      close(child.descriptor)
+      _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+      return (child.id, ends[0])
+    case .failure(let failure):
       close(ends[0])
-      throw FileFailure("'\(program)' does not start (errno \(code))")
+      throw FileFailure("'\(program)' does not start (errno \(failure.number))")
     }
-    _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-    return (pid, ends[0])
+  }
+
+  /// This process's own.
+  private static var environment: [String] {
+    var all: [String] = []
+    var place = unsafe environ
+    // Safe: the block ends with a NULL, and nobody writes to it.
+    while let entry = unsafe place.pointee {
+      all.append(unsafe String(cString: entry))
+      unsafe place += 1
+    }
+    return all
   }
 }

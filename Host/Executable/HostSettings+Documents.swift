@@ -1,4 +1,5 @@
 import Application
+import Discovery
 import Functions
 import Kernel
 
@@ -8,5 +9,11 @@ extension HostSettings {
       anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
       maxBytes: values.documents.maxBytes, patience: .milliseconds(values.documents.timeoutMilliseconds),
       maxBodyBytes: values.maxBodyBytes, jsonDepth: values.jsonDepth)
+  }
+
+  var discovery: DiscoveryPath.Facts {
+    .init(
+      anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
+      serverURL: values.documents.serverURL, patience: .milliseconds(values.documents.timeoutMilliseconds))
   }
 }

@@ -1,0 +1,57 @@
+package import Domain
+package import Kernel
+
+// What the words mean to a route.
+
+extension SafetyWords.Word {
+  /// Of the argument of a call by name.
+  package var schema: JSONValue {
+    switch self {
+    case .key:
+      [
+        "type": "string", "minLength": 1, "maxLength": 255,
+        "description": "A new UUID for each operation; the same one when the call is repeated.",
+      ]
+    case .confirm:
+      [
+        "type": "string",
+        "description": "Left out at first; then the token of the answer that asked for confirmation.",
+      ]
+    case .dryRun: ["type": "boolean", "description": "true: answers what would happen and changes nothing."]
+    case .ifMatch: ["type": "string", "description": "Only if the record still has this version."]
+    }
+  }
+}
+
+extension RouteDeclaration {
+  /// Whether an agent has to know of a word to call this route well.
+  package func wants(_ word: SafetyWords.Word) -> Bool {
+    switch word {
+    case .key: idempotency == .required
+    case .confirm: confirm
+    case .dryRun: dryRun
+    case .ifMatch: false
+    }
+  }
+
+  /// Whether a word means something to this route. A dry run that it does not offer has to be refused.
+  package func heeds(_ word: SafetyWords.Word) -> Bool {
+    switch word {
+    case .key: idempotency != .none
+    case .confirm: confirm
+    case .dryRun: method != .get
+    case .ifMatch: method != .get && method != .post
+    }
+  }
+}
+
+extension JSONValue {
+  /// Whether an object in this value has a member of that name.
+  func names(_ name: String) -> Bool {
+    switch self {
+    case .object(let members): members[name] != nil || members.values.contains { $0.names(name) }
+    case .array(let items): items.contains { $0.names(name) }
+    default: false
+    }
+  }
+}
