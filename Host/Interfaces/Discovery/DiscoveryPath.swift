@@ -1,5 +1,5 @@
 package import Application
-package import Domain
+import Domain
 package import Kernel
 
 /// What a stranger reads first: `/llms.txt` for models, and `/.well-known/api-catalog` (RFC 9727) for machines. Both lead
