@@ -81,11 +81,12 @@ import Testing
         "500",
         "501", "503", "504", "505",
       ])
-    #expect(make["409"]?["description"] == "`shop.sold_out`: Nothing is left.")
+    #expect(make["409"]?["description"]?.string?.hasPrefix("`shop.sold_out`: Nothing is left.\n\n") == true)
     // What the host means by it, too.
     #expect(make["422"]?["description"]?.string?.hasPrefix("`shop.odd`\n\nThe body is not") == true)
     let open = operation("/shop/open", "get")?["responses"]?.object ?? [:]
     #expect(open["401"] == nil && open["403"] == nil && open["422"] == nil && open["304"] != nil)
+    #expect(open["409"] == nil && open["428"] == nil)
     // Each reference leads somewhere.
     let document = site.get().json
     for (_, response) in open {
@@ -110,6 +111,44 @@ import Testing
       ])
     #expect(answer.json?["paths"]?["/shop"]?["get"]?["security"] == [["bearer": []], ["apiKey": []]])
     #expect(!answer.body.contains("$defs") && !answer.body.contains(#""type":["#))
+  }
+
+  @Test func whatMakesAWriteSafeIsAParameter() {
+    site.serve(
+      #"""
+      {"id":"safe","version":"1","routes":[
+       {"method":"POST","path":"/","operation":"x","confirm":true,"dry_run":true,"idempotency":"required"},
+       {"method":"POST","path":"/plain","operation":"y"},{"method":"POST","path":"/none","operation":"z","idempotency":"none"}]}
+      """#)
+    func names(_ operation: JSONValue?) -> [String] {
+      operation?["parameters"]?.array?.compactMap { $0["name"]?.string } ?? []
+    }
+    let post = operation("/safe", "post")
+    #expect(names(post) == ["Idempotency-Key", "X-Confirm", "Prefer"])
+    #expect(post?["parameters"]?.array?.first?["required"] == true && post?["responses"]?["428"] != nil)
+    #expect(names(operation("/safe/plain", "post")) == ["Idempotency-Key"])
+    #expect(operation("/safe/none", "post")?["parameters"] == nil)
+    #expect(operation("/safe/none", "post")?["responses"]?["409"] == nil)
+    // A GPT sends no headers of its own.
+    let gpt = [("automation", "safe"), ("profile", "gpt")]
+    #expect(names(operation("/safe", "post", gpt)) == ["idempotency_key", "confirm", "dry_run"])
+    #expect(operation("/safe/plain", "post", gpt)?["parameters"] == nil)
+  }
+
+  @Test func aSchemaThatRefersToItselfEverywhereHasAnEnd() {
+    let members = (0..<20).map { ##""m\##($0)":{"$ref":"#"}"## }.joined(separator: ",")
+    let parts = Array(repeating: ##"{"$ref":"#"}"##, count: 20).joined(separator: ",")
+    site.serve(
+      #"""
+      {"id":"loop","version":"1","routes":[
+       {"method":"POST","path":"/","operation":"x","body":{"type":"object","properties":{\#(members)}}},
+       {"method":"GET","path":"/","operation":"y","query":{"type":"object","properties":{"a":{"$ref":"#/properties/b"},
+        "b":{"anyOf":[\#(parts)]}}}}]}
+      """#)
+    let post = operation("/loop", "post")
+    #expect(
+      post?["requestBody"]?["content"]?["application/json"]?["schema"]?["properties"]?.object?.count == 20)
+    #expect(operation("/loop", "get")?["parameters"]?.array?.count == 2)
   }
 
   // MARK: Who sees what

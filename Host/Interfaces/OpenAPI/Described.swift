@@ -16,6 +16,18 @@ struct Described {
     var schema: JSONValue?
   }
 
+  /// What makes a write safe: a header, or a query parameter of another name for those who send no headers of their own.
+  struct Word {
+    var header: String
+    /// nil where the route has a parameter of that name itself.
+    var parameter: String?
+    var description: String
+    var isRequired = false
+    var schema: JSONValue
+    /// A model has to know of it to call the route well.
+    var isWanted: Bool
+  }
+
   struct Deprecation {
     var since: String?
     var sunset: String?
@@ -51,6 +63,12 @@ struct Described {
   /// What the handler may answer beside it.
   var faults: [Fault] = []
   var isConsequential = false
+  /// Words of the host that are sent beside the route's own parameters.
+  var words: [Word] = []
+  /// A call with an idempotency key may be answered with what came of an earlier one.
+  var mayBeReplayed = false
+  /// A success may come in pieces.
+  var streams = false
   /// Where the manifest declares it, for who has to change it.
   var place = ""
 
@@ -86,9 +104,12 @@ enum Refusals {
     if declaration.scope != nil { all += [401, 403] }
     // A GET or DELETE has no body that could be wrong.
     if declaration.method != .get, declaration.method != .delete { all.append(415) }
-    if declaration.bodySchema != nil { all.append(422) }
+    // Also where there is no body: a dry run that the route does not offer.
+    if declaration.bodySchema != nil || declaration.method != .get { all.append(422) }
+    if declaration.idempotency != .none { all += [409, 422] }
+    if declaration.confirm { all.append(428) }
     if case .process = route.generation.record.isolation { all.append(502) }
-    return all
+    return Set(all).sorted()
   }
 
   /// The admin listener: a Host that is not let in is 421; nothing there has a deadline of its own.

@@ -76,7 +76,8 @@ struct DocumentWriter {
     let text = isGPT ? operation.description : operation.wholeDescription
     if !text.isEmpty { all["description"] = .string(text) }
     if operation.deprecation != nil { all["deprecated"] = true }
-    let parameters = pathParameters(operation, names) + queryParameters(operation)
+    let parameters =
+      pathParameters(operation, names) + queryParameters(operation) + wordParameters(operation)
     if !parameters.isEmpty { all["parameters"] = .array(parameters) }
     if let body = requestBody(operation) { all["requestBody"] = body }
     all["responses"] = .object(responses(operation))
@@ -137,6 +138,27 @@ struct DocumentWriter {
     return all
   }
 
+  /// As headers; for the GPT, which sends none of its own, in the query.
+  private func wordParameters(_ operation: Described) -> [JSONValue] {
+    operation.words.compactMap { word in
+      var parameter: [String: JSONValue] = [
+        "name": .string(word.header), "in": "header", "description": .string(word.description),
+        "schema": word.schema,
+      ]
+      if isGPT {
+        guard word.isWanted, let name = word.parameter else { return nil }
+        parameter["name"] = .string(name)
+        parameter["in"] = "query"
+        if word.header == "Prefer" {
+          parameter["schema"] = ["type": "boolean"]
+          parameter["description"] = "true: answers what would happen, and changes nothing."
+        }
+      }
+      if word.isRequired { parameter["required"] = true }
+      return .object(parameter)
+    }
+  }
+
   /// Schema, description and more of one parameter.
   private func described(
     _ place: [String]?, in root: JSONValue, _ form: inout SchemaForm, fallback: JSONValue
@@ -174,8 +196,11 @@ struct DocumentWriter {
   static func properties(of schema: JSONValue) -> [String: Property] {
     var found: [String: Property] = [:]
     var required: Set<String> = []
+    var seen: Set<[String]> = []
     func look(_ steps: [String], _ depth: Int) {
-      guard depth < 8, let value = JSONPointer(steps: steps).value(in: schema)?.object else { return }
+      guard depth < 8, seen.insert(steps).inserted,
+        let value = JSONPointer(steps: steps).value(in: schema)?.object
+      else { return }
       for name in value["required"]?.array?.compactMap(\.string) ?? [] { required.insert(name) }
       for name in value["properties"]?.object?.keys ?? [:].keys where found[name] == nil {
         found[name] = Property(place: steps + ["properties", name], isRequired: false)
@@ -260,16 +285,19 @@ struct DocumentWriter {
 
   private mutating func success(_ operation: Described, _ success: Described.Success) -> JSONValue {
     var response: [String: JSONValue] = ["description": "It worked."]
+    var content: [String: JSONValue] = [:]
     if !isGPT {
       response["headers"] = SharedParts.headers(
-        of: success.status, isDeprecated: operation.deprecation != nil)
+        of: success.status, isDeprecated: operation.deprecation != nil, mayBeReplayed: operation.mayBeReplayed
+      )
     }
     if let schema = success.schema {
       let suffix = success.status.map { ".response\($0)" } ?? ".response"
-      response["content"] = [
-        operation.responseType: media(schema, operation.compiled.response, name: operation.name + suffix)
-      ]
+      content[operation.responseType] = media(
+        schema, operation.compiled.response, name: operation.name + suffix)
     }
+    if operation.streams { content["text/event-stream"] = ["schema": ["type": "string"]] }
+    if !content.isEmpty { response["content"] = .object(content) }
     return .object(response)
   }
 

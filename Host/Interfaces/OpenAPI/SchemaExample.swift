@@ -6,6 +6,10 @@ import Kernel
 struct SchemaExample {
   private static let maxDepth = 10
   private static let maxText = 200
+  /// Members that are not required are made down to here: a schema that refers to itself has no end.
+  private static let maxOptionalDepth = 3
+  /// Schemas that one value looks at: those that refer to themselves in many places would multiply.
+  private static let maxSchemas = 2000
 
   /// How boldly a value is made.
   private enum Manner: CaseIterable {
@@ -19,6 +23,7 @@ struct SchemaExample {
 
   let root: JSONValue
   private var manner = Manner.plain
+  private var schemas = 0
   private var random = SeededNumbers(1)
 
   private init(_ root: JSONValue) { self.root = root }
@@ -45,7 +50,8 @@ struct SchemaExample {
   }
 
   private mutating func make(_ schema: JSONValue, named name: String, _ depth: Int) -> JSONValue? {
-    guard depth < SchemaExample.maxDepth else { return nil }
+    schemas += 1
+    guard depth < SchemaExample.maxDepth, schemas < SchemaExample.maxSchemas else { return nil }
     if schema.bool == true { return .string("any") }
     guard let members = schema.object else { return nil }
     if let given = SchemaExample.given(schema) { return given }
@@ -62,8 +68,9 @@ struct SchemaExample {
   }
 
   /// `$ref`, `allOf` and the first branch of `anyOf` and `oneOf` put into the schema that has them.
-  private func flattened(_ members: [String: JSONValue], _ depth: Int) -> [String: JSONValue] {
-    guard depth < SchemaExample.maxDepth else { return members }
+  private mutating func flattened(_ members: [String: JSONValue], _ depth: Int) -> [String: JSONValue] {
+    schemas += 1
+    guard depth < SchemaExample.maxDepth, schemas < SchemaExample.maxSchemas else { return members }
     var all = members
     var parts: [JSONValue] = []
     if let reference = all.removeValue(forKey: "$ref")?.string, reference.hasPrefix("#"),
@@ -162,7 +169,8 @@ struct SchemaExample {
     let required = Set(members["required"]?.array?.compactMap(\.string) ?? [])
     var made: [String: JSONValue] = [:]
     for name in Set(properties.keys).union(required).sorted() {
-      guard manner != .least || required.contains(name) else { continue }
+      let isOptionalHere = manner != .least && depth < SchemaExample.maxOptionalDepth
+      guard isOptionalHere || required.contains(name) else { continue }
       if let value = make(properties[name] ?? true, named: name, depth + 1) {
         made[name] = value
       } else if required.contains(name) {

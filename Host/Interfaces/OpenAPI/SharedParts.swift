@@ -22,9 +22,15 @@ enum SharedParts {
     case 413: "The body is too large: `http.body_too_large`."
     case 414: "The path and query are too long: `http.target_too_long`."
     case 415: "The body is not `application/json`, or is coded: `request.media_type`, `http.content_coding`."
+    case 409:
+      "A call with this idempotency key is under way, or how it ended is not known: `idempotency.in_progress` …"
     case 417: "An `Expect` that is not met: `http.expectation`."
     case 421: "The `Host` is none that this listener answers to: `admin.host_refused`."
-    case 422: "The body is not what its schema says: `request.body_invalid`; `errors` lists where and why."
+    case 422:
+      "The body is not what its schema says, `request.body_invalid` (`errors` lists where and why); or the idempotency key "
+        + "was another call's, `idempotency.key_reused`; or the route has no dry run, `dry_run.unsupported`."
+    case 428:
+      "Nothing was done yet: make the same call again with the `confirm` of this answer as `X-Confirm`."
     case 429: "The limit of requests is reached: `limit.exceeded`. Wait as long as `Retry-After` says."
     case 431: "The headers are too many or too large: `http.head_too_large`, `http.too_many_headers`."
     case 500:
@@ -79,6 +85,8 @@ enum SharedParts {
     "Traceparent": header("The trace of the request (W3C Trace Context)."),
     "RateLimitPolicy": header("The limit that holds: `\"default\";q=200;w=60`."),
     "RateLimit": header("What is left of it: `\"default\";r=50;t=30`."),
+    "IdempotencyReplayed": header("`true`: what came of an earlier call with this idempotency key."),
+    "IdempotencyExpires": header("Until when the idempotency key stands for this call."),
     "RetryAfter": header("Seconds to wait before the next try.", ["type": "integer", "minimum": 0]),
     "ETag": header("The version of what was answered, where there is one."),
     "Deprecation": header("Since when the route is deprecated (RFC 9745)."),
@@ -91,11 +99,15 @@ enum SharedParts {
   }
 
   /// What an answer of this status carries; nothing where a profile wants none.
-  static func headers(of status: Int?, isDeprecated: Bool = false) -> JSONValue {
+  static func headers(of status: Int?, isDeprecated: Bool = false, mayBeReplayed: Bool = false) -> JSONValue {
     var all: [String: JSONValue] = [
       "X-Request-Id": reference("XRequestId"), "traceparent": reference("Traceparent"),
       "RateLimit-Policy": reference("RateLimitPolicy"), "RateLimit": reference("RateLimit"),
     ]
+    if mayBeReplayed {
+      all["Idempotency-Replayed"] = reference("IdempotencyReplayed")
+      all["Idempotency-Expires"] = reference("IdempotencyExpires")
+    }
     if isDeprecated {
       all["Deprecation"] = reference("Deprecation")
       all["Sunset"] = reference("Sunset")
