@@ -72,7 +72,8 @@ final class ChildHost: PrivateHost {
     }
     let body = JSON.encode(["path": JSONValue.string(order.plugin), "config": config])
     let answer = try send(
-      admin, "POST", "/admin/v1/automations?isolation=\(order.isolation.text)", headers: [("content-type", "application/json")], body: body)
+      admin, "POST", "/admin/v1/automations?isolation=\(order.isolation.text)",
+      headers: [("content-type", "application/json")], body: body)
     guard answer.status < 300 else {
       let problem = try? JSONValue.parse(answer.body.span)
       throw Problem(
