@@ -42,7 +42,8 @@ final class IdempotencyFile: @unchecked Sendable {
     locks = try OwnerLocks(path + ".owners")
     owner = try session.transaction { () throws(SQLiteError) in
       for sql in IdempotencyFile.layout { try connection.execute(sql) }
-      return try session.with("UPDATE owners SET last=last+1 RETURNING last") { statement throws(SQLiteError) in
+      return try session.with("UPDATE owners SET last=last+1 RETURNING last") {
+        statement throws(SQLiteError) in
         _ = try statement.step()
         let number = statement.integer(0)
         _ = try statement.step()
@@ -91,7 +92,8 @@ final class IdempotencyFile: @unchecked Sendable {
       }
       told = jobs.map { job in { self.fail(job, error) } }
       log.log(
-        .error, "idempotency", "calls cannot be kept: \(error.message)", ["code": .integer(Int64(error.code))])
+        .error, "idempotency", "calls cannot be kept: \(error.message)", ["code": .integer(Int64(error.code))]
+      )
     }
     for tell in told { tell() }
   }
@@ -260,7 +262,9 @@ final class IdempotencyFile: @unchecked Sendable {
     }
   }
 
-  private func discount(_ caller: String) { if let count = counts[caller] { counts[caller] = max(0, count - 1) } }
+  private func discount(_ caller: String) {
+    if let count = counts[caller] { counts[caller] = max(0, count - 1) }
+  }
 }
 
 /// Headers as bytes: each name and value ended by a line feed, which neither can hold.
