@@ -130,11 +130,7 @@ struct HostProcess {
         ownPaths: [
           OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
           FunctionsPath(settings.functions, documents: documents, digests: digests),
-<<<<<<< HEAD
-        ]),
-=======
         ], canceller: watch),
->>>>>>> 592c3483d84f251ebc27f986bc784f068b6de3b7
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(

@@ -99,10 +99,7 @@ package final class Documents: Sendable {
   package var keptBytes: Int { state.withLock { $0.bytes } }
 
   private func run() {
-    while let job = state.wait({ state -> Job?? in
-      if state.isOver { return .some(nil) }
-      return state.jobs.isEmpty ? nil : state.jobs.removeFirst()
-    }) ?? nil {
+    while let job = nextJob() {
       // Nobody waits any more, or somebody has answered.
       guard job.exchange.isOpen(job.handle) else { continue }
       if let document = state.withLock({ $0.find(job.name) }) {
@@ -115,6 +112,16 @@ package final class Documents: Sendable {
         deliver(.success(document), job)
       } catch { deliver(.failure(error), job) }
     }
+  }
+
+  /// nil at the end.
+  private func nextJob() -> Job? {
+    let next: Job?? = state.wait { state in
+      if state.isOver { return .some(nil) }
+      if state.jobs.isEmpty { return nil }
+      return state.jobs.removeFirst()
+    }
+    return next ?? nil
   }
 
   private func deliver(_ result: Result<Document, Problem>, _ job: Job) {
