@@ -143,7 +143,7 @@ def itself():
         return closed({"leaf": {"type": "string"}} if depth == 1 else {"in": nested(depth - 1)})
 
     good = [
-        closed({}), nested(5), closed({f"p{n}": {"type": "null"} for n in range(5000)}),
+        closed({}), nested(5), closed({f"p{n}": {"type": "null"} for n in range(3000)}),
         closed({"e": {"type": ["string", "null"], "enum": ["a", None]}}),
         closed({"n": {"type": "integer", "enum": list(range(1000))}}),
         closed({"a": {"anyOf": [closed({"x": {"type": "null"}}), closed({"y": {"type": "null"}}), {"type": "null"}]}}),

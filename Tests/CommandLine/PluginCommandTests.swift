@@ -85,8 +85,9 @@ struct PluginFileTests {
     #expect(console.json["id"] == "hello" && console.json["sealed"] == false)
     #expect(
       Set(console.json["steps_ms"]?.object.map { $0.keys.map { $0 } } ?? []) == [
-        "validate", "probe", "manifest", "plan",
+        "validate", "probe", "manifest", "plan", "lint",
       ])
+    #expect(console.json["lint"]?["tokens"]?["total"]?.integer ?? 0 > 0)
     #expect(console.requests.isEmpty)
   }
 

@@ -41,10 +41,9 @@ import Testing
     #expect(!costs.isEmpty && costs.allSatisfy { $0["strict"] == true }, "\(check.said)")
   }
 
-  private static let careless = """
-    {"id":"careless","version":"1","requires":["council.http/1"],"routes":[
-     {"method":"GET","path":"/","operation":"wipe","hints":{"destructive":true,"read_only":false}}]}
-    """
+  private static let careless =
+    #"{"id":"careless","version":"1","requires":["council.http/1"],"routes":[{"method":"GET","path":"/","#
+    + #""operation":"wipe","hints":{"destructive":true,"read_only":false}}]}"#
 
   @Test func aCarelessPluginIsToldSoWhereItIsChecked() {
     let path = Fixtures.plugin(manifest: FunctionTests.careless)
@@ -52,13 +51,15 @@ import Testing
     let findings = check.json?["lint"]?["findings"]?.array ?? []
     #expect(check.code == 0, "\(check.said)")
     #expect(
-      findings.map { "\($0["severity"]?.string ?? "") \($0["code"]?.string ?? "") \($0["pointer"]?.string ?? "")" }
-        .sorted() == [
-          "error lint.hint_contradicts_method /routes/0/hints/destructive",
-          "error lint.hint_contradicts_method /routes/0/hints/read_only",
-          "error lint.summary_missing /routes/0/summary", "warning lint.response_missing /routes/0/response",
-          "warning lint.summary_missing /summary",
-        ], "\(check.said)")
+      findings.map {
+        "\($0["severity"]?.string ?? "") \($0["code"]?.string ?? "") \($0["pointer"]?.string ?? "")"
+      }
+      .sorted() == [
+        "error lint.hint_contradicts_method /routes/0/hints/destructive",
+        "error lint.hint_contradicts_method /routes/0/hints/read_only",
+        "error lint.summary_missing /routes/0/summary", "warning lint.response_missing /routes/0/response",
+        "warning lint.summary_missing /summary",
+      ], "\(check.said)")
     let text = CouncilCommand(["plugin", "check", path])
     #expect(text.output.contains("error  lint.summary_missing /routes/0/summary: "), "\(text.said)")
     #expect(text.output.contains("tokens (bytes / 4)"), "\(text.said)")

@@ -60,7 +60,8 @@ import Testing
   }
 
   @Test func aToolCallIsTakenAsTheAPIGaveIt() {
-    let call = #"{"type":"function_call","id":"fc_1","call_id":"call_1","status":"completed","name":"a_get","arguments":"{\"id\":\"7\"}"}"#
+    let call =
+      #"{"type":"function_call","id":"fc_1","call_id":"call_1","status":"completed","name":"a_get","arguments":"{\"id\":\"7\"}"}"#
     #expect(site.send("POST", "/functions/call", body: call, key: site.reader).status == 200)
   }
 
@@ -105,11 +106,13 @@ import Testing
   // MARK: What is no call
 
   @Test(arguments: [
-    ("", 400, "request.body_missing"), ("{", 400, "request.json_invalid"), ("\u{FEFF}{}", 400, "request.json_invalid"),
+    ("", 400, "request.body_missing"), ("{", 400, "request.json_invalid"),
+    ("\u{FEFF}{}", 400, "request.json_invalid"),
     ("[]", 422, "call.invalid"), ("null", 422, "call.invalid"), ("{}", 422, "call.invalid"),
     (#"{"name":7}"#, 422, "call.invalid"), (#"{"name":""}"#, 404, "call.function_unknown"),
     (#"{"name":"a"}"#, 404, "call.function_unknown"), (#"{"name":"a_"}"#, 404, "call.function_unknown"),
-    (#"{"name":"_open"}"#, 404, "call.function_unknown"), (#"{"name":"b_open"}"#, 404, "call.function_unknown"),
+    (#"{"name":"_open"}"#, 404, "call.function_unknown"),
+    (#"{"name":"b_open"}"#, 404, "call.function_unknown"),
     (#"{"name":"a_open\u0000"}"#, 404, "call.function_unknown"),
     (#"{"name":"a_open","name":"a_get"}"#, 422, "call.invalid"),
     (#"{"name":"a_open","arguments":{},"arguments":{}}"#, 422, "call.invalid"),
@@ -202,7 +205,8 @@ import Testing
     var dice = Dice(state: 11)
     let seeds = [
       #"{"name":"a_get","arguments":{"id":"7","part":"x","tags":["a"]}}"#,
-      #"{"name":"a_create","arguments":"{\"name\":\"n\",\"age\":null}"}"#, #"{"name":"a_whole","arguments":{"body":[1]}}"#,
+      #"{"name":"a_create","arguments":"{\"name\":\"n\",\"age\":null}"}"#,
+      #"{"name":"a_whole","arguments":{"body":[1]}}"#,
     ].map { Array($0.utf8) }
     for _ in 0..<3000 {
       var bytes = seeds.randomElement(using: &dice) ?? []

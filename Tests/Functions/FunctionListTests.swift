@@ -82,7 +82,8 @@ import Testing
   @Test func isKnownByItsTag() throws {
     let answer = site.list()
     let tag = try #require(answer.headers["ETag"])
-    #expect(answer.headers["Vary"] == "Authorization, X-API-Key" && answer.headers["Cache-Control"] == "no-cache")
+    #expect(
+      answer.headers["Vary"] == "Authorization, X-API-Key" && answer.headers["Cache-Control"] == "no-cache")
     let again = site.list(headers: [("if-none-match", tag)])
     #expect(again.status == 304 && again.body.isEmpty)
     #expect(site.list(key: site.reader).headers["ETag"] != tag)

@@ -31,7 +31,7 @@ final class FunctionSite: Sendable {
      {"method":"PUT","path":"/whole","operation":"whole","summary":"Replace","body":{"type":"array","items":{"type":"integer"}}},
      {"method":"GET","path":"/open","operation":"open","summary":"Open to all","public":true},
      {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
-     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","deprecated":{"since":"2026-01-01T00:00:00Z",
+     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","confirm":true,"deprecated":{"since":"2026-01-01T00:00:00Z",
       "sunset":"2027-01-01T00:00:00Z","link":"/docs"}}]}
     """
 

@@ -88,7 +88,8 @@ import Testing
         "type": "object",
         "properties": [
           "state": [
-            "type": "string", "enum": ["new", "old"], "description": "Only those whose state is this. state: How it is",
+            "type": "string", "enum": ["new", "old"],
+            "description": "Only those whose state is this. state: How it is",
           ],
           "min_count": ["type": "integer", "description": "Only those whose count is this or more"],
           "before": [

@@ -47,7 +47,8 @@ package struct LintManifest: Sendable {
     if manifest.summary.isEmpty {
       report.add(
         .warning, "summary_missing", "/summary",
-        "The automation has no summary: say in a sentence what it is for, so that a model knows when to look here.")
+        "The automation has no summary: say in a sentence what it is for, so that a model knows when to look here."
+      )
     }
     if manifest.routes.count > LintManifest.maxOperations {
       report.add(

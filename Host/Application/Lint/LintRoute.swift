@@ -39,13 +39,15 @@ struct LintRoute {
     if length > LintManifest.maxSummary {
       report.add(
         .warning, "summary_long", at + "/summary",
-        "The summary has \(length) characters; a GPT takes \(LintManifest.maxSummary). Put the rest into 'description'.")
+        "The summary has \(length) characters; a GPT takes \(LintManifest.maxSummary). Put the rest into 'description'."
+      )
     }
     let whole = operation.text.unicodeScalars.count
     if whole > FunctionTool.maxDescription {
       report.add(
         .warning, "description_long", at + "/description",
-        "Summary and description have \(whole) characters; a function's are cut after \(FunctionTool.maxDescription).")
+        "Summary and description have \(whole) characters; a function's are cut after \(FunctionTool.maxDescription)."
+      )
     }
   }
 
@@ -98,7 +100,8 @@ struct LintRoute {
       if route.method != .delete {
         report.add(
           .warning, "response_missing", at + "/response",
-          "'\(route.operation)' does not say what it answers: declare 'response', which the host also holds it to.")
+          "'\(route.operation)' does not say what it answers: declare 'response', which the host also holds it to."
+        )
       }
       return
     }
@@ -117,7 +120,8 @@ struct LintRoute {
     for name in operation.arguments.places.keys.sorted() where !LintRoute.isArgument(name) {
       report.add(
         .warning, "argument_name", manifestPointer("/properties" + SchemaReference.step(name)),
-        "'\(name.prefix(100))' is no name that every model's API takes: at most 64 letters, digits, '_', '-' and '.'.")
+        "'\(name.prefix(100))' is no name that every model's API takes: at most 64 letters, digits, '_', '-' and '.'."
+      )
     }
     for obstacle in tool.obstacles {
       report.add(

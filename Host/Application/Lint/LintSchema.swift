@@ -35,7 +35,8 @@ struct LintSchema {
     if !unclear.isEmpty, !hasExample(schema) {
       report.add(
         .warning, "example_missing", at,
-        "Nothing shows what \(LintSchema.listed(unclear)) look like: give the properties 'examples', or this schema.")
+        "Nothing shows what \(LintSchema.listed(unclear)) look like: give the properties 'examples', or this schema."
+      )
     }
   }
 
@@ -122,7 +123,9 @@ struct LintSchema {
       // What is inside it is looked at by itself.
       for keyword in ["properties", "items", "anyOf", "oneOf"] where part[keyword] != nil { return true }
       let types = part["type"]?.array?.compactMap(\.string) ?? part["type"]?.string.map { [$0] } ?? []
-      if !types.isEmpty { return !types.contains("string") && !types.contains("object") && !types.contains("array") }
+      if !types.isEmpty {
+        return !types.contains("string") && !types.contains("object") && !types.contains("array")
+      }
       guard let next = target(of: part) else { return false }
       part = next
     }

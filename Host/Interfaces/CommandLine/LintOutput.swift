@@ -5,7 +5,8 @@ import Kernel
 enum LintOutput {
   static let options = [
     Command.Option(
-      name: "--lint", value: "MODE", help: "off, warn or refuse: what errors of the linter do. Default: warn."),
+      name: "--lint", value: "MODE", help: "off, warn or refuse: what errors of the linter do. Default: warn."
+    ),
     Command.Option(
       name: "--lint-tokens", value: "N",
       help: "What a list of the operations may cost a model, in tokens (bytes / 4). Default: 8000."),

@@ -99,7 +99,8 @@ struct FunctionList {
       guard bytes.count <= maxBytes else {
         throw Problem(
           422, "documents.too_large",
-          "The list of functions is longer than \(maxBytes) bytes. Ask for one automation with ?automation=ID.")
+          "The list of functions is longer than \(maxBytes) bytes. Ask for one automation with ?automation=ID."
+        )
       }
     }
     let tokens = FunctionTool.tokens(bytes.count - start)

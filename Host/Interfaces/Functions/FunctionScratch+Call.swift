@@ -89,7 +89,8 @@ extension FunctionScratch {
     let (arguments, text) = (arguments, text)
     do throws(JSONError) { try arguments.parse(text.span(text.all)) } catch {
       throw FunctionScratch.invalid(
-        "The text of 'arguments' is not valid JSON: \(error.explanation) Send it again, whole and well-formed.")
+        "The text of 'arguments' is not valid JSON: \(error.explanation) Send it again, whole and well-formed."
+      )
     }
   }
 

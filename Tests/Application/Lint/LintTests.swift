@@ -10,7 +10,8 @@ import Testing
     "id": "shop", "version": "1", "summary": "Sells things.",
     "routes": [
       [
-        "method": "POST", "path": "/{id}/items", "operation": "add_item", "summary": "Add an item to an order.",
+        "method": "POST", "path": "/{id}/items", "operation": "add_item",
+        "summary": "Add an item to an order.",
         "path_parameters": [
           "type": "object", "required": ["id"], "additionalProperties": false,
           "properties": ["id": ["type": "string", "description": "The order.", "examples": ["7"]]],
@@ -27,7 +28,8 @@ import Testing
           ],
         ],
         "response": [
-          "type": "object", "properties": ["id": ["type": "string", "description": "The item."]], "required": ["id"],
+          "type": "object", "properties": ["id": ["type": "string", "description": "The item."]],
+          "required": ["id"],
         ],
       ]
     ],
@@ -80,7 +82,10 @@ import Testing
     #expect(try findings(route("summary", text(301))) == ["warning summary_long /routes/0/summary"])
     // 24 characters of summary, two line ends.
     #expect(try findings(route("description", text(1024 - 26))).isEmpty)
-    #expect(try findings(route("description", text(1025 - 26))) == ["warning description_long /routes/0/description"])
+    #expect(
+      try findings(route("description", text(1025 - 26))) == [
+        "warning description_long /routes/0/description"
+      ])
     let place = "body/properties/sku/description"
     #expect(try findings(route(place, text(700))).isEmpty)
     #expect(
@@ -135,7 +140,8 @@ import Testing
 
   @Test func aPathParameterWithoutASchema() throws {
     #expect(
-      try findings(route("path_parameters", nil)) == ["warning description_missing /routes/0/path_parameters"])
+      try findings(route("path_parameters", nil)) == ["warning description_missing /routes/0/path_parameters"]
+    )
   }
 
   // MARK: Examples
@@ -158,8 +164,10 @@ import Testing
     ("DELETE", "read_only", true, true), ("PUT", "read_only", true, true), ("PATCH", "read_only", true, true),
     ("PUT", "idempotent", false, true), ("DELETE", "idempotent", false, true),
     // A search that needs a body is a POST that only reads.
-    ("POST", "read_only", true, false), ("POST", "destructive", true, false), ("POST", "idempotent", true, false),
-    ("PATCH", "idempotent", true, false), ("DELETE", "destructive", false, false), ("GET", "open_world", true, false),
+    ("POST", "read_only", true, false), ("POST", "destructive", true, false),
+    ("POST", "idempotent", true, false),
+    ("PATCH", "idempotent", true, false), ("DELETE", "destructive", false, false),
+    ("GET", "open_world", true, false),
   ])
   func hintsAgainstTheMethod(_ method: String, _ hint: String, _ value: Bool, _ contradicts: Bool) throws {
     var route = LintTests.clean["routes"]?.array?[0].object ?? [:]
@@ -226,7 +234,8 @@ import Testing
   @Test func whatIsNotStrict() throws {
     let either: JSONValue = ["type": ["integer", "null"], "description": "How many."]
     #expect(
-      try findings(route("query/properties/n", either)) == ["warning not_strict /routes/0/query/properties/n"])
+      try findings(route("query/properties/n", either)) == ["warning not_strict /routes/0/query/properties/n"]
+    )
     #expect(try lint(route("query/properties/n", either)).costs[0].isStrict == false)
     // A body that is one argument, and a definition in it.
     let list: JSONValue = [
