@@ -1,5 +1,6 @@
 import Application
 import Domain
+import Doubles
 import Gateway
 import Kernel
 import Testing
