@@ -177,7 +177,8 @@ struct HostSettings {
       drainWait: .milliseconds(values.drainWaitMilliseconds),
       kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation,
       together: values.maxTogether, canaries: values.maxCanaries,
-      canaryLook: .milliseconds(values.canaryLookMilliseconds))
+      canaryLook: .milliseconds(values.canaryLookMilliseconds),
+      lint: .init(mode: LintMode(rawValue: values.lint) ?? .warn, tokens: values.lintTokens))
   }
 
   var runnerRecordsThreads: Int { values.runnerRecordsThreads }

@@ -103,7 +103,7 @@ extension Setting {
       "How long streams go on when the host ends or hands over."),
   ]
 
-  /// `limits`, `routes`, `workers`, `inline`, `automations`
+  /// `limits`, `routes`, `confirm`, `idempotency`, `workers`, `inline`, `automations`
   static let requests: [Setting] = [
     .init(
       "limits.requests", .number(1...1_000_000_000, \.limitRequests),
@@ -136,6 +136,24 @@ extension Setting {
     .init(
       "routes.max_cancels", .number(1...1_000_000, \.maxCancels),
       "Cancelled requests that wait until their plugin is told; of more it is not told."),
+    .init(
+      "confirm.expiry_s", .number(10...86_400, \.confirmSeconds),
+      "How long the token holds that confirms a call to a route with 'confirm'."),
+    .init(
+      "idempotency.expiry_s", .number(7200...2_592_000, \.idempotencySeconds),
+      "How long a call with an Idempotency-Key is remembered."),
+    .init(
+      "idempotency.max_calls_per_caller", .number(1...10_000_000, \.idempotencyCallsPerCaller),
+      "Of one principal: one more is 503 until the oldest expires."),
+    .init(
+      "idempotency.max_answer_bytes", .number(1024...(4 << 20), \.idempotencyAnswerBytes),
+      "Of one answer: a larger one is sent and not kept; the call repeated is 409."),
+    .init(
+      "idempotency.max_file_bytes", .number((4 << 20)...(1 << 40), \.idempotencyFileBytes),
+      "Of all calls remembered: more is 503 until some expire."),
+    .init(
+      "idempotency.queue", .number(1...1_000_000, \.idempotencyQueue),
+      "Calls with a key that wait to be looked up: more is 503."),
     .init(
       "workers.threads", .number(threads, \.workerThreads),
       "For blocking handlers; 0 takes 4 for each core, at least 8."),

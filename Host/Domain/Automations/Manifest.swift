@@ -92,6 +92,11 @@ package struct RouteDeclaration: Sendable, Equatable {
   /// Answered with 504 after this; nil takes the host's default.
   package var deadline: Duration?
   package var maxBodyBytes: Int?
+  /// A call takes effect only when it is made again with the token that the first one was answered.
+  package var confirm: Bool
+  /// The handler may be run for what it would answer, its writes to records undone: it has no other effects.
+  package var dryRun: Bool
+  package var idempotency: Idempotency
   /// The handler may answer with a stream.
   package var streams: Bool
 
@@ -101,7 +106,8 @@ package struct RouteDeclaration: Sendable, Equatable {
     querySchema: JSONValue? = nil, bodySchema: JSONValue? = nil, responseSchema: JSONValue? = nil,
     limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil, title: String? = nil,
     details: String = "", hints: RouteHints? = nil, errors: [DeclaredError] = [],
-    deprecation: Deprecation? = nil, streams: Bool = false
+    deprecation: Deprecation? = nil, confirm: Bool = false, dryRun: Bool = false,
+    idempotency: Idempotency = .none, streams: Bool = false
   ) {
     self.title = title
     self.details = details
@@ -121,8 +127,21 @@ package struct RouteDeclaration: Sendable, Equatable {
     self.limit = limit
     self.deadline = deadline
     self.maxBodyBytes = maxBodyBytes
+    self.confirm = confirm
+    self.dryRun = dryRun
+    self.idempotency = idempotency
     self.streams = streams
   }
+}
+
+/// What a route does with an Idempotency-Key.
+package enum Idempotency: String, Sendable {
+  /// None is looked at: the route only reads, or keeps repeated calls apart by itself.
+  case none
+  /// A call that names one takes effect once; one without is as any other.
+  case optional
+  /// A call without one is refused.
+  case required
 }
 
 /// `requests` per `period`, refilled evenly; a burst of all of them at once is allowed.

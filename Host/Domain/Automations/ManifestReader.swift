@@ -135,7 +135,7 @@ struct ManifestReader {
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
           "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description",
-          "hints", "errors", "deprecated", "stream",
+          "hints", "errors", "deprecated", "confirm", "dry_run", "idempotency", "stream",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -186,6 +186,9 @@ struct ManifestReader {
       hints: hints(members["hints"], at + "/hints", of: method ?? .get),
       errors: errors(members["errors"], at + "/errors"),
       deprecation: deprecation(members["deprecated"], at + "/deprecated"),
+      confirm: effect(members["confirm"], at + "/confirm", reads: reads),
+      dryRun: effect(members["dry_run"], at + "/dry_run", reads: reads),
+      idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads),
       streams: flag(members["stream"], at + "/stream") ?? false)
   }
 

@@ -171,7 +171,7 @@ extension HTTPServer {
         let name = link.parked.load(ordering: .acquiring)
         guard let exchange = exchanges.exchange(named: name), exchange.claim(name) else { continue }
         application.refuse(exchange, HTTPServer.stopping)
-        exchange.deliver()
+        exchange.deliverInPlace()
       case .closed, .fresh, .idle, .head, .body, .expired: break
       }
     }

@@ -98,7 +98,7 @@ package final class DeadlineWatch: RequestCanceller {
     if exchange.isAbandoned { exchange.closes = true }
     exchange.endWaiting()
     exchange.answer(problem)
-    exchange.deliver()
+    exchange.deliverInPlace()
     let known = automations.entered + automations.retiring
     guard let generation = known.first(where: { $0.serial == serial }) else { return }
     if isLate { generation.account.add(1, to: .overruns) }
