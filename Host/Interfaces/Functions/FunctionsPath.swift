@@ -65,7 +65,10 @@ package final class FunctionsPath: OwnPath {
     }
   }
 
-  package func wrap(_ exchange: Exchange, _ call: RouteCall) { threads.current.envelop(exchange) }
+  /// A stream is passed on as it is: its end is not known when its head leaves.
+  package func wrap(_ exchange: Exchange, _ call: RouteCall) {
+    if !exchange.isStreaming { threads.current.envelop(exchange) }
+  }
 
   private func list(_ exchange: Exchange, _ caller: Caller, _ snapshot: Snapshot) throws(Problem) -> OwnAnswer
   {

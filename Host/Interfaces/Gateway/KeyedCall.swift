@@ -100,7 +100,8 @@ final class KeyedCall: AnswerKeeper {
     let before = stage.exchange(Stage.ended.rawValue, ordering: .acquiringAndReleasing)
     guard before != Stage.ended.rawValue else { return }
     guard before == Stage.running.rawValue else { return exchange.send() }
-    if isInPlace {
+    // A stream leaves while it is written: there is no answer that could be kept.
+    if isInPlace || exchange.isStreaming {
       // The handler may work on, and what it answers then comes too late.
       ledger.lose(name.id)
       return exchange.send()

@@ -53,13 +53,15 @@ final class ContractRun {
     caller = try ContractRun.caller(host, maker, invocation)
   }
 
-  // Answers are not checked there: they are here, where the report can say what is wrong with them.
+  // Answers are not checked there: they are here, where the report can say what is wrong with them. A stream of events that
+  // would go on is ended soon, and well.
   private static func settings(deadlineMilliseconds: Int = deadlineMilliseconds) -> String {
     """
     limits: {requests: 1000000000, anonymous_requests: 1000000000}
     routes: {deadline_ms: \(deadlineMilliseconds), max_body_bytes: \(maxBodyBytes), check_answers: false}
     plugins: {kept_generations: 2, max_draining: 100, drain_timeout_ms: 10000}
     audit: {kept_segments: 2}
+    streams: {longest_ms: 500}
     """
   }
 
