@@ -86,6 +86,8 @@ let package = Package(
 
     // MARK: Host/Interfaces: how people, agents and load balancers reach the use cases
     interface("Gateway"),
+    interface("OpenAPI"),
+    interface("Functions"),
     interface("AdminAPI"),
     interface("CommandLineInterface", path: "CommandLine"),
 
@@ -96,6 +98,8 @@ let package = Package(
         "Kernel", "Domain", "Application", "Cryptography", "JSONSchema", "HTTPServer", "HTTPClient",
         "Configuration", "PluginFiles", "PluginRuntime", "Supervision", "SQLiteStore", "Audit", "Telemetry",
         "Gateway",
+        "OpenAPI",
+        "Functions",
         "AdminAPI",
         "CommandLineInterface",
       ],
@@ -138,6 +142,8 @@ let package = Package(
     tests("Audit", with: "Cryptography"),
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
+    tests("OpenAPI", with: "Doubles", "Cryptography", "JSONSchema"),
+    tests("Functions", with: "Doubles", "Gateway", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),
     .target(name: "AccountsNext", dependencies: ["CouncilPlugin"], path: "Tests/Faults/AccountsNext"),

@@ -74,6 +74,9 @@ enum HostGauges {
     meter.gauge("council_http_connections", help: "Open connections, by listener.") {
       servers.map { GaugeSample([("listener", $0.name)], Double($0.server.connectionCount)) }
     }
+    meter.gauge("council_streams", help: "Answers that are streams, open now, by listener.") {
+      servers.map { GaugeSample([("listener", $0.name)], Double($0.server.exchanges.streams.openCount)) }
+    }
     meter.gauge("council_worker_threads", help: "Threads for handlers that block.") {
       let threads = workers.threads
       return [

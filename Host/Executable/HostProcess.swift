@@ -3,10 +3,12 @@ import Application
 import Audit
 import Cryptography
 import Domain
+import Functions
 import Gateway
 import HTTPServer
 import JSONSchema
 import Kernel
+import OpenAPI
 import PluginFiles
 import PluginRuntime
 import SQLiteStore
@@ -60,7 +62,7 @@ struct HostProcess {
     let health = Health()
     let exchanges = ExchangePool(
       capacity: settings.publicListener.maxConnections + settings.publicListener.exchangeSlack,
-      keptBytes: settings.publicListener.keptBytes)
+      keptBytes: settings.publicListener.keptBytes, streams: AnswerStreams(settings.streams))
     let workers = Workers(settings.workers)
     let desk = RecordsDesk(threads: settings.runnerRecordsThreads)
     let watch = DeadlineWatch(
@@ -107,11 +109,29 @@ struct HostProcess {
     defer { audit.close() }
     absorbAsides(audit, log)
 
+    // What makes writes safe.
+    let ledger = try SQLiteIdempotencyLedger(
+      path: home.path + "/idempotency.sqlite", limits: settings.idempotency, configuration: settings.sqlite,
+      log: log)
+    let safety = Safety(
+      ledger: ledger,
+      confirmations: Confirmations(
+        secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
+        lifetime: settings.confirmLifetime), digests: digests)
+
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)
     change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
+    let documents = Documents(settings.documents)
+    let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     let gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health),
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+        safety: safety,
+        ownPaths: [
+          OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
+          FunctionsPath(settings.functions, documents: documents, digests: digests),
+        ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(
       .init(
@@ -119,7 +139,10 @@ struct HostProcess {
         meter: meter, log: log, health: health,
         recordings: RecordTraffic(
           automations: automations, files: recordings, log: log, limits: settings.recording),
-        host: handOver, crashes: control, usage: usage),
+        host: handOver, crashes: control, usage: usage,
+        documents: AdminDocument.documents(
+          release: Services.version, metricsNeedKey: settings.values.metricsNeedKey, assets: assets,
+          digests: digests)),
       limits: settings.admin)
     let publicServer = HTTPServer(
       settings.inherited.publicListener, application: gateway, log: log, exchanges: exchanges)
@@ -144,6 +167,7 @@ struct HostProcess {
 
     // Serve.
     usage.start()
+    documents.start()
     gateway.inlineWatch.start()
     healthWatch.start(reportingTo: health)
     try adminServer.start()
@@ -195,9 +219,11 @@ struct HostProcess {
     admin.stop()
     desk.end()
     _ = workers.end(by: .now + settings.workerStopTimeout)
+    ledger.end()
     drain.end()
     watch.end()
     usage.end()
+    documents.end()
     gateway.inlineWatch.end()
     log.log(.info, "host", "stopped")
   }

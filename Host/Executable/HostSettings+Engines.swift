@@ -2,6 +2,7 @@ import Application
 import Domain
 import JSONSchema
 import Kernel
+import OpenAPI
 import PluginRuntime
 import SQLiteStore
 import Telemetry
@@ -51,6 +52,18 @@ extension HostSettings {
     return all
   }
 
+  var idempotency: SQLiteIdempotencyLedger.Limits {
+    var limits = SQLiteIdempotencyLedger.Limits()
+    limits.expiry = .seconds(values.idempotencySeconds)
+    limits.callsPerCaller = values.idempotencyCallsPerCaller
+    limits.answerBytes = values.idempotencyAnswerBytes
+    limits.fileBytes = Int64(values.idempotencyFileBytes)
+    limits.queue = values.idempotencyQueue
+    return limits
+  }
+
+  var confirmLifetime: Duration { .seconds(values.confirmSeconds) }
+
   var schemas: SchemaLimits {
     let schemas = values.schemas
     var all = SchemaLimits()
@@ -67,6 +80,21 @@ extension HostSettings {
     all.evaluations = schemas.evaluations
     all.reportedErrors = schemas.reportedErrors
     return all
+  }
+
+  var documents: Documents.Limits {
+    var limits = Documents.Limits()
+    limits.keptBytes = values.documents.keptBytes
+    limits.waiting = values.documents.waiting
+    limits.copiedAtOnce = values.documents.copiedAtOnce
+    return limits
+  }
+
+  var openAPI: OpenAPIPath.Facts {
+    .init(
+      release: Services.version, anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
+      serverURL: values.documents.serverURL, maxBytes: values.documents.maxBytes,
+      patience: .milliseconds(values.documents.timeoutMilliseconds))
   }
 
   var log: JSONLines.Limits {

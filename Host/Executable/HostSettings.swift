@@ -177,7 +177,8 @@ struct HostSettings {
       drainWait: .milliseconds(values.drainWaitMilliseconds),
       kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation,
       together: values.maxTogether, canaries: values.maxCanaries,
-      canaryLook: .milliseconds(values.canaryLookMilliseconds))
+      canaryLook: .milliseconds(values.canaryLookMilliseconds),
+      lint: .init(mode: LintMode(rawValue: values.lint) ?? .warn, tokens: values.lintTokens))
   }
 
   var runnerRecordsThreads: Int { values.runnerRecordsThreads }
@@ -218,6 +219,15 @@ struct HostSettings {
       checksAnswers: values.checksAnswers)
   }
 
+  var streams: AnswerStreams.Limits {
+    .init(
+      streams: values.maxStreams, bufferBytes: values.streamBufferBytes,
+      longest: .milliseconds(values.streamLongestMilliseconds),
+      idle: .milliseconds(values.streamIdleMilliseconds),
+      heartbeat: .milliseconds(values.streamHeartbeatMilliseconds),
+      drain: .milliseconds(values.streamDrainMilliseconds))
+  }
+
   private func http(_ listener: HostConfiguration.Listener) -> HTTPServerConfiguration {
     var configuration = HTTPServerConfiguration(
       .address(listener.address, port: listener.port),
@@ -236,6 +246,7 @@ struct HostSettings {
     configuration.backlog = values.backlog
     configuration.exchangeSlack = values.exchangeSlack
     configuration.keptBytes = values.keptBytes
+    configuration.streams = streams
     configuration.drainIdle = .milliseconds(values.drainIdleMilliseconds)
     configuration.maxLingering = values.maxLingering
     configuration.lingerTime = .milliseconds(values.lingerMilliseconds)

@@ -36,8 +36,8 @@ enum ManifestCheck {
       known: [
         "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters", "query",
         "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description", "hints",
-        "errors",
-        "deprecated",
+        "errors", "deprecated",
+        "confirm", "dry_run", "idempotency",
       ], required: ["method", "path", "operation"])
     try name(route["operation"], at + "/operation", beside: "_", max: 64)
     let method = route["method"]?.string ?? ""
@@ -46,6 +46,12 @@ enum ManifestCheck {
     }
     if route["body"] != nil, method == "GET" || method == "DELETE" {
       throw fault(at + "/body", "a \(method) has no body")
+    }
+    for name in ["confirm", "dry_run"] where route[name] == true && method == "GET" {
+      throw fault("\(at)/\(name)", "a GET changes nothing")
+    }
+    if let rule = route["idempotency"]?.string, !["none", "optional", "required"].contains(rule) {
+      throw fault(at + "/idempotency", "must be 'none', 'optional' or 'required'")
     }
     if route["path"]?.string?.hasPrefix("/") != true { throw fault(at + "/path", "must start with '/'") }
     if route["public"] == true, route["scope"] != nil {

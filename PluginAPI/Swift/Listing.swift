@@ -59,7 +59,7 @@ public struct Listing: Sendable {
           "the listing of '\(entity.collection)' filters by '\(filter.field)', which is no field")
       }
       return Parameter(
-        filter: filter, kind: field.kind, schema: field.filterSchema(filter.comparison == .equal))
+        filter: filter, kind: field.kind, schema: field.filterSchema(filter.comparison))
     }
     for name in order where !known.contains(where: { $0.name == name }) {
       preconditionFailure("the listing of '\(entity.collection)' orders by '\(name)', which is no field")
@@ -80,17 +80,32 @@ public struct Listing: Sendable {
   public var schema: JSON {
     var members = parameters.map { JSON.Member($0.filter.parameter, $0.schema) }
     if !orders.isEmpty {
-      members.append(.init("order", ["type": "string", "enum": .array(orders.map(JSON.string))]))
+      members.append(
+        .init(
+          "order",
+          [
+            "type": "string", "enum": .array(orders.map(JSON.string)),
+            "description": "What the list is sorted by; '-' turns it round",
+          ]))
     }
     members.append(
       .init(
         "limit",
         [
           "type": "integer", "minimum": 1, "maximum": .integer(Int64(largestPage)),
-          "default": .integer(Int64(pageSize)),
+          "default": .integer(Int64(pageSize)), "description": "Records on a page",
         ]))
-    members.append(.init("after", ["type": "string", "minLength": 1, "maxLength": 1024]))
-    return ["type": "object", "properties": .object(members), "additionalProperties": false]
+    members.append(
+      .init(
+        "after",
+        [
+          "type": "string", "minLength": 1, "maxLength": 1024,
+          "description": "The `next` of the page before: the list goes on behind it",
+        ]))
+    return [
+      "type": "object", "properties": .object(members), "additionalProperties": false,
+      "examples": [["limit": .integer(Int64(pageSize))]],
+    ]
   }
 
   /// The records query that a query string asks for, as JSON. What the host validates is checked again where it
@@ -173,8 +188,16 @@ public struct Listing: Sendable {
 
 extension Field {
   /// The schema of a query parameter: an equal value obeys the field's own rules, a bound only its type.
-  fileprivate func filterSchema(_ isEquality: Bool) -> JSON {
-    if isEquality || kind == .timestamp { return schema }
-    return ["type": schema["type"] ?? "string"]
+  fileprivate func filterSchema(_ comparison: Listing.Filter.Comparison) -> JSON {
+    let isEquality = comparison == .equal
+    let bare: JSON = isEquality || kind == .timestamp ? schema : ["type": schema["type"] ?? "string"]
+    let condition =
+      switch comparison {
+      case .equal: "is this"
+      case .atLeast: kind == .timestamp ? "is this or later" : "is this or more"
+      case .atMost: kind == .timestamp ? "is this or earlier" : "is this or less"
+      }
+    let meaning = summary.map { ". \(name): \($0)" } ?? ""
+    return bare.with("description", .string("Only those whose \(name) \(condition)\(meaning)"))
   }
 }

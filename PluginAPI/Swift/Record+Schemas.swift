@@ -21,9 +21,12 @@ extension Record {
   public static var recordSchema: JSON {
     let always = ["id", "version", "created_at", "updated_at"] + fields.filter(\.isRequired).map(\.name)
     let own: [JSON.Member] = [
-      .init("id", ["type": "string"]), .init("version", ["type": "integer", "minimum": 1]),
-      .init("created_at", ["type": "string", "format": "date-time"]),
-      .init("updated_at", ["type": "string", "format": "date-time"]),
+      .init("id", ["type": "string", "description": "What names the record"]),
+      .init(
+        "version",
+        ["type": "integer", "minimum": 1, "description": "1 when it is made, one more with every change"]),
+      .init("created_at", ["type": "string", "format": "date-time", "description": "When it was made"]),
+      .init("updated_at", ["type": "string", "format": "date-time", "description": "When it last changed"]),
     ]
     let declared = properties { $0.isRequired ? $0.schema : $0.nullableSchema }.members ?? []
     return [
@@ -37,7 +40,11 @@ extension Record {
     [
       "type": "object",
       "properties": [
-        "items": ["type": "array", "items": recordSchema], "next": ["type": ["string", "null"]],
+        "items": ["type": "array", "items": recordSchema, "description": "The records of this page"],
+        "next": [
+          "type": ["string", "null"],
+          "description": "Give it as `after` to get the page that follows; null on the last one",
+        ],
       ],
       "required": ["items", "next"],
     ]
@@ -71,6 +78,7 @@ extension Field {
     if let minimum { members.append(.init("minimum", minimum)) }
     if let maximum { members.append(.init("maximum", maximum)) }
     if let summary { members.append(.init("description", .string(summary))) }
+    if let example { members.append(.init("examples", [example])) }
     return .object(members)
   }
 

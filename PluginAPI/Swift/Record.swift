@@ -91,6 +91,7 @@ public struct Field: Sendable {
   public private(set) var isEncrypted = false
   public private(set) var defaultValue: JSON?
   public private(set) var summary: String?
+  private(set) var example: JSON?
   private(set) var allowed: [String]?
   private(set) var length: ClosedRange<Int>?
   private(set) var minimum: JSON?
@@ -171,6 +172,9 @@ extension Field {
 
   /// What the field means, for people and models: the `description` in schemas.
   public func described(_ text: String) -> Field { changed { $0.summary = text } }
+
+  /// A value as it might be, for people and models: the `examples` in schemas. Text without an enum should have one.
+  public func example(_ value: JSON) -> Field { changed { $0.example = value } }
 
   private func changed(_ change: (inout Field) -> Void) -> Field {
     var copy = self

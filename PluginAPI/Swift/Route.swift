@@ -13,6 +13,7 @@ public struct Route: Sendable {
   let summary: String
   let handler: Handler
   private(set) var members: [JSON.Member] = []
+  private(set) var parameters: [JSON.Member] = []
   private(set) var operation: String
   private(set) var isInline: Bool
 
@@ -76,6 +77,17 @@ extension Route {
     return setting("deadline_ms", .integer(seconds * 1000 + attoseconds / 1_000_000_000_000_000))
   }
 
+  /// A call takes effect only when it is made again with the token that the first one was answered: for what cannot be
+  /// undone.
+  public func confirmed() -> Route { setting("confirm", true) }
+
+  /// The handler may be run for what it would answer, its writes to records undone. Only for a handler whose records are
+  /// all that it changes: what it sends or writes elsewhere stays done.
+  public func dryRun() -> Route { setting("dry_run", true) }
+
+  /// What the route does with an Idempotency-Key. Default: ``Idempotency/optional``, on GET ``Idempotency/none``.
+  public func idempotency(_ rule: Idempotency) -> Route { setting("idempotency", .string(rule.rawValue)) }
+
   public func maxBodyBytes(_ bytes: Int) -> Route { setting("max_body_bytes", .integer(Int64(bytes))) }
 
   /// What the summary has no room for: when to use the route, what it changes, what to do after.
@@ -102,14 +114,39 @@ extension Route {
     var error: JSON = ["status": .integer(Int64(status)), "code": .string(code)]
     if !description.isEmpty { error = error.with("description", .string(description)) }
     let known = members.first { $0.name == "errors" }?.value.array ?? []
+    // Two options may follow from the same problem.
+    if known.contains(where: { $0["status"] == error["status"] && $0["code"] == error["code"] }) {
+      return self
+    }
     return setting("errors", .array(known + [error]))
   }
 
   /// The route goes: callers are told with every answer.
   public func deprecated(_ deprecation: Deprecation) -> Route { setting("deprecated", deprecation.json) }
 
-  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters.
+  /// JSON Schema of an object with the path parameters. Default: each is a text of 1 to 200 characters, described by
+  /// ``parameter(_:_:example:)``.
   public func path(_ schema: JSON) -> Route { setting("path_parameters", schema) }
+
+  /// What a path parameter names, and how one looks, for people and models. `id` is the id of a record unless told
+  /// otherwise.
+  public func parameter(_ name: String, _ description: String, example: String) -> Route {
+    changed { $0.parameters.append(.init(name, Route.text(description, example))) }
+  }
+
+  private static func text(_ description: String, _ example: String) -> JSON {
+    [
+      "type": "string", "minLength": 1, "maxLength": 200, "description": .string(description),
+      "examples": [.string(example)],
+    ]
+  }
+
+  /// What is known of a path parameter.
+  fileprivate func parameter(_ name: String) -> JSON {
+    if let known = parameters.last(where: { $0.name == name }) { return known.value }
+    guard name == "id" else { return ["type": "string", "minLength": 1, "maxLength": 200] }
+    return Route.text("The id of the record, as answers say it", "019ab2c4-7d10-7e3a-9c55-2f8e6b1d4a70")
+  }
 
   /// JSON Schema of an object with the query parameters.
   public func query(_ schema: JSON) -> Route { setting("query", schema) }
@@ -134,27 +171,68 @@ extension Route {
   }
 }
 
+/// What a route does with an Idempotency-Key.
+public enum Idempotency: String, Sendable {
+  /// None is looked at: the handler keeps repeated calls apart by itself.
+  case none
+  /// A call that names one takes effect once, however often it is sent; one without is as any other.
+  case optional
+  /// A call without one is refused.
+  case required
+}
+
 // MARK: - Options that follow from a record
 
 extension Route {
   /// Answers with one record.
-  public func reads<Entity: Record>(_ entity: Entity.Type) -> Route { response(entity.recordSchema) }
+  public func reads<Entity: Record>(_ entity: Entity.Type) -> Route {
+    response(entity.recordSchema).failsWithoutRecord()
+  }
 
   /// Takes the query parameters of the record's ``Record/listing`` and answers with a page.
   public func lists<Entity: Record>(_ entity: Entity.Type) -> Route { lists(entity, entity.listing) }
 
   public func lists<Entity: Record>(_ entity: Entity.Type, _ listing: Listing) -> Route {
     query(listing.schema).response(entity.pageSchema)
+      .fails(400, "records.invalid_cursor", "`after` is no cursor of this list.")
   }
 
   /// Takes a draft and answers with the record.
   public func creates<Entity: Record>(_ entity: Entity.Type) -> Route {
-    body(entity.draftSchema).response(entity.recordSchema)
+    body(entity.draftSchema).response(entity.recordSchema).failsOnConflict(entity)
   }
 
   /// Takes a merge patch and answers with the record.
   public func changes<Entity: Record>(_ entity: Entity.Type) -> Route {
-    body(entity.changesSchema).response(entity.recordSchema)
+    body(entity.changesSchema).response(entity.recordSchema).failsWithoutRecord().failsOnConflict(entity)
+      .failsOnVersion()
+  }
+
+  /// Deletes one record, and answers with nothing.
+  public func deletes<Entity: Record>(_ entity: Entity.Type) -> Route {
+    failsWithoutRecord().failsOnVersion()
+  }
+
+  // What the host's records answer, which a handler passes on.
+
+  private func failsWithoutRecord() -> Route {
+    fails(404, "records.not_found", "There is no record with this id.")
+  }
+
+  private func failsOnConflict<Entity: Record>(_ entity: Entity.Type) -> Route {
+    let names = entity.fields.filter(\.isUnique).map(\.name)
+    let checked = fails(
+      422, "records.invalid", "The record is not as declared; `errors` lists where and why.")
+    if names.isEmpty { return checked }
+    return checked.fails(
+      409, "records.conflict", "Another record has this \(names.joined(separator: " or ")); `field` names it."
+    )
+  }
+
+  private func failsOnVersion() -> Route {
+    fails(
+      412, "records.precondition_failed",
+      "The record is at another version than `If-Match` says: read it again, and repeat the change.")
   }
 }
 
@@ -169,11 +247,10 @@ extension Route {
     ]
     let names = parameterNames
     if !names.isEmpty, !members.contains(where: { $0.name == "path_parameters" }) {
-      let text: JSON = ["type": "string", "minLength": 1, "maxLength": 200]
       all.append(
         .init(
           "path_parameters",
-          .objectSchema(.object(names.map { .init($0, text) }), required: names)))
+          .objectSchema(.object(names.map { .init($0, parameter($0)) }), required: names)))
     }
     return .object(all + members)
   }

@@ -23,7 +23,7 @@ struct Accounts: Automation {
 
     DELETE("/{id}", "Delete account") {
       try accounts.delete($0.parameter("id"), version: $0.ifMatch)
-    }
+    }.deletes(Account.self)
   }
 }
 

@@ -121,4 +121,5 @@ final class MemoryPlugin: LoadedPlugin {
 
 final class NoCanceller: RequestCanceller {
   func cancelRequests(of generation: Generation, _ problem: Problem) {}
+  func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {}
 }

@@ -234,6 +234,7 @@ final class RecordingCanceller: RequestCanceller {
   func cancelRequests(of generation: Generation, _ problem: Problem) {
     serials.withLock { $0.append(generation.serial) }
   }
+  func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {}
 }
 
 func manifest(_ id: String, _ version: String) -> String {

@@ -17,7 +17,7 @@ struct ParityTests {
     "quarantine release": [["ab"]], "keys issue": [["--principal", "p", "--scope", "a:b"]], "keys list": [[]],
     "keys revoke": [["k"]], "keys rotate": [["k"]], "audit read": [[]], "audit verify": [[]],
     "log-level get": [[]], "log-level set": [["debug"]], "upgrade": [[]], "crashes": [[]], "health": [[]],
-    "metrics": [[]],
+    "metrics": [[]], "openapi": [[]],
   ]
 
   @Test func everyEndpointOfTheAdminListenerHasOneCommand() {

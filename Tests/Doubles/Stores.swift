@@ -118,7 +118,7 @@ private final class EmptyStore: RecordStore {
   func collection(named name: String) -> Int? { nil }
   func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
-    expectedVersion: Int64
+    expectedVersion: Int64, isDryRun: Bool
   ) throws(Problem) -> RecordResult { throw Problem(404, "records.not_found", "empty") }
   var fault: String? { nil }
   func close() {}

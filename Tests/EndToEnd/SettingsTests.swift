@@ -30,6 +30,8 @@ import Testing
       ("handOverIdle", settings.handOverIdle), ("succession", settings.succession),
       ("heartbeat", settings.heartbeat), ("repeatSuspect", settings.repeatSuspect),
       ("freezeLimit", settings.freezeLimit),
+      ("documents", settings.documents), ("openAPI", settings.openAPI), ("functions", settings.functions),
+      ("documentAssets", settings.values.documents.assets),
       ("adminStopTimeout", settings.adminStopTimeout), ("workerStopTimeout", settings.workerStopTimeout),
     ]
   }
@@ -38,7 +40,7 @@ import Testing
   private static let fixed: Set<String> = [
     "probe.executable", "probe.environment", "probe.isolates", "sqlite.clock",
     "succession.backoff.failures", "repeatSuspect.known",
-    "runners.executable", "runners.environment",
+    "runners.executable", "runners.environment", "openAPI.release",
     // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
     "automations.usual.queue", "automations.usual.workers",
   ]
@@ -63,6 +65,7 @@ import Testing
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
     case .text(_, let place): configuration[keyPath: place] = "changed"
     case .list(_, _, let place): configuration[keyPath: place].append("changed")
+    case .choice(let options, let place): configuration[keyPath: place] = options.last ?? ""
     case .flag(let place): configuration[keyPath: place].toggle()
     case .isolation(let place): configuration[keyPath: place] = .process(runners: 2)
     case .level(let place): configuration[keyPath: place] = .critical

@@ -19,7 +19,10 @@ final class Site: Sendable {
   /// When every request came: limits count from it, and must not refill while a slow machine sends.
   let began = Instant.now
   let log = MemoryLog()
+  /// What confirmations take for the time.
+  let clock = Monitor(Timestamp.now)
   let usage: UsageBook
+  let ledger = MemoryLedger()
   private let scopes = ScopeMatrix()
 
   init(
@@ -37,6 +40,11 @@ final class Site: Sendable {
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
+          safety: Safety(
+            ledger: ledger,
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300),
+              clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests()),
           ownPaths: ownPaths),
         limits: .init(anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline))
     } catch { preconditionFailure(error.detail) }

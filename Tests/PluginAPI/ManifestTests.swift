@@ -1,8 +1,8 @@
-import CouncilPlugin
 import CouncilTesting
 import Testing
 
 @testable import Accounts
+@testable import CouncilPlugin
 
 /// What an automation states of itself, member by member: PluginAPI/Manifest.md is the format.
 @Suite struct ManifestTests {
@@ -12,8 +12,9 @@ import Testing
     enum Thing: Record {
       static let collection = "things"
       static let fields: [Field] = [
-        .string("label", length: 1...20, pattern: "^x").required().unique().described("What it is"),
-        .string("state", oneOf: ["new", "old"]).defaulting(to: "new").indexed(),
+        .string("label", length: 1...20, pattern: "^x").required().unique().described("What it is")
+          .example("x1"),
+        .string("state", oneOf: ["new", "old"]).defaulting(to: "new").indexed().described("How it is"),
         .integer("count", atLeast: 0), .number("weight", atMost: 1.5), .boolean("lent"), .timestamp("due"),
         .json("notes"),
       ]
@@ -34,7 +35,8 @@ import Testing
       POST("/", "Make thing!") { try things.insert($0.body) }.creates(Thing.self).operation("make").scope(
         "things:make"
       )
-      .limit(5, perSeconds: 60).deadline(.milliseconds(1500)).maxBodyBytes(1024)
+      .limit(5, perSeconds: 60).deadline(.milliseconds(1500)).maxBodyBytes(1024).confirmed().dryRun()
+      .idempotency(.required)
       PUT("/{id}/of/{owner_id}", "Put") { _ async in NoContent() }.path(true).query([:]).body(false).response(
         [:])
       GET("/open", "Open") { _ in NoContent() }.public()
@@ -85,13 +87,26 @@ import Testing
       route["query"] == [
         "type": "object",
         "properties": [
-          "state": ["type": "string", "enum": ["new", "old"]], "min_count": ["type": "integer"],
-          "before": ["type": "string", "format": "date-time"],
-          "order": ["type": "string", "enum": ["label", "-label"]],
-          "limit": ["type": "integer", "minimum": 1, "maximum": 50, "default": 5],
-          "after": ["type": "string", "minLength": 1, "maxLength": 1024],
+          "state": [
+            "type": "string", "enum": ["new", "old"], "description": "Only those whose state is this. state: How it is",
+          ],
+          "min_count": ["type": "integer", "description": "Only those whose count is this or more"],
+          "before": [
+            "type": "string", "format": "date-time", "description": "Only those whose due is this or earlier",
+          ],
+          "order": [
+            "type": "string", "enum": ["label", "-label"],
+            "description": "What the list is sorted by; '-' turns it round",
+          ],
+          "limit": [
+            "type": "integer", "minimum": 1, "maximum": 50, "default": 5, "description": "Records on a page",
+          ],
+          "after": [
+            "type": "string", "minLength": 1, "maxLength": 1024,
+            "description": "The `next` of the page before: the list goes on behind it",
+          ],
         ],
-        "additionalProperties": false,
+        "additionalProperties": false, "examples": [["limit": 5]],
       ])
   }
 
@@ -104,9 +119,13 @@ import Testing
     #expect(route["limit"] == ["requests": 5, "per_s": 60])
     #expect(route["deadline_ms"] == 1500)
     #expect(route["max_body_bytes"] == 1024)
+    #expect(route["confirm"] == true)
+    #expect(route["dry_run"] == true)
+    #expect(route["idempotency"] == "required")
     #expect(route["body"]?["required"] == ["label"])
     #expect(route["body"]?["properties"]?["label"]?["pattern"] == "^x")
     #expect(route["body"]?["properties"]?["label"]?["description"] == "What it is")
+    #expect(route["body"]?["properties"]?["label"]?["examples"] == ["x1"])
   }
 
   @Test func makesAnAsynchronousRouteInlineAndTakesSchemasByHand() throws {
@@ -122,9 +141,27 @@ import Testing
     let route = try #require(try FakeHost(Accounts.self).manifest["routes"]?.array?[2])
     #expect(
       route["path_parameters"] == [
-        "type": "object", "properties": ["id": ["type": "string", "minLength": 1, "maxLength": 200]],
+        "type": "object",
+        "properties": [
+          "id": [
+            "type": "string", "minLength": 1, "maxLength": 200,
+            "description": "The id of the record, as answers say it",
+            "examples": ["019ab2c4-7d10-7e3a-9c55-2f8e6b1d4a70"],
+          ]
+        ],
         "required": ["id"], "additionalProperties": false,
       ])
+  }
+
+  @Test func saysOfAPathParameterWhatItIsTold() {
+    let route = GET("/{id}/of/{owner}/{rest}", "Get") { _ in NoContent() }
+      .parameter("owner", "Whose", example: "ada").parameter("id", "Which", example: "7")
+    let parameters = route.manifest["path_parameters"]
+    #expect(parameters?["properties"]?["owner"]?["description"] == "Whose")
+    #expect(parameters?["properties"]?["id"]?["examples"] == ["7"])
+    #expect(
+      parameters?["properties"]?["rest"] == ["type": "string", "minLength": 1, "maxLength": 200])
+    #expect(parameters?["required"] == ["id", "owner", "rest"])
   }
 
   @Test func letsAPatchRemoveWhatIsNotRequired() throws {

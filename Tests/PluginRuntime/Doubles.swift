@@ -66,7 +66,7 @@ final class OneRecord: RecordStore {
 
   func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
-    expectedVersion: Int64
+    expectedVersion: Int64, isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     guard collection == 0 else { throw Problem(404, "records.not_found", "No such collection.") }
     switch operation {

@@ -26,6 +26,7 @@ final class StressSite: Sendable {
   let change: ChangeAutomation
   let gateway: Gateway
   let workers = Workers(Workers.Limits(threads: 4, queue: 64))
+  private let ledger: SQLiteIdempotencyLedger
   private let drain: DrainGenerations
   private let watch: DeadlineWatch
 
@@ -34,6 +35,7 @@ final class StressSite: Sendable {
     log = JSONLines(to: try LogOutput(file: folder + ".log"), level: .debug)
     control = try SQLiteControlStore(path: folder + "/council.sqlite")
     let digests = OpenSSLDigests()
+    ledger = try SQLiteIdempotencyLedger(path: folder + "/idempotency.sqlite", log: log)
     audit = try JournalAuditTrail(folder: folder + "/audit", digests: digests, log: log)
     let table = try KeyTable(
       capacity: 100_000, defaultLimit: RateLimit(requests: 1_000_000, per: .seconds(1)), seed: (1, 2))
@@ -57,7 +59,13 @@ final class StressSite: Sendable {
         stores: stores, meter: meter, scopes: table.scopes, log: log, defaults: .init()),
       drain: drain, limits: .init(drainWait: .milliseconds(1)))
     gateway = try Gateway(
-      .init(automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: Health()),
+      .init(
+        automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: Health(),
+        safety: Safety(
+          ledger: ledger,
+          confirmations: Confirmations(
+            secret: [UInt8](repeating: 7, count: 32), digests: digests, lifetime: .seconds(300)),
+          digests: digests)),
       limits: .init())
     drain.start()
     watch.start()
@@ -70,6 +78,7 @@ final class StressSite: Sendable {
     let limit = Instant.now + .seconds(60)
     var ended = drain.wait(for: leaving + automations.retiring, until: limit)
     ended = workers.end(by: limit) && ended
+    ledger.end()
     drain.end()
     watch.end()
     ended = audit.close() && ended

@@ -36,6 +36,7 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
   case changeLogLevel = "log_level.set"
   case upgradeHost = "host.upgrade"
   case listCrashes = "crashes.list"
+  case describe = "api.describe"
 
   package struct Row: Sendable {
     package var method: HTTPMethod
@@ -114,6 +115,8 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .readLogLevel: Row(.get, "/admin/v1/log-level", [read])
     case .upgradeHost: Row(.post, "/admin/v1/host/upgrade", [write], act: "host.upgrade")
     case .listCrashes: Row(.get, "/admin/v1/crashes", [read])
+    // What there is to ask for names nobody and nothing that runs here.
+    case .describe: Row(.get, "/admin/v1/openapi.json", [])
     case .changeLogLevel: Row(.put, "/admin/v1/log-level", [write], act: "log_level.set")
     }
   }

@@ -40,6 +40,13 @@ package struct HostConfiguration: Sendable, Equatable {
   package var keptBytes = 256 * 1024
   package var jsonDepth = 64
 
+  package var maxStreams = 1024
+  package var streamBufferBytes = 64 * 1024
+  package var streamLongestMilliseconds = 3_600_000
+  package var streamIdleMilliseconds = 900_000
+  package var streamHeartbeatMilliseconds = 15_000
+  package var streamDrainMilliseconds = 5000
+
   package var limitRequests = 200
   package var limitPeriodSeconds = 60
   package var anonymousRequests = 200
@@ -68,7 +75,11 @@ package struct HostConfiguration: Sendable, Equatable {
   package var automationAccounts = 1024
   package var automationOverrides = ""
 
+  package var documents = Documents()
+
   package var pluginFileBytes = 64 << 20
+  package var lint = "warn"
+  package var lintTokens = 8000
   package var probeTimeoutMilliseconds = 5000
   package var callTimeoutMilliseconds = 10_000
   package var keptGenerations = 5
@@ -124,6 +135,13 @@ package struct HostConfiguration: Sendable, Equatable {
   package var schemas = Schemas()
 
   package var recordsKeyFile = ""
+
+  package var confirmSeconds = 300
+  package var idempotencySeconds = 86_400
+  package var idempotencyCallsPerCaller = 10_000
+  package var idempotencyAnswerBytes = 256 << 10
+  package var idempotencyFileBytes = 1 << 30
+  package var idempotencyQueue = 1024
 
   package var crashes = 2
   package var crashWindowMilliseconds = 60_000

@@ -10,6 +10,12 @@ extension Setting {
   static let plugins: [Setting] = [
     .init("plugins.max_file_bytes", .number(4096...(1 << 30), \.pluginFileBytes), "Of a plugin's file."),
     .init(
+      "plugins.lint", .choice(LintMode.allCases.map(\.rawValue), \.lint),
+      "What is done about a manifest that misleads models: nothing, a warning, or, for errors, a refusal."),
+    .init(
+      "plugins.lint_tokens", .number(100...1_000_000, \.lintTokens),
+      "What a list of an automation's operations may cost a model, in tokens (bytes / 4), without a warning."),
+    .init(
       "plugins.probe_timeout_ms", .number(milliseconds, \.probeTimeoutMilliseconds),
       "For the trial in a child process."),
     .init(

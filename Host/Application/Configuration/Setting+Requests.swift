@@ -4,7 +4,7 @@ extension Setting {
   private static let milliseconds = 1...3_600_000
   private static let threads = 0...256
 
-  /// `public`, `admin`, `http`, `json`
+  /// `public`, `admin`, `http`, `json`, `streams`
   static let listening: [Setting] = [
     .init(
       "public.address", .text(maxLength: 64, \.publicListener.address),
@@ -82,9 +82,28 @@ extension Setting {
       "Memory that the four buffers of a connection keep from one request to the next; the README of Host/Application/Configuration has the worst case."
     ),
     .init("json.max_depth", .number(8...256, \.jsonDepth), "Levels of a JSON body or record: more is 400."),
+
+    .init(
+      "streams.max", .number(0...1_000_000, \.maxStreams),
+      "Answers that are streams, open at a time: more is 503."),
+    .init(
+      "streams.buffer_bytes", .number(65_536...(16 << 20), \.streamBufferBytes),
+      "What a stream holds for a client that is slow."),
+    .init(
+      "streams.longest_ms", .number(1...86_400_000, \.streamLongestMilliseconds),
+      "From begin to end of a stream; then the host ends it."),
+    .init(
+      "streams.idle_ms", .number(1...86_400_000, \.streamIdleMilliseconds),
+      "Of a stream into which nothing is written; then the host ends it."),
+    .init(
+      "streams.heartbeat_ms", .number(1...86_400_000, \.streamHeartbeatMilliseconds),
+      "After so long without bytes, a stream of events gets a comment."),
+    .init(
+      "streams.drain_ms", .number(milliseconds, \.streamDrainMilliseconds),
+      "How long streams go on when the host ends or hands over."),
   ]
 
-  /// `limits`, `routes`, `workers`, `inline`, `automations`
+  /// `limits`, `routes`, `confirm`, `idempotency`, `workers`, `inline`, `automations`
   static let requests: [Setting] = [
     .init(
       "limits.requests", .number(1...1_000_000_000, \.limitRequests),
@@ -117,6 +136,24 @@ extension Setting {
     .init(
       "routes.max_cancels", .number(1...1_000_000, \.maxCancels),
       "Cancelled requests that wait until their plugin is told; of more it is not told."),
+    .init(
+      "confirm.expiry_s", .number(10...86_400, \.confirmSeconds),
+      "How long the token holds that confirms a call to a route with 'confirm'."),
+    .init(
+      "idempotency.expiry_s", .number(7200...2_592_000, \.idempotencySeconds),
+      "How long a call with an Idempotency-Key is remembered."),
+    .init(
+      "idempotency.max_calls_per_caller", .number(1...10_000_000, \.idempotencyCallsPerCaller),
+      "Of one principal: one more is 503 until the oldest expires."),
+    .init(
+      "idempotency.max_answer_bytes", .number(1024...(4 << 20), \.idempotencyAnswerBytes),
+      "Of one answer: a larger one is sent and not kept; the call repeated is 409."),
+    .init(
+      "idempotency.max_file_bytes", .number((4 << 20)...(1 << 40), \.idempotencyFileBytes),
+      "Of all calls remembered: more is 503 until some expire."),
+    .init(
+      "idempotency.queue", .number(1...1_000_000, \.idempotencyQueue),
+      "Calls with a key that wait to be looked up: more is 503."),
     .init(
       "workers.threads", .number(threads, \.workerThreads),
       "For blocking handlers; 0 takes 4 for each core, at least 8."),

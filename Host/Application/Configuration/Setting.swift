@@ -8,6 +8,7 @@ package struct Setting: Sendable {
     case text(maxLength: Int, any WritableKeyPath<HostConfiguration, String> & Sendable)
     /// A sequence of texts.
     case list(maxItems: Int, maxLength: Int, any WritableKeyPath<HostConfiguration, [String]> & Sendable)
+    case choice([String], any WritableKeyPath<HostConfiguration, String> & Sendable)
     case flag(any WritableKeyPath<HostConfiguration, Bool> & Sendable)
     case isolation(any WritableKeyPath<HostConfiguration, Isolation> & Sendable)
     case level(any WritableKeyPath<HostConfiguration, LogLevel> & Sendable)
@@ -27,6 +28,7 @@ package struct Setting: Sendable {
     case .number(let range, _): "\(range.lowerBound) to \(range.upperBound)"
     case .text(let maxLength, _): "text, at most \(maxLength) bytes"
     case .list(let maxItems, _, _): "a list of at most \(maxItems) texts"
+    case .choice(let options, _): options.joined(separator: ", ")
     case .flag: "true or false"
     case .isolation: Isolation.forms
     case .level: LogLevel.allCases.map(\.name).joined(separator: ", ")
@@ -56,6 +58,10 @@ package struct Setting: Sendable {
       }
       configuration[keyPath: place] = texts
     case (.list, _): return "must be a list of texts"
+    case (.choice(let options, let place), .string(let text)):
+      guard options.contains(text) else { return "must be one of \(options.joined(separator: ", "))" }
+      configuration[keyPath: place] = text
+    case (.choice(let options, _), _): return "must be one of \(options.joined(separator: ", "))"
     case (.flag(let place), .bool(let flag)): configuration[keyPath: place] = flag
     case (.flag, _): return "must be true or false"
     case (.isolation(let place), .string(let text)):
@@ -78,6 +84,7 @@ package struct Setting: Sendable {
     case .number(_, let place): .integer(Int64(configuration[keyPath: place]))
     case .text(_, let place): .string(configuration[keyPath: place])
     case .list(_, _, let place): .array(configuration[keyPath: place].map(JSONValue.string))
+    case .choice(_, let place): .string(configuration[keyPath: place])
     case .flag(let place): .bool(configuration[keyPath: place])
     case .isolation(let place): .string(configuration[keyPath: place].text)
     case .level(let place): .string(configuration[keyPath: place].name)
@@ -96,7 +103,8 @@ extension Setting {
 
   /// Every setting, in the order of the file that `council config default` writes.
   package static let all: [Setting] =
-    listening + requests + plugins + signatures + recordings + isolation + storage + supervision + telemetry
+    listening + requests + documents + plugins + signatures + recordings + isolation + storage + supervision
+    + telemetry
 
   /// What no single setting can know: settings that must fit together.
   package static func conflicts(in configuration: HostConfiguration) -> [String] {

@@ -64,12 +64,15 @@ extension ChangeAutomation {
     /// Canaries that run at a time, and how long between two looks at the figures of one.
     package var canaries: Int
     package var canaryLook: Duration
+    /// What is looked for in a manifest beside what is wrong with it.
+    package var lint: LintManifest.Limits
 
     package init(
       turn: Duration = .seconds(30), drainWait: Duration = .milliseconds(250), kept: Int = 5,
       draining: Int = 8, isolation: Isolation = .inProcess, together: Int = 32, canaries: Int = 16,
-      canaryLook: Duration = .milliseconds(100)
+      canaryLook: Duration = .milliseconds(100), lint: LintManifest.Limits = .init()
     ) {
+      self.lint = lint
       self.turn = turn
       self.drainWait = drainWait
       self.kept = kept

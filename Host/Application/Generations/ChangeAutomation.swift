@@ -117,7 +117,7 @@ package final class ChangeAutomation: Sendable {
       drain.drain(retired)
       let quiet = try settle(retired, &clock)
       ports.log.log(.info, "generations", "unloaded", generation.logFields)
-      return report(generation, previous: nil, migration: [], draining: !quiet, clock)
+      return report(generation, previous: nil, migration: [], warnings: [], draining: !quiet, clock)
     }
   }
 
@@ -129,7 +129,7 @@ package final class ChangeAutomation: Sendable {
     return ChangeReport(
       automation: id, generation: record.number, previous: nil, version: record.version,
       sha256: record.sha256,
-      routes: 0, migration: [], draining: false, stepsMilliseconds: clock.milliseconds,
+      routes: 0, migration: [], warnings: [], draining: false, stepsMilliseconds: clock.milliseconds,
       totalMilliseconds: clock.total)
   }
 
@@ -266,6 +266,7 @@ package final class ChangeAutomation: Sendable {
     var isolation: Isolation
     var source: String?
     var plan: PlanGeneration.Plan
+    var lint: LintReport
     var previous: Generation?
   }
 
@@ -286,9 +287,10 @@ package final class ChangeAutomation: Sendable {
     // Read again: the configuration may have changed while this waited for its turn.
     let config = request.config ?? previous?.configBytes ?? config ?? Array("{}".utf8)
     let isolation = request.isolation ?? previous?.record.isolation ?? limits.isolation
-    let planned = try clock.measure(.plan) { () throws(Problem) -> PlanGeneration.Plan in
+    let (planned, lint) = try clock.measure(.plan) {
+      () throws(Problem) -> (PlanGeneration.Plan, LintReport) in
       try check(request.intent, manifest, previous)
-      return try plan(manifest, config: config)
+      return (try plan(manifest, config: config), try self.lint(manifest, request.source))
     }
     if let recording = request.replay {
       try clock.measure(.replay) { () throws(Problem) in
@@ -298,8 +300,26 @@ package final class ChangeAutomation: Sendable {
     let source = if case .path(let path) = request.source { path } else { nil as String? }
     return Planned(
       candidate: candidate, config: config, isolation: isolation, source: source ?? previous?.record.source,
-      plan: planned,
-      previous: previous)
+      plan: planned, lint: lint, previous: previous)
+  }
+
+  /// What the linter says. It never keeps an admin from going back to a generation that served before.
+  private func lint(_ manifest: Manifest, _ source: Source) throws(Problem) -> LintReport {
+    var rules = limits.lint
+    if case .kept = source, rules.mode == .refuse { rules.mode = .warn }
+    let report = try LintManifest(rules)(manifest)
+    if !report.findings.isEmpty {
+      ports.log.log(
+        .warning, "generations",
+        "the linter has \(report.findings.count + report.omitted) finding(s); the first: "
+          + "\(report.findings[0].pointer): \(report.findings[0].text)",
+        [
+          "automation": .string(manifest.id),
+          "findings": .array(
+            report.findings.prefix(10).map { .string("\($0.severity.rawValue) \($0.code) \($0.pointer)") }),
+        ])
+    }
+    return report
   }
 
   /// LOAD and START. What fails is gone again, file and all.
@@ -367,7 +387,8 @@ package final class ChangeAutomation: Sendable {
       generation.logFields.merging(["duration_ms": .number(clock.total)]) { first, _ in first })
     return report(
       generation, previous: started.planned.previous?.record.number,
-      migration: started.planned.plan.migration, draining: draining, clock)
+      migration: started.planned.plan.migration, warnings: started.planned.lint.findings, draining: draining,
+      clock)
   }
 
   private func check(_ intent: Intent, _ manifest: Manifest, _ previous: Generation?) throws(Problem) {
@@ -469,12 +490,13 @@ package final class ChangeAutomation: Sendable {
   }
 
   private func report(
-    _ generation: Generation, previous: Int?, migration: [String], draining: Bool, _ clock: StepClock
+    _ generation: Generation, previous: Int?, migration: [String], warnings: [LintFinding], draining: Bool,
+    _ clock: StepClock
   ) -> ChangeReport {
     ChangeReport(
       automation: generation.record.automation, generation: generation.record.number, previous: previous,
       version: generation.record.version, sha256: generation.record.sha256,
-      routes: generation.manifest.routes.count, migration: migration, draining: draining,
+      routes: generation.manifest.routes.count, migration: migration, warnings: warnings, draining: draining,
       stepsMilliseconds: clock.milliseconds, totalMilliseconds: clock.total)
   }
 }

@@ -15,13 +15,15 @@ package struct ChangeReport: Sendable, Encodable {
   package var routes: Int
   /// What the migration of records did.
   package var migration: [String]
+  /// What the linter found in its manifest, at most ``LintReport/maxFindings``.
+  package var warnings: [LintFinding]
   /// True while requests still run in the generation that was replaced.
   package var draining: Bool
   package var stepsMilliseconds: [String: Double]
   package var totalMilliseconds: Double
 
   private enum CodingKeys: String, CodingKey {
-    case automation, generation, previous, version, sha256, routes, migration, draining
+    case automation, generation, previous, version, sha256, routes, migration, warnings, draining
     case stepsMilliseconds = "steps_ms"
     case totalMilliseconds = "total_ms"
   }

@@ -2,8 +2,10 @@ package import Kernel
 
 /// Gives up on the requests of a generation that will not finish by themselves.
 package protocol RequestCanceller: AnyObject, Sendable {
-  /// Answers every request that still waits for this generation with `problem`, and tells the plugin.
+  /// Answers every request that still waits for this generation with `problem`, ends its streams, and tells the plugin.
   func cancelRequests(of generation: Generation, _ problem: Problem)
+  /// Tells a plugin that nobody wants more of what it answers, later and on a thread of its own. [any]
+  func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64)
 }
 
 /// The steps DRAIN and STOP: waits, on a thread of its own, until a retired generation is quiet, then stops it.

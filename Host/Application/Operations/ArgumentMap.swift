@@ -23,6 +23,7 @@ package struct ArgumentMap: Sendable {
   /// `/accounts`: what stands before the pattern.
   private let root: String
   private let segments: [RoutePattern.Segment]
+  private let safety: SafetyWords.Set
   /// A body is built of members.
   private let hasMembers: Bool
 
@@ -45,6 +46,13 @@ package struct ArgumentMap: Sendable {
     }
     parts.addDefinitions(of: query, "query")
     hasMembers = parts.addBody(declaration.bodySchema)
+    safety = SafetyWords(declaration).query
+    for word in SafetyWords.Word.allCases where safety.holds(word) && declaration.wants(word) {
+      let name = word.name.description
+      guard parts.places[name] == nil else { continue }
+      parts.add(name, word.schema, .query(name))
+      if word == .key { parts.required.append(name) }
+    }
     schema = parts.schema
     places = parts.places
   }
@@ -82,7 +90,7 @@ package struct ArgumentMap: Sendable {
     var members = arguments.members
     while members.next() {
       let name = String(members.key)
-      guard let place = places[name] else { throw unknown(name) }
+      guard let place = places[name] ?? safetyPlace(members.key) else { throw unknown(name) }
       guard seen.insert(name).inserted else { throw ArgumentMap.invalid(name, "stands here twice") }
       switch place {
       case .path: break
@@ -97,6 +105,11 @@ package struct ArgumentMap: Sendable {
       }
     }
     if hasMembers { body.append(bodyMembers == 0 ? "{}" : "}") }
+  }
+
+  /// What makes a write safe may be said of every write, also where the schema does not speak of it.
+  private func safetyPlace(_ name: Span<UInt8>) -> Place? {
+    safety.word(name).map { .query($0.name.description) }
   }
 
   /// An array repeats its parameter, null leaves it out.

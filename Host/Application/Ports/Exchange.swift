@@ -39,6 +39,13 @@ package struct Field: Sendable, Equatable {
   }
 }
 
+/// What gets the answer of a request in the place of its edge, and hands it on with ``Exchange/send()``.
+package protocol AnswerKeeper: AnyObject, Sendable {
+  /// The answer is in the exchange, which the caller has claimed. `isInPlace`: it is the host's, and the handler may
+  /// work on. [any]
+  func take(_ exchange: Exchange, isInPlace: Bool)
+}
+
 /// One request and its answer on their way edge → gateway → handler → edge.
 ///
 /// An exchange belongs to its connection and is reused by the requests that follow on it, so that a
@@ -83,6 +90,19 @@ package final class Exchange: @unchecked Sendable {
   package var requestID = ByteRange.empty
   package var traceparent = ByteRange.empty
   package var principal = ByteRange.empty
+  /// What makes a write safe to send again, and what confirms it: places in `head`, empty without, wherever in the
+  /// request they stood.
+  package var idempotencyKey = ByteRange.empty
+  package var confirmation = ByteRange.empty
+  /// The handler runs for its answer: what it writes into records is undone. Other threads of a plugin ask at any time;
+  /// who does not own the request looks whether it is still current afterwards. [any]
+  package var isDryRun: Bool {
+    get { dryRun.load(ordering: .relaxed) }
+    set { dryRun.store(newValue, ordering: .relaxed) }
+  }
+  private let dryRun = Atomic<Bool>(false)
+  /// Gets the answer before the edge does; set before the request waits, for this request only.
+  package private(set) var keeper: (any AnswerKeeper)?
   /// The application's own object for this exchange; kept across requests, so that it is made once.
   package var attachment: AnyObject?
   /// When the host answers in the handler's place. Other threads of a plugin ask for it at any time. [any]
@@ -101,6 +121,13 @@ package final class Exchange: @unchecked Sendable {
   package let answerBody = Arena(capacity: 2048)
   /// The connection closes after this answer.
   package var closes = false
+  /// The body is a stream: `answerBody` is empty. Who may read the answer may read this.
+  package private(set) var isStreaming = false
+  /// Whether the handler of this request may answer with a stream; set before it runs.
+  package var mayStream = false
+  /// What bounds the streams of this exchange's listeners.
+  package let streams: AnswerStreams
+  private let currentStream = Monitor<AnswerStream?>(nil)
 
   // MARK: Who may answer, and who still looks
 
@@ -109,6 +136,7 @@ package final class Exchange: @unchecked Sendable {
   private let custody = Atomic<UInt8>(0)
   private let pendingUntil = Atomic<Int64>(0)
   private let pendingFor = Atomic<Int>(0)
+  private let isKept = Atomic<Bool>(false)
   /// Set by the edge: resumes the connection of a parked exchange. [any]
   package var wake: (@Sendable (Exchange) -> Void)?
   /// Set by the edge: takes back an exchange that a handler held longer than its connection did. [any]
@@ -116,8 +144,9 @@ package final class Exchange: @unchecked Sendable {
 
   /// `keptBytes` is what the four buffers keep between two requests; an answer or body that is larger is given
   /// back with its request.
-  package init(slot: UInt32, keptBytes: Int = 256 * 1024) {
+  package init(slot: UInt32, keptBytes: Int = 256 * 1024, streams: AnswerStreams = .unused) {
     self.slot = slot
+    self.streams = streams
     kept = keptBytes / 4
   }
 }
@@ -186,6 +215,18 @@ extension Exchange {
 
   /// The answer is complete: wakes the connection if it waits. Once per request, by whoever claimed it. [any]
   package func deliver() {
+    if let keeper { return keeper.take(self, isInPlace: false) }
+    send()
+  }
+
+  /// As ``deliver()``, of an answer in the place of a handler that may work on. [any]
+  package func deliverInPlace() {
+    if let keeper { return keeper.take(self, isInPlace: true) }
+    send()
+  }
+
+  /// Hands the answer to the edge: ``deliver()``, past the keeper. [any]
+  package func send() {
     if rendezvous.exchange(Rendezvous.answered.rawValue, ordering: .acquiringAndReleasing)
       == Rendezvous.parked.rawValue
     {
@@ -201,19 +242,39 @@ extension Exchange {
 
   private static let handlerInside: UInt8 = 1
   private static let abandoned: UInt8 = 2
+  /// On its way to a handler, or back from one: see ``keep(by:)``.
+  private static let held: UInt8 = 4
 
   /// A handler is about to run: what it borrows must stay until ``endHandling()``.
   /// Once is enough: a runner does it before anybody can learn that the handler is about to run.
   package func beginHandling() {
-    if custody.load(ordering: .relaxed) & Exchange.handlerInside == 0 {
+    let now = custody.load(ordering: .relaxed)
+    if now & Exchange.handlerInside != 0 { return }
+    if now == 0 {
       custody.store(Exchange.handlerInside, ordering: .releasing)
+    } else {
+      // A held one may be abandoned meanwhile.
+      custody.bitwiseOr(Exchange.handlerInside, ordering: .acquiringAndReleasing)
     }
   }
 
   /// The handler returned; an exchange that its connection could not wait for goes back to the edge. [any]
-  package func endHandling() {
-    let before = custody.bitwiseAnd(~Exchange.handlerInside, ordering: .acquiringAndReleasing).oldValue
-    if before & Exchange.abandoned != 0 { recycle?(self) }
+  package func endHandling() { leave(Exchange.handlerInside) }
+
+  /// Hands what becomes of the request to `keeper`: it gets the answer first. Until ``letGo()`` the exchange is this request's,
+  /// though its connection may have been answered and gone on. [event]
+  package func keep(by keeper: any AnswerKeeper) {
+    self.keeper = keeper
+    isKept.store(true, ordering: .relaxed)
+    custody.bitwiseOr(Exchange.held, ordering: .acquiringAndReleasing)
+  }
+
+  /// The keeper has passed the request on. The exchange may belong to another one from here on. [any]
+  package func letGo() { leave(Exchange.held) }
+
+  private func leave(_ part: UInt8) {
+    let before = custody.bitwiseAnd(~part, ordering: .acquiringAndReleasing).oldValue
+    if before & ~part == Exchange.abandoned { recycle?(self) }
   }
 
   /// Whether borrowed views may be read: a handler is inside.
@@ -223,7 +284,7 @@ extension Exchange {
   /// place), so the connection takes another exchange and this one comes back through `recycle`. [event]
   package func relinquish() -> Bool {
     let before = custody.bitwiseOr(Exchange.abandoned, ordering: .acquiringAndReleasing).oldValue
-    guard before & Exchange.handlerInside == 0 else { return false }
+    guard before & (Exchange.handlerInside | Exchange.held) == 0 else { return false }
     custody.store(0, ordering: .releasing)
     return true
   }
@@ -240,10 +301,11 @@ extension Exchange {
 
   package func endWaiting() { pendingUntil.store(0, ordering: .releasing) }
 
-  /// The client of the request that waits until then is gone: its time is up now. False: no request waits so any more.
-  /// [any]
+  /// The client of the request that waits until then is gone: its time is up now. False: no request waits so any more, or
+  /// its answer is kept for when the client comes back. [any]
   package func abandonWaiting(until deadline: Instant) -> Bool {
-    pendingUntil.compareExchange(
+    if isKept.load(ordering: .relaxed) { return false }
+    return pendingUntil.compareExchange(
       expected: deadline.nanoseconds, desired: Exchange.isDeserted, ordering: .acquiringAndReleasing
     ).exchanged
   }
@@ -285,7 +347,15 @@ extension Exchange {
     requestID = .empty
     traceparent = .empty
     principal = .empty
+    idempotencyKey = .empty
+    confirmation = .empty
+    if isDryRun { isDryRun = false }
+    if keeper != nil {
+      keeper = nil
+      isKept.store(false, ordering: .relaxed)
+    }
     deadline = Instant(nanoseconds: .max)
+    mayStream = false
     discardAnswer()
   }
 
@@ -318,6 +388,7 @@ extension Exchange {
     answerHeaders.removeAll(keepingCapacity: true)
     answerBody.removeAll(retaining: kept)
     closes = false
+    if isStreaming { endStream() }
   }
 
   /// Adds a header to the answer. The caller has checked that neither part holds a control character.
@@ -340,6 +411,35 @@ extension Exchange {
     let valueRange = answerHead.append(value)
     answerHead.append(0)
     answerHeaders.append(Field(name: nameRange, value: valueRange))
+  }
+}
+
+// MARK: - Streams
+
+extension Exchange {
+  /// Of ``beginStream(_:)``.
+  func begin(_ stream: AnswerStream) {
+    currentStream.withLock { $0 = stream }
+    isStreaming = true
+  }
+
+  /// The stream that answers the request that `handle` names; nil when none does, or the request is over. [any]
+  package func stream(of handle: UInt64) -> AnswerStream? {
+    // The name is read under the lock that ``endStream()`` takes before another request can have it.
+    currentStream.withLock { isCurrent(handle) ? $0 : nil }
+  }
+
+  /// The stream, to whoever may read the answer.
+  package var stream: AnswerStream? { isStreaming ? currentStream.withLock { $0 } : nil }
+
+  /// The answer is no stream any more: nothing more of it will reach the client.
+  private func endStream() {
+    isStreaming = false
+    let stream = currentStream.withLock { current in
+      defer { current = nil }
+      return current
+    }
+    stream?.finish()
   }
 }
 

@@ -12,7 +12,8 @@ package protocol OwnPath: AnyObject, Sendable {
     -> OwnAnswer
 
   /// The request became a call, and that is answered: status, headers and body are the route's, or a problem's. Turns
-  /// them into what the protocol says. Not called where the client left before. [event]
+  /// them into what the protocol says. Where ``Exchange/isStreaming``, the body is yet to come, and
+  /// ``AnswerStream/translate(by:)`` turns it. Not called where the client left before. [event]
   func wrap(_ exchange: Exchange, _ call: RouteCall)
 }
 
@@ -58,7 +59,8 @@ package struct OwnRoute: Sendable {
 }
 
 package enum OwnAnswer {
-  /// The answer is in the exchange.
+  /// The answer is in the exchange; its body may be a stream (``Exchange/beginStream(_:)``), which its maker keeps and
+  /// writes into.
   case answered
   /// The exchange became the request of a route (``Exchange/become(_:target:body:)``): it goes on like any other, at its
   /// own limit, and ``OwnPath/wrap(_:_:)`` gets its answer.

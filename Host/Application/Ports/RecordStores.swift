@@ -26,7 +26,8 @@ package protocol RecordStore: AnyObject, Sendable {
   /// The number of a declared collection, its place in the manifest.
   func collection(named name: String) -> Int?
 
-  /// Runs one operation. `key` and `input` are as council.h says; `expectedVersion` 0 takes any.
+  /// Runs one operation. `key` and `input` are as council.h says; `expectedVersion` 0 takes any. A dry run has the result
+  /// that the operation would have now, and changes nothing.
   ///
   /// A failure is a ``Problem`` whose code starts with `records.`:
   /// - 400 `invalid_query` (members `pointer`, `errors`), `invalid_cursor`
@@ -40,7 +41,7 @@ package protocol RecordStore: AnyObject, Sendable {
   /// A batch adds the member `operation`, the place of the one that failed.
   func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
-    expectedVersion: Int64
+    expectedVersion: Int64, isDryRun: Bool
   ) throws(Problem) -> RecordResult
 
   /// nil, or why the store cannot be used now, in words without a path. Looks at the disk; one thread at a time.
@@ -49,6 +50,17 @@ package protocol RecordStore: AnyObject, Sendable {
 
   /// Ends this generation's use of the store; the data stays.
   func close()
+}
+
+extension RecordStore {
+  package func call(
+    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
+    expectedVersion: Int64
+  ) throws(Problem) -> RecordResult {
+    try call(
+      operation, collection: collection, key: key, input: input, expectedVersion: expectedVersion,
+      isDryRun: false)
+  }
 }
 
 /// The engine behind the records of automations.

@@ -121,6 +121,9 @@ package final class LiveRoute: Sendable {
   package let deadlineNanoseconds: Int64
   package let maxBodyBytes: Int
   package let schemas: RouteSchemas
+  /// The route changes something: what makes that safe is looked for.
+  package let isGuarded: Bool
+  package let safety: SafetyWords
   /// The route's number in the meter.
   package let series: Int
   package let labels: RouteLabels
@@ -150,6 +153,8 @@ package final class LiveRoute: Sendable {
     deadlineNanoseconds = (declaration.deadline ?? deadline).nanoseconds
     self.maxBodyBytes = declaration.maxBodyBytes ?? maxBodyBytes
     self.schemas = schemas
+    isGuarded = declaration.method != .get
+    safety = SafetyWords(declaration)
     series = meter.series(
       automation: id, route: template, method: declaration.method.rawValue)
     let labels = JSON.text(

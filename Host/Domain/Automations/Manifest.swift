@@ -5,6 +5,8 @@ package import Kernel
 package struct Manifest: Sendable, Equatable {
   /// 1 MiB: a manifest is read before anything is known about who wrote it.
   package static let maxBytes = 1 << 20
+  /// The extension that routes which stream need.
+  package static let streams = "council.stream/1"
 
   /// `[a-z][a-z0-9-]{0,62}`: the first path segment of its routes.
   package var id: String
@@ -90,6 +92,13 @@ package struct RouteDeclaration: Sendable, Equatable {
   /// Answered with 504 after this; nil takes the host's default.
   package var deadline: Duration?
   package var maxBodyBytes: Int?
+  /// A call takes effect only when it is made again with the token that the first one was answered.
+  package var confirm: Bool
+  /// The handler may be run for what it would answer, its writes to records undone: it has no other effects.
+  package var dryRun: Bool
+  package var idempotency: Idempotency
+  /// The handler may answer with a stream.
+  package var streams: Bool
 
   package init(
     method: HTTPMethod, path: String, operation: String, summary: String = "",
@@ -97,7 +106,8 @@ package struct RouteDeclaration: Sendable, Equatable {
     querySchema: JSONValue? = nil, bodySchema: JSONValue? = nil, responseSchema: JSONValue? = nil,
     limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil, title: String? = nil,
     details: String = "", hints: RouteHints? = nil, errors: [DeclaredError] = [],
-    deprecation: Deprecation? = nil
+    deprecation: Deprecation? = nil, confirm: Bool = false, dryRun: Bool = false,
+    idempotency: Idempotency = .none, streams: Bool = false
   ) {
     self.title = title
     self.details = details
@@ -117,7 +127,21 @@ package struct RouteDeclaration: Sendable, Equatable {
     self.limit = limit
     self.deadline = deadline
     self.maxBodyBytes = maxBodyBytes
+    self.confirm = confirm
+    self.dryRun = dryRun
+    self.idempotency = idempotency
+    self.streams = streams
   }
+}
+
+/// What a route does with an Idempotency-Key.
+package enum Idempotency: String, Sendable {
+  /// None is looked at: the route only reads, or keeps repeated calls apart by itself.
+  case none
+  /// A call that names one takes effect once; one without is as any other.
+  case optional
+  /// A call without one is refused.
+  case required
 }
 
 /// `requests` per `period`, refilled evenly; a burst of all of them at once is allowed.

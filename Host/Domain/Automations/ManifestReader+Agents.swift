@@ -63,4 +63,21 @@ extension ManifestReader {
     }
     return Timestamp(text: String(decoding: kept, as: UTF8.self))
   }
+
+  /// A flag of routes that change something.
+  mutating func effect(_ value: JSONValue?, _ at: String, reads: Bool) -> Bool {
+    let isSet = flag(value, at) ?? false
+    if isSet, reads { fault(at, "a GET changes nothing") }
+    return isSet
+  }
+
+  mutating func idempotency(_ value: JSONValue?, _ at: String, reads: Bool) -> Idempotency {
+    guard let value else { return reads ? .none : .optional }
+    guard let rule = value.string.flatMap(Idempotency.init(rawValue:)) else {
+      fault(at, "must be 'none', 'optional' or 'required'")
+      return .none
+    }
+    if reads, rule != .none { fault(at, "a GET changes nothing: it can be repeated without a key") }
+    return rule
+  }
 }

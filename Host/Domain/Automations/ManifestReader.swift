@@ -115,6 +115,9 @@ struct ManifestReader {
     if !collections.isEmpty, !requires.contains("council.records/1") {
       fault("/requires", "must name 'council.records/1', for the manifest declares records")
     }
+    if routes.contains(where: \.streams), !requires.contains(Manifest.streams) {
+      fault("/requires", "must name '\(Manifest.streams)', for a route streams")
+    }
     return Manifest(
       id: id, version: version, title: text(members["title"], "/title", max: 200) ?? id,
       summary: text(members["summary"], "/summary", max: 2000) ?? "", requires: requires,
@@ -132,7 +135,7 @@ struct ManifestReader {
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
           "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description",
-          "hints", "errors", "deprecated",
+          "hints", "errors", "deprecated", "confirm", "dry_run", "idempotency", "stream",
         ])
     else { return nil }
     let methodName = text(members["method"], at + "/method", required: true, max: 16) ?? "GET"
@@ -182,7 +185,11 @@ struct ManifestReader {
       details: text(members["description"], at + "/description", max: 10_000) ?? "",
       hints: hints(members["hints"], at + "/hints", of: method ?? .get),
       errors: errors(members["errors"], at + "/errors"),
-      deprecation: deprecation(members["deprecated"], at + "/deprecated"))
+      deprecation: deprecation(members["deprecated"], at + "/deprecated"),
+      confirm: effect(members["confirm"], at + "/confirm", reads: reads),
+      dryRun: effect(members["dry_run"], at + "/dry_run", reads: reads),
+      idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads),
+      streams: flag(members["stream"], at + "/stream") ?? false)
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {

@@ -114,6 +114,11 @@ struct HomeFolder {
     }
   }
 
+  static func exists(_ path: String) -> Bool {
+    // Safe: the text lives during the call.
+    unsafe access(path, F_OK) == 0
+  }
+
   /// Writes a file that only its owner can read, durably; one that exists is replaced, not written into: it may
   /// belong to somebody else, or be open.
   static func writeSecret(_ text: String, to path: String) throws(Problem) {

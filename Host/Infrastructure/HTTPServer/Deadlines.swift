@@ -13,6 +13,8 @@ package enum Phase: UInt64, Sendable, CaseIterable {
   /// With the application: its own deadline counts.
   case handling
   case sending
+  /// The answer is a stream, which has limits of its own.
+  case streaming
   /// The keeper has shut the connection down; whoever finds this ends it.
   case expired
 }
@@ -59,7 +61,7 @@ package struct Deadlines: Sendable {
   package func areOver(_ watch: Watch, now: Int64, moved: Int64) -> Bool {
     let lasted = now - watch.since
     return switch watch.phase {
-    case .closed, .handling, .expired: false
+    case .closed, .handling, .streaming, .expired: false
     case .fresh, .idle: lasted >= idleMilliseconds
     case .head: lasted >= headMilliseconds
     case .body: lasted >= bodyMilliseconds + moved * 1000 / bytesPerSecond

@@ -66,7 +66,7 @@ package final class HTTPServer: ExchangeTable {
       exchanges
       ?? ExchangePool(
         capacity: configuration.maxConnections + configuration.exchangeSlack,
-        keptBytes: configuration.keptBytes)
+        keptBytes: configuration.keptBytes, streams: AnswerStreams(configuration.streams, now: now))
     rounds = Rounds(eventThreads: Daemon.threads(configuration))
     peers = PeerLimits(limit: configuration.maxConnectionsPerAddress)
     deadlines = Deadlines(
@@ -140,7 +140,9 @@ extension HTTPServer {
     running.keeper.wake()
     wait(until: .now + grace) { isDeserted }
     isStopping.store(true, ordering: .sequentiallyConsistent)
-    let quiet = wait(until: .now + patience) { forceParked() }
+    // A client that does not take the end of its stream is not waited for.
+    let hurry = Instant.now + patience / 2
+    let quiet = wait(until: .now + patience) { forceParked(isLate: Instant.now >= hurry) }
     running.keeper.end()
     running.thread.join()
     guard quiet else {
@@ -155,18 +157,21 @@ extension HTTPServer {
   }
 
   /// Answers parked requests in their handlers' place; true when no request is with a handler or on its way out.
-  private func forceParked() -> Bool {
+  private func forceParked(isLate: Bool) -> Bool {
     var quiet = true
     for link in links.withLock({ $0.all }) {
       switch Watch(word: link.watch.load(ordering: .sequentiallyConsistent)).phase {
       case .sending: quiet = false
+      case .streaming:
+        quiet = false
+        if isLate { link.cutStream() } else { link.streaming.withLock { $0 }?.stop() }
       case .handling:
         quiet = false
         // By the request's name: the exchange may be another connection's by now, of another listener even.
         let name = link.parked.load(ordering: .acquiring)
         guard let exchange = exchanges.exchange(named: name), exchange.claim(name) else { continue }
         application.refuse(exchange, HTTPServer.stopping)
-        exchange.deliver()
+        exchange.deliverInPlace()
       case .closed, .fresh, .idle, .head, .body, .expired: break
       }
     }

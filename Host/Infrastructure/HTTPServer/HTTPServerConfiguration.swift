@@ -1,3 +1,5 @@
+package import Application
+
 /// What one listener is made of. Every limit has a default that suits a host behind agents and load balancers.
 package struct HTTPServerConfiguration: Sendable {
   /// Where connections come from.
@@ -62,6 +64,8 @@ package struct HTTPServerConfiguration: Sendable {
   /// ``minimumBytesPerSecond``.
   package var sendTimeout = Duration.seconds(30)
   package var minimumBytesPerSecond = 64 * 1024
+  /// What bounds answers that are streams, unless the server is given exchanges that say so themselves.
+  package var streams = AnswerStreams.Limits()
   /// While the server drains, a connection that has been quiet for this long is closed.
   package var drainIdle = Duration.milliseconds(250)
   /// Closing sockets at a time whose peer may still read its last answer, and for how long; a further one is closed

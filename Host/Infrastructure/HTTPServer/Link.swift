@@ -1,4 +1,5 @@
 import Application
+import Glibc
 import Kernel
 import Synchronization
 
@@ -22,6 +23,8 @@ final class Link: @unchecked Sendable {
   /// The name of the request that was parked last, 0 for none: whoever claims it has the exchange for itself, for the
   /// event thread does not look at a parked one until it is woken. How a stopping server finds them.
   let parked = Atomic<UInt64>(0)
+  /// The answer while it is a stream.
+  let streaming = Monitor<AnswerStream?>(nil)
   /// The keeper's alone.
   var drip = Drip()
 
@@ -104,6 +107,15 @@ extension Link {
       return false
     }
     return true
+  }
+
+  /// Ends the connection of a stream whose client does not take its end; nobody else's while the server stops. [any]
+  func cutStream() {
+    guard let stream = streaming.withLock({ $0 }) else { return }
+    descriptor.withLock { descriptor in
+      if descriptor >= 0 { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+    stream.fail()
   }
 
   /// Resumes the parked connection. [any]
@@ -298,11 +310,23 @@ extension Link {
       exchange.answer(HTTPServer.answerHeadTooLarge)
     }
     exchange.close()
-    moved.store(exchange.answerBody.count, ordering: .relaxed)
-    mark(.sending)
     let status = (200...599).contains(exchange.status) ? exchange.status : 500
     let closes = exchange.closes || server.isDraining.load(ordering: .relaxed)
+    if let stream = exchange.stream {
+      stream.connect { [unowned self] in resume() }
+      streaming.withLock { $0 = stream }
+      mark(.streaming)
+      return wire.answerStream(exchange, status: status, closes: closes)
+    }
+    moved.store(exchange.answerBody.count, ordering: .relaxed)
+    mark(.sending)
     return wire.answer(exchange, status: status, closes: closes)
+  }
+
+  /// The next bytes of a stream.
+  func next(upTo room: Int, _ copy: (Span<UInt8>) -> Void) -> AnswerStream.Next {
+    guard let stream = exchange?.stream, let wire else { return .broken }
+    return stream.take(upTo: room, pause: { wire.suspend() }, copy)
   }
 
   /// Refuses a request before its body: the library closes the connection after the answer.
@@ -370,6 +394,10 @@ extension Link {
       answerTimeout(exchange)
     }
     if lingers, let wire { server.linger(wire.descriptor) }
+    if let stream = exchange.stream {
+      streaming.withLock { $0 = nil }
+      stream.finish()
+    }
     if begun {
       exchange.close()
       application.finished(exchange, sent: stage == .over && (sent || sentDirectly || isFault))

@@ -10,7 +10,7 @@ enum RecordsCall {
 
   static func run(
     _ context: HostContext, _ collection: UInt32, _ operation: UInt32, _ key: Span<UInt8>,
-    _ input: Span<UInt8>, _ expectedVersion: Int64, isInline: Bool
+    _ input: Span<UInt8>, _ expectedVersion: Int64, isInline: Bool, isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     guard let operation = RecordOperation(rawValue: operation) else {
       throw invalid("There is no operation \(operation).")
@@ -28,7 +28,8 @@ enum RecordsCall {
         "An inline handler cannot write: writing waits. Declare the route's execution as \"blocking\".")
     }
     return try store.call(
-      operation, collection: Int(collection), key: key, input: input, expectedVersion: expectedVersion)
+      operation, collection: Int(collection), key: key, input: input, expectedVersion: expectedVersion,
+      isDryRun: isDryRun)
   }
 
   static func status(of problem: Problem) -> Int32 {

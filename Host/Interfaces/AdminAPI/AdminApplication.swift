@@ -24,13 +24,16 @@ package final class AdminApplication: HTTPApplication {
     package var host: (any HostControl)?
     package var crashes: (any CrashStore)?
     package var usage: UsageBook
+    /// What needs no key and never changes, by path: the document of this API, and the page for people.
+    package var documents: [String: Document]
 
     package init(
       automations: Automations, change: ChangeAutomation, catalog: any Catalog, files: any GenerationFiles,
       keys: Keys, audit: any AuditTrail, meter: any RequestMeter, log: any LogSink, health: Health,
       recordings: RecordTraffic, host: (any HostControl)? = nil, crashes: (any CrashStore)? = nil,
-      usage: UsageBook = UsageBook()
+      usage: UsageBook = UsageBook(), documents: [String: Document] = [:]
     ) {
+      self.documents = documents
       self.host = host
       self.crashes = crashes
       self.automations = automations
@@ -82,6 +85,9 @@ package final class AdminApplication: HTTPApplication {
       }
       if exchange.method == .options, case .failure(let problem) = target, problem.status == 405 {
         answerOptions(exchange, problem)
+        return .answer
+      }
+      if case .failure(let problem) = target, problem.status == 404, try answerPage(exchange) {
         return .answer
       }
       guard ports.audit.admit() else { throw AdminApplication.auditIsBehind }

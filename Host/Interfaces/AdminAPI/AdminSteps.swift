@@ -86,6 +86,10 @@ extension AdminApplication {
 
   /// Health and metrics: read from memory, so they are answered on the event thread, and not audited.
   func answerOpenly(_ exchange: Exchange, _ route: AdminRoute) {
+    if route.endpoint == .describe {
+      let document = ports.documents[route.row.path]
+      return document.map { $0.answer(exchange) } ?? refuse(exchange, AdminApplication.noDocument)
+    }
     exchange.addHeader("Cache-Control", "no-store")
     if route.endpoint == .metrics {
       exchange.status = 200
@@ -99,6 +103,22 @@ extension AdminApplication {
     if !report.isHealthy { exchange.addHeader("Retry-After", "1") }
     exchange.answerBody.append(json: report.json)
   }
+
+  /// A page for people, or what it needs; false: the path is none.
+  func answerPage(_ exchange: Exchange) throws(Problem) -> Bool {
+    guard !ports.documents.isEmpty else { return false }
+    let head = exchange.head
+    let path = String(head.span(exchange.rawPath))
+    guard let document = ports.documents[path] else { return false }
+    guard exchange.method == .get || exchange.method == .head else {
+      throw Problem(
+        405, "request.method_not_allowed", "This path takes GET, HEAD.", members: ["allow": "GET, HEAD"])
+    }
+    document.answer(exchange)
+    return true
+  }
+
+  static let noDocument = Problem(404, "admin.not_found", "This host has no document of its admin API.")
 
   static let metricsType: StaticString = "text/plain; version=0.0.4; charset=utf-8"
 

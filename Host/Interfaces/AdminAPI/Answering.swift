@@ -141,6 +141,8 @@ extension AdminApplication {
     case .changeLogLevel: try changeLogLevel(request)
     case .upgradeHost: try upgradeHost(request)
     case .listCrashes: try listCrashes()
+    // Answered before anybody is asked for a key.
+    case .describe: throw AdminApplication.noDocument
     case .metrics: metrics()
     case .live: AdminAnswer(ports.health.live.json)
     case .ready: AdminAnswer(ports.health.ready.json)

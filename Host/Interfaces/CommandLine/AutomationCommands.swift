@@ -295,7 +295,8 @@ enum AutomationCommands {
       .compactMap { step in
         (document["steps_ms"]?[step]).map { "\(step) \($0.cell)" }
       }
-      return """
+      let warnings = LintOutput.lines(document["warnings"]?.array ?? [], invocation.style)
+      return warnings.map { $0 + "\n" }.joined() + """
         \(document.cell("automation")): generation \(document.cell("generation")) serves\(previous), \
         version \(Table.printable(document.cell("version"))), \(document.cell("routes")) route(s)\(draining(document))
         \(document.cell("total_ms")) ms: \(steps.joined(separator: ", "))

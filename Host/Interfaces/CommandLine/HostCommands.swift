@@ -95,6 +95,9 @@ enum HostCommands {
       endpoints: [.metrics],
       takesJSON: false, run: metrics),
     Command(
+      words: ["openapi"], summary: "Prints the OpenAPI document of the admin API.", endpoints: [.describe],
+      takesJSON: false, run: describe),
+    Command(
       words: ["upgrade"],
       summary:
         "Hands over to a fresh host process, with the program and configuration of now; no request is lost.",
@@ -181,6 +184,11 @@ enum HostCommands {
   private static func metrics(_ invocation: Invocation) throws {
     let answer = try AdminClient(invocation).send(.metrics)
     invocation.services.terminal.write(String(decoding: answer.body, as: UTF8.self))
+  }
+
+  private static func describe(_ invocation: Invocation) throws {
+    let answer = try AdminClient(invocation).send(.describe)
+    invocation.services.terminal.write(String(decoding: answer.body, as: UTF8.self) + "\n")
   }
 
   private static func checkConfig(_ invocation: Invocation) throws {

@@ -22,9 +22,9 @@ enum PluginCommands {
       examples: ["council plugin new orders --lang swift"], run: make),
     Command(
       words: ["plugin", "check"],
-      summary: "Tries a plugin as a host would, without one: validate, probe, manifest, plan.",
+      summary: "Tries a plugin as a host would, without one: validate, probe, manifest, plan, lint.",
       arguments: [file],
-      options: [config, SigningCommands.trust],
+      options: [config, SigningCommands.trust] + LintOutput.options,
       run: check),
     Command(
       words: ["plugin", "seal"], summary: "Probes a plugin and writes its manifest into the file.",
@@ -72,6 +72,7 @@ enum PluginCommands {
     let services = invocation.services
     let path = try existing(invocation)
     let config = try configuration(invocation)
+    let rules = try LintOutput.rules(invocation)
     var steps: [(name: String, nanoseconds: Int64)] = []
     func measure<Result>(_ name: String, _ body: () throws -> Result) throws -> Result {
       let began = Instant.now
@@ -99,10 +100,11 @@ enum PluginCommands {
       return try Manifest.parse(probe.manifest)
     }
     let migration = try measure("plan") { try services.plan(manifest, config) }
+    let lint = try measure("lint") { try LintManifest(rules)(manifest) }
     let document: JSONValue = [
       "file": .string(path), "sha256": .string(facts.sha256), "bytes": .integer(Int64(facts.bytes)),
       "sealed": .bool(facts.sealedManifest != nil), "signature": SigningCommands.json(facts, invocation),
-      "id": .string(manifest.id),
+      "id": .string(manifest.id), "lint": lint.json,
       "version": .string(manifest.version),
       "routes": .array(manifest.routes.map { $0.line(below: manifest.root) }),
       "migration": .array(migration.map(JSONValue.string)),
@@ -117,6 +119,7 @@ enum PluginCommands {
       }
       lines.append("")
       lines.append(summary(manifest, facts, invocation))
+      if rules.mode != .off { lines += [""] + LintOutput.lines(lint, style) }
       return lines.joined(separator: "\n")
     }
   }

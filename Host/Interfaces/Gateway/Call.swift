@@ -17,6 +17,8 @@ final class Call {
   var isCandidate = false
   /// The request reached its handler: what a canary is judged by.
   var isHandled = false
+  /// The handler runs, and what it writes is undone.
+  var isDryRun = false
   var grant: KeyGrant?
   /// What the limit said, for the RateLimit headers; nil before it was asked.
   var decision: RateDecision?
@@ -39,6 +41,7 @@ final class Call {
       isCandidate = false
     }
     isHandled = false
+    isDryRun = false
     grant = nil
     decision = nil
     limit = nil

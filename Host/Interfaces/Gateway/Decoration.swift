@@ -13,6 +13,7 @@ extension Gateway {
     if let route = call.route, !route.deprecationHeaders.isEmpty {
       for header in route.deprecationHeaders { exchange.addHeader(header.name, header.value.span) }
     }
+    if call.isDryRun { exchange.addHeader("Preference-Applied", "dry-run") }
     guard let decision = call.decision, let limit = call.limit else { return }
     scratch.removeAll()
     let policy = RateLimitHeaders.appendPolicy(limit, to: scratch)

@@ -141,7 +141,6 @@ extension Gateway {
       throw Problem(
         413, "http.body_too_large", "The body may have at most \(route.maxBodyBytes) bytes on this route.")
     }
-    try validate(exchange, route, thread)
-    return handle(exchange, call, route, thread)
+    return try handle(exchange, call, route, thread)
   }
 }

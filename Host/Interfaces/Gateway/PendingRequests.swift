@@ -65,6 +65,7 @@ package final class DeadlineWatch: RequestCanceller {
       if exchange.waiting?.serial == generation.serial {
         answer(exchange, handle, generation.serial, problem)
       }
+      if let stream = exchange.stream(of: handle), stream.ownerSerial == generation.serial { stream.stop() }
     }
   }
 
@@ -97,11 +98,14 @@ package final class DeadlineWatch: RequestCanceller {
     if exchange.isAbandoned { exchange.closes = true }
     exchange.endWaiting()
     exchange.answer(problem)
-    exchange.deliver()
+    exchange.deliverInPlace()
     let known = automations.entered + automations.retiring
     guard let generation = known.first(where: { $0.serial == serial }) else { return }
     if isLate { generation.account.add(1, to: .overruns) }
-    let plugin = generation.plugin
+    cancel(generation.plugin, handle)
+  }
+
+  package func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {
     let isFull = cancels.signal { waiting in
       guard let count = waiting?.count, count < maxCancels else { return true }
       waiting?.append((plugin, handle))

@@ -4,8 +4,8 @@ package import Kernel
 
 /// The public listener: the path of every request, DESIGN section 4.
 ///
-///     trace → match route → authenticate → limit rate → authorize → validate → bulkhead → handler → check answer
-///     → audit → metrics
+///     trace → match route → authenticate → limit rate → authorize → validate → guard → bulkhead → handler
+///     → check answer → audit → metrics
 ///
 /// This file is the list; each step is a method named after it. The head of a request passes the first five before
 /// any of its body is read.
@@ -17,12 +17,16 @@ package final class Gateway: HTTPApplication {
     package var meter: any RequestMeter
     package var log: any LogSink
     package var health: Health
+    package var safety: Safety
     /// What answers the host's own paths, beside its health.
     package var ownPaths: [any OwnPath]
+    /// Tells a plugin that the client of its stream has left, or that the host has ended it.
+    package var canceller: (any RequestCanceller)?
 
     package init(
       automations: Automations, keys: Keys, audit: any AuditTrail, meter: any RequestMeter,
-      log: any LogSink, health: Health, ownPaths: [any OwnPath] = []
+      log: any LogSink, health: Health, safety: Safety, ownPaths: [any OwnPath] = [],
+      canceller: (any RequestCanceller)? = nil
     ) {
       self.ownPaths = ownPaths
       self.automations = automations
@@ -31,6 +35,8 @@ package final class Gateway: HTTPApplication {
       self.meter = meter
       self.log = log
       self.health = health
+      self.safety = safety
+      self.canceller = canceller
     }
   }
 
@@ -94,20 +100,28 @@ package final class Gateway: HTTPApplication {
     let thread = threads.current
     guard let route = call.route else { return answer(exchange, call, thread) }
     do throws(Problem) {
-      try validate(exchange, route, thread)
+      return try handle(exchange, call, route, thread)
     } catch {
       refuse(exchange, error)
       return .answered
     }
-    return handle(exchange, call, route, thread)
   }
 
-  /// The handler's part.
-  func handle(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread) -> Completion {
-    call.isHandled = true
+  /// The steps from the body on.
+  func handle(
+    _ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread
+  ) throws(Problem) -> Completion {
+    var keyed: KeyedCall?
+    if route.isGuarded { try route.safety.take(from: exchange) }
+    try validate(exchange, route, thread)
+    if route.isGuarded { keyed = try guardWrite(exchange, call, route, thread) }
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
+    if let keyed { return runKeyed(exchange, call, route, keyed) }
+    call.isHandled = true
+    // An answer that is kept under a key is a whole one.
+    exchange.mayStream = route.declaration.streams
     return run(exchange, call, route, began: began, thread)
   }
 
@@ -118,6 +132,7 @@ package final class Gateway: HTTPApplication {
     // The edge refuses some requests before `begin` saw them.
     if exchange.requestID.isEmpty { TraceContext.begin(exchange, &threads.current.random) }
     exchange.endWaiting()
+    if exchange.isStreaming { return concludeStream(exchange, call) }
     check(exchange, call)
     call.leave()
     account(exchange, call)
@@ -126,7 +141,7 @@ package final class Gateway: HTTPApplication {
   }
 
   /// Audit and metrics, once for each request, also for one whose client left before its answer.
-  private func account(_ exchange: Exchange, _ call: Call) {
+  func account(_ exchange: Exchange, _ call: Call) {
     call.isConcluded = true
     let nanoseconds = Instant.now - exchange.started
     if call.isAudited {
@@ -156,7 +171,9 @@ package final class Gateway: HTTPApplication {
   package func finished(_ exchange: Exchange, sent: Bool) {
     exchange.endWaiting()
     let call = call(of: exchange)
-    if call.isAudited, !call.isConcluded {
+    if exchange.isStreaming, !call.isConcluded {
+      finishStream(exchange, call)
+    } else if call.isAudited, !call.isConcluded {
       // The code that log analysers know for a client that went away.
       exchange.status = 499
       account(exchange, call)

@@ -159,7 +159,7 @@ extension Gateway {
     if let schema = route.schemas.query {
       try validate(exchange.query, exchange, schema, thread, "request.query_parameter_invalid")
     }
-    if let schema = route.schemas.body { try validateBody(exchange, schema, thread) }
+    if let schema = route.schemas.body { try validateBody(exchange, schema, route, thread) }
   }
 
   private func validate(
@@ -185,7 +185,7 @@ extension Gateway {
   }
 
   private func validateBody(
-    _ exchange: Exchange, _ schema: any CompiledSchema, _ thread: EventThread
+    _ exchange: Exchange, _ schema: any CompiledSchema, _ route: LiveRoute, _ thread: EventThread
   ) throws(Problem) {
     let (head, body, json) = (exchange.head, exchange.body, thread.json)
     if exchange.has(.contentType), !MediaType.isJSON(head.span(exchange[.contentType])) {
@@ -196,6 +196,12 @@ extension Gateway {
     }
     do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
       throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
+    }
+    if route.safety.isNamed(in: json.root) {
+      try route.safety.take(fromBodyOf: exchange, json.root)
+      do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
+        throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
+      }
     }
     let violations = schema.validate(json.root, limit: limits.violations)
     if !violations.isEmpty { throw Gateway.invalid(422, "request.body_invalid", violations) }

@@ -16,8 +16,10 @@ static const char manifest_json[] =
     "\"routes\":[{\"method\":\"GET\",\"path\":\"/{name}\",\"operation\":\"greet\","
     "\"summary\":\"Greet somebody by name\",\"execution\":\"inline\",\"scope\":\"hello:read\","
     "\"path_parameters\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\","
-    "\"minLength\":1,\"maxLength\":100}},\"required\":[\"name\"],\"additionalProperties\":false},"
-    "\"response\":{\"type\":\"object\",\"properties\":{\"message\":{\"type\":\"string\"}},"
+    "\"minLength\":1,\"maxLength\":100,\"description\":\"Who is greeted\",\"examples\":[\"Ada\"]}},"
+    "\"required\":[\"name\"],\"additionalProperties\":false},"
+    "\"response\":{\"type\":\"object\",\"properties\":{\"message\":{\"type\":\"string\","
+    "\"description\":\"The greeting\"}},"
     "\"required\":[\"message\"]}}]}";
 
 /* 100 characters of at most four bytes, each of which takes at most six as an escape. */

@@ -28,6 +28,18 @@ import Testing
     #expect(manifest.routes[2].scope == nil)
   }
 
+  @Test func writesTakeAnIdempotencyKeyAndNothingElseUnlessTheySaySo() throws {
+    let plain = try Manifest.parse(Array(Self.whole.utf8)).routes
+    #expect(plain.map(\.idempotency) == [.none, .optional, .none])
+    #expect(plain.allSatisfy { !$0.confirm && !$0.dryRun })
+    let route = try Manifest.parse(
+      Array(
+        #"{"id":"a","version":"1","routes":[{"method":"DELETE","path":"/","operation":"a","confirm":true,"dry_run":true,"idempotency":"required"}]}"#
+          .utf8)
+    ).routes[0]
+    #expect(route.confirm && route.dryRun && route.idempotency == .required)
+  }
+
   private func route(_ members: String) -> String {
     #"{"id":"a","version":"1","routes":[{"path":"/","operation":"o",\#(members)}]}"#
   }
@@ -131,6 +143,22 @@ import Testing
     (
       #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","public":true,"scope":"a:b"}]}"#,
       "/routes/0/scope"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","confirm":true}]}"#,
+      "/routes/0/confirm"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","dry_run":true}]}"#,
+      "/routes/0/dry_run"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","idempotency":"optional"}]}"#,
+      "/routes/0/idempotency"
+    ),
+    (
+      #"{"id":"a","routes":[{"method":"PUT","path":"/","operation":"a","idempotency":true}]}"#,
+      "/routes/0/idempotency"
     ),
     (
       #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","limit":{"requests":0,"per_s":1}}]}"#,

@@ -85,11 +85,8 @@ static void add_headers(struct MHD_Response *response, const uint8_t *head, cons
   if (text != stack) free(text);
 }
 
-int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
-                     const chttpedge_field *fields, size_t field_count, const uint8_t *body,
-                     size_t body_count, int close) {
-  struct MHD_Response *response =
-      MHD_create_response_from_buffer(body_count, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
+static int queue(struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response,
+                 const uint8_t *head, const chttpedge_field *fields, size_t field_count, int close) {
   if (!response) return 0;
   /* Before Date: adding Connection makes libmicrohttpd 0.9.75 forget that there is one. */
   if (close) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -97,6 +94,36 @@ int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, con
   enum MHD_Result queued = chttpedge_queue(connection, status, response);
   MHD_destroy_response(response);
   return queued == MHD_YES;
+}
+
+int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
+                     const chttpedge_field *fields, size_t field_count, const uint8_t *body,
+                     size_t body_count, int close) {
+  return queue(connection, status,
+               MHD_create_response_from_buffer(body_count, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT), head,
+               fields, field_count, close);
+}
+
+/* The library calls again at once after a 0 but where the connection was suspended meanwhile, and then when it is
+ * resumed. */
+static ssize_t read_more(void *link, uint64_t position, char *bytes, size_t room) {
+  (void)position;
+  ptrdiff_t count = chttpedge_table.more(link, bytes, room);
+  return count >= 0                      ? count
+         : count == CHTTPEDGE_MORE_NONE ? MHD_CONTENT_READER_END_OF_STREAM
+                                        : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+int chttpedge_answer_stream(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
+                            const chttpedge_field *fields, size_t field_count, int head_only, int close) {
+  /* The block is used for HTTP/1.0 alone: chunks are made in the connection's own memory. */
+  enum { block = 2048 };
+  struct MHD_Response *response =
+      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, block, read_more, chttpedge_link(connection), NULL);
+  /* libmicrohttpd 0.9.75 ends the answer to HEAD with the last chunk of a body that it does not send, and the client takes
+   * that for the next answer. Without chunks the connection closes. */
+  if (response && head_only) MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+  return queue(connection, status, response, head, fields, field_count, close);
 }
 
 /* A whole answer in one block from malloc, or NULL. */

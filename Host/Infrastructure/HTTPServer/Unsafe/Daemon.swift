@@ -36,7 +36,8 @@ final class Daemon: @unchecked Sendable {
     }
     var calls = unsafe chttpedge_calls(
       opened: edgeOpened, closed: edgeClosed, targeted: edgeTargeted, request: edgeRequest,
-      completed: edgeCompleted, faulted: edgeFaulted, came_round: edgeCameRound, logged: edgeLogged)
+      completed: edgeCompleted, more: edgeMore, faulted: edgeFaulted, came_round: edgeCameRound,
+      logged: edgeLogged)
     // Safe: options and calls are copied; the server stays retained until `stop`, the PEM text as long as self.
     guard let daemon = unsafe chttpedge_start(&options, &calls, self.server.toOpaque()) else {
       let cause = server.lastLibraryMessage.withLock { $0 }
@@ -115,6 +116,24 @@ private nonisolated func edgeRequest(
 private nonisolated func edgeCompleted(_ link: UnsafeMutableRawPointer?, _ sent: Int32) {
   guard let link = unsafe link else { return }
   unsafe Unmanaged<Link>.fromOpaque(link)._withUnsafeGuaranteedRef { $0.finish(sent: sent != 0) }
+}
+
+private nonisolated func edgeMore(
+  _ link: UnsafeMutableRawPointer?, _ bytes: UnsafeMutablePointer<CChar>?, _ room: Int
+) -> Int {
+  guard let link = unsafe link, let bytes = unsafe bytes else { return Int(CHTTPEDGE_MORE_BROKEN) }
+  let next = unsafe Unmanaged<Link>.fromOpaque(link)._withUnsafeGuaranteedRef { link in
+    link.next(upTo: room) { piece in
+      // Safe: the library lends `room` bytes for the length of this call, and a piece has no more.
+      unsafe piece.withUnsafeBytes { unsafe _ = memcpy(bytes, $0.baseAddress!, $0.count) }
+    }
+  }
+  return switch next {
+  case .bytes(let count): count
+  case .wait: Int(CHTTPEDGE_MORE_LATER)
+  case .end: Int(CHTTPEDGE_MORE_NONE)
+  case .broken: Int(CHTTPEDGE_MORE_BROKEN)
+  }
 }
 
 private nonisolated func edgeFaulted(_ link: UnsafeMutableRawPointer?, _ status: UInt32) -> Int32 {

@@ -9,6 +9,7 @@ import Synchronization
 package final class ExchangePool: ExchangeTable {
   package let capacity: Int
   private let keptBytes: Int
+  package let streams: AnswerStreams
   // A slot is written once, by `take` under the lock, with a retained Exchange; readers load it with acquire.
   private let slots: Slots
   private let spare = Monitor(Spare())
@@ -21,10 +22,11 @@ package final class ExchangePool: ExchangeTable {
 
   /// Room for `capacity` exchanges; each is made when it is first needed, and keeps `keptBytes` of memory at most
   /// while it waits for a request.
-  package init(capacity: Int, keptBytes: Int = 256 * 1024) {
+  package init(capacity: Int, keptBytes: Int = 256 * 1024, streams: AnswerStreams = AnswerStreams()) {
     precondition(capacity > 0 && capacity < Int(UInt32.max))
     self.capacity = capacity
     self.keptBytes = keptBytes
+    self.streams = streams
     slots = Slots(capacity)
   }
 
@@ -33,7 +35,7 @@ package final class ExchangePool: ExchangeTable {
     spare.withLock { spare in
       if let exchange = spare.exchanges.popLast() { return exchange }
       guard spare.made < capacity else { return nil }
-      let exchange = Exchange(slot: UInt32(spare.made), keptBytes: keptBytes)
+      let exchange = Exchange(slot: UInt32(spare.made), keptBytes: keptBytes, streams: streams)
       exchange.recycle = { [unowned self] exchange in
         exchange.reset()
         give(exchange)

@@ -22,6 +22,8 @@ final class Keeper: @unchecked Sendable {
   /// For answers to connections that have no exchange yet; in no table.
   private let own = Exchange(slot: .max)
   private var waiting: [Waiting] = []
+  /// When the thread saw that the server drains.
+  private var drainBegan: Int64?
 
   private struct Inbox {
     var ended = false
@@ -29,11 +31,18 @@ final class Keeper: @unchecked Sendable {
     var sockets: [Int32] = []
   }
 
-  /// A request that waits for its handler.
+  /// Somebody who waits for bytes that the library does not send now.
   private struct Waiting {
     var descriptor: Int32
-    var exchange: Exchange
-    var until: Instant
+    var left: Left
+  }
+
+  /// What ends when that client has left.
+  private enum Left {
+    /// A request that waits for its handler.
+    case request(Exchange, until: Instant)
+    /// A stream, and what its link was doing.
+    case stream(AnswerStream, Link, UInt64)
   }
 
   private struct Lingering {
@@ -50,7 +59,7 @@ final class Keeper: @unchecked Sendable {
     let deadlines = server.deadlines
     let shortest = min(
       deadlines.idleMilliseconds, deadlines.headMilliseconds, deadlines.bodyMilliseconds,
-      deadlines.sendMilliseconds)
+      deadlines.sendMilliseconds, server.exchanges.streams.limits.shortest.nanoseconds / 1_000_000)
     tick = min(max(shortest / 8, 5), 250)
   }
 
@@ -107,6 +116,7 @@ extension Keeper {
       for socket in sockets { admitLingering(socket, now) }
       if listens, ended || server.isDraining.load(ordering: .sequentiallyConsistent) {
         listens = false
+        drainBegan = now
         server.isListening.store(false, ordering: .releasing)
         listener.closeIfOwned()
       }
@@ -192,11 +202,14 @@ extension Keeper {
       server.isDraining.load(ordering: .relaxed)
       && now >= server.keepsQuietUntil.load(ordering: .relaxed)
     let drainIdle = server.configuration.drainIdle.nanoseconds / 1_000_000
+    let endsStreams =
+      drainBegan.map { now - $0 >= server.exchanges.streams.limits.drain.nanoseconds / 1_000_000 } ?? false
     for link in server.links.withLock({ $0.all }) {
       let word = link.watch.load(ordering: .acquiring)
       let watch = Watch(word: word)
       let moved = Int64(link.moved.load(ordering: .relaxed))
       if watch.phase == .handling { noteWaiting(link) }
+      if watch.phase == .streaming { tend(link, word, ends: endsStreams) }
       if server.deadlines.areOver(watch, now: now, moved: moved) {
         expire(link, word, watch.phase == .head || watch.phase == .body ? .answeredByThread : .silent)
       } else if watch.phase == .idle || watch.phase == .fresh {
@@ -270,7 +283,7 @@ extension Keeper {
   }
 }
 
-// MARK: - Requests whose client left
+// MARK: - Requests and streams whose client left
 
 extension Keeper {
   /// A suspended connection is out of the library's sight: nobody would read its end.
@@ -280,11 +293,33 @@ extension Keeper {
       let until = exchange.waiting?.until, until.nanoseconds > 0
     else { return }
     let descriptor = link.descriptor.withLock { $0 }
-    if descriptor >= 0 { waiting.append(Waiting(descriptor: descriptor, exchange: exchange, until: until)) }
+    if descriptor >= 0 {
+      waiting.append(Waiting(descriptor: descriptor, left: .request(exchange, until: until)))
+    }
+  }
+
+  /// Keeps a stream alive, or ends it.
+  private func tend(_ link: Link, _ word: UInt64, ends: Bool) {
+    guard let stream = link.streaming.withLock({ $0 }) else { return }
+    if ends { stream.stop() }
+    if stream.look(sendLimit: server.configuration.sendTimeout) == .stalled {
+      return cut(stream, link, word)
+    }
+    let descriptor = link.descriptor.withLock { $0 }
+    if descriptor >= 0 {
+      waiting.append(Waiting(descriptor: descriptor, left: .stream(stream, link, word)))
+    }
+  }
+
+  /// Ends a stream and its connection, whether that is suspended or waits for the socket.
+  private func cut(_ stream: AnswerStream, _ link: Link, _ word: UInt64) {
+    expire(link, word, .silent)
+    stream.fail()
   }
 
   /// One call for each 1024 requests that wait, at each round; none when none waits. Should a descriptor belong to
-  /// another connection by now, the request is over, and its exchange does not wait until that instant any more.
+  /// another connection by now, the request is over, and its exchange does not wait until that instant any more; nor does the
+  /// link of a stream do what it did.
   private func lookForDeserted() {
     let batch = Int(CHTTPEDGE_LOOKS)
     guard !waiting.isEmpty else { return }
@@ -295,7 +330,10 @@ extension Keeper {
       // Safe: both arrays have room for `count` entries.
       guard unsafe chttpedge_deserted(descriptors, descriptors.count, &gone) > 0 else { continue }
       for (index, one) in some.enumerated() where gone[index] != 0 {
-        _ = one.exchange.abandonWaiting(until: one.until)
+        switch one.left {
+        case .request(let exchange, let until): _ = exchange.abandonWaiting(until: until)
+        case .stream(let stream, let link, let word): cut(stream, link, word)
+        }
       }
     }
     waiting.removeAll(keepingCapacity: true)

@@ -41,7 +41,7 @@ struct Wire: @unchecked Sendable {
   }
 
   func suspend() {
-    // Safe: called from the request callback of a live connection.
+    // Safe: called from a request or content callback of a live connection.
     unsafe chttpedge_suspend(connection)
   }
 
@@ -61,6 +61,19 @@ struct Wire: @unchecked Sendable {
         unsafe chttpedge_answer(
           connection, UInt32(status), head.pointer(head.all), fields.baseAddress, fields.count,
           body.pointer(body.all), body.count, closes ? 1 : 0) == 1
+      }
+    }
+  }
+
+  /// Queues an answer whose head stands in the exchange, and whose body the library asks for piece by piece.
+  func answerStream(_ exchange: Exchange, status: Int, closes: Bool) -> Bool {
+    let head = exchange.answerHead
+    return unsafe exchange.answerHeaders.withUnsafeBufferPointer { fields in
+      unsafe fields.withMemoryRebound(to: chttpedge_field.self) { fields in
+        // Safe: as above; the head is copied by the call.
+        unsafe chttpedge_answer_stream(
+          connection, UInt32(status), head.pointer(head.all), fields.baseAddress, fields.count,
+          exchange.method == .head ? 1 : 0, closes ? 1 : 0) == 1
       }
     }
   }

@@ -96,6 +96,7 @@ struct BoardLayout: Sendable, Equatable {
   enum AskField: Int {
     // runner
     case sequence = 0
+    /// With ``dryRun`` for one that is to change nothing.
     case operation = 8
     case collection = 16
     case expectedVersion = 24
@@ -112,6 +113,9 @@ struct BoardLayout: Sendable, Equatable {
     /// Not 0: the bytes are a problem.
     case isProblem = 96
   }
+
+  /// Beside the operation of a records call.
+  static let dryRun: UInt64 = 1 << 32
 
   // MARK: Bytes
 

@@ -59,7 +59,8 @@ package final class IsolatedPlugin: LoadedPlugin {
       // A full runner says more than one that rests.
       if reason != .resting { refusal = reason }
     }
-    if exchange.claim(exchange.handle) { exchange.answer(problem(refusal)) }
+    guard exchange.claim(exchange.handle) else { return .pending }
+    exchange.answer(problem(refusal))
     return .answered
   }
 

@@ -5,11 +5,13 @@ import Kernel
 /// A request as bytes in shared memory: what council.http/1 may read of it, and nothing else. What proves who calls
 /// (Authorization, X-API-Key) never leaves the host.
 ///
-/// 32-bit words first: method, counts of head and body, counts of headers, parameters and query, five ranges of the
+/// 32-bit words first: method and whether it is a dry run, counts of head and body, counts of headers, parameters and query, five ranges of the
 /// head; then four words for each field, the head, the body. Written by the host, whom the runner trusts; a runner whose
 /// plugin wrote over it may still not crash on it, for the call of somebody else could be in the next place.
 enum RequestImage {
   private static let prefixWords = 16
+  /// Beside the number of the method.
+  private static let dryRun: UInt32 = 1 << 8
   private static let methods: [HTTPMethod] = [.get, .head, .post, .put, .patch, .delete, .options]
 
   /// How long the image of a request is.
@@ -51,7 +53,8 @@ enum RequestImage {
     var words = offset
     var bytes = offset + prefixWords * 4 + fields * 16
     let start = bytes
-    board.write32(UInt32(methods.firstIndex(of: exchange.method) ?? 0), at: &words)
+    board.write32(
+      UInt32(methods.firstIndex(of: exchange.method) ?? 0) | (exchange.isDryRun ? dryRun : 0), at: &words)
     board.write32(UInt32(head), at: &words)
     board.write32(UInt32(exchange.body.count), at: &words)
     board.write32(UInt32(headers), at: &words)
@@ -87,7 +90,9 @@ enum RequestImage {
     guard count >= prefixWords * 4 else { return false }
     scratch.removeAll()
     _ = board.copy(offset, prefixWords * 4, to: scratch)
-    let prefix = (0..<prefixWords).map { Int(word(scratch, $0 * 4)) }
+    var prefix = (0..<prefixWords).map { Int(word(scratch, $0 * 4)) }
+    let isDryRun = prefix[0] & Int(dryRun) != 0
+    prefix[0] &= ~Int(dryRun)
     let (headCount, bodyCount) = (prefix[1], prefix[2])
     let fields = prefix[3] + prefix[4] + prefix[5]
     guard methods.indices.contains(prefix[0]),
@@ -98,6 +103,7 @@ enum RequestImage {
     let head = board.copy(offset + prefixWords * 4 + fields * 16, headCount, to: exchange.head)
     _ = board.copy(offset + count - bodyCount, bodyCount, to: exchange.body)
     exchange.method = methods[prefix[0]]
+    exchange.isDryRun = isDryRun
     var isSound = true
     func range(_ start: Int, _ length: Int) -> ByteRange {
       guard start <= headCount, length <= headCount - start else {

@@ -50,8 +50,9 @@ extension Runner {
     let count = board.load(layout.ask(number, .count))
     let keyCount = board.load(layout.ask(number, .keyCount))
     let version = Int64(bitPattern: board.load(layout.ask(number, .expectedVersion)))
+    let asked = board.load(layout.ask(number, .operation))
     guard layout.mayHoldInput(number, offset: offset, count: count), keyCount <= count, version >= 0,
-      let code = UInt32(exactly: board.load(layout.ask(number, .operation))),
+      let code = UInt32(exactly: asked & ~BoardLayout.dryRun),
       let operation = RecordOperation(rawValue: code),
       let collection = UInt32(exactly: board.load(layout.ask(number, .collection)))
     else { throw RecordsCall.invalid("The runner's records call makes no sense.") }
@@ -66,7 +67,7 @@ extension Runner {
     let input = ByteRange(offset: key.end, count: Int(count - keyCount))
     return try store.call(
       operation, collection: Int(collection), key: scratch.span(key), input: scratch.span(input),
-      expectedVersion: version)
+      expectedVersion: version, isDryRun: asked & BoardLayout.dryRun != 0)
   }
 
   static func noRoom(_ bytes: Int, _ most: Int) -> Problem {

@@ -25,7 +25,7 @@ final class RunnerRecords: RecordStore {
 
   func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
-    expectedVersion: Int64
+    expectedVersion: Int64, isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     guard let number = free.take() else {
       throw Problem(
@@ -46,7 +46,8 @@ final class RunnerRecords: RecordStore {
     board.write(input, at: &cursor)
     let sequence = sequences.load(number) + 1
     sequences.store(sequence, at: number)
-    board.store(UInt64(operation.rawValue), at: layout.ask(number, .operation))
+    board.store(
+      UInt64(operation.rawValue) | (isDryRun ? BoardLayout.dryRun : 0), at: layout.ask(number, .operation))
     board.store(UInt64(collection), at: layout.ask(number, .collection))
     board.store(UInt64(bitPattern: expectedVersion), at: layout.ask(number, .expectedVersion))
     board.store(UInt64(offset), at: layout.ask(number, .offset))

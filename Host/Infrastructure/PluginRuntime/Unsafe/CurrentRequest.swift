@@ -54,6 +54,14 @@ enum CurrentRequest {
     return unsafe frame.pointee.request != 0 && frame.pointee.is_inline != 0
   }
 
+  /// Whether the calling thread is in the handler of a dry run.
+  static var isDryRun: Bool {
+    let frame = unsafe cplugins_current_frame()!
+    guard unsafe frame.pointee.request != 0, let own = unsafe frame.pointee.exchange else { return false }
+    // Safe: `run` keeps the exchange alive while the frame names it.
+    return unsafe Unmanaged<Exchange>.fromOpaque(own).takeUnretainedValue().isDryRun
+  }
+
   /// The answer to `request` was written by its own handler, on this thread, which is an event thread: nobody has
   /// to be woken. False: the edge must be told.
   static func answeredInline(_ request: UInt64) -> Bool {

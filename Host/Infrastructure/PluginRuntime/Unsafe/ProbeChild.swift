@@ -163,7 +163,7 @@ private final class ProbeRecords: RecordStore {
 
   func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
-    expectedVersion: Int64
+    expectedVersion: Int64, isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     throw Problem(422, "records.unsupported", "Records cannot be used while a plugin is probed.")
   }

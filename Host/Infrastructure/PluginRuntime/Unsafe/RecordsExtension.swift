@@ -46,10 +46,17 @@ nonisolated func recordsCall(
     return Status.invalid
   }
   do throws(Problem) {
-    if request != 0, CurrentRequest.find(request)?.isCurrent(request) != true { throw RecordsCall.stale }
+    var isDryRun = CurrentRequest.isDryRun
+    if request != 0 {
+      guard let exchange = CurrentRequest.find(request) else { throw RecordsCall.stale }
+      isDryRun = isDryRun || exchange.isDryRun
+      // After the look at it: it may have gone on to another request.
+      guard exchange.isCurrent(request) else { throw RecordsCall.stale }
+    }
     let result = try RecordsCall.run(
       context, collection, operation, unsafe Span(_unsafeElements: keyBytes),
-      unsafe Span(_unsafeElements: inputBytes), expectedVersion, isInline: CurrentRequest.isInline)
+      unsafe Span(_unsafeElements: inputBytes), expectedVersion, isInline: CurrentRequest.isInline,
+      isDryRun: isDryRun)
     unsafe out.pointee.version = result.version
     guard unsafe write(result.json.span, to: out) else { return Status.internal }
     return Status.ok

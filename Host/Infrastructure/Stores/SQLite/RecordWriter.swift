@@ -8,8 +8,9 @@ final class WriteJob: Sendable {
   typealias Answer = Result<RecordResult, Problem>
 
   enum Work: Sendable {
-    /// Writes that succeed or fail together. `batch` tells how they are answered.
-    case records([Write], batch: Bool)
+    /// Writes that succeed or fail together. `batch` tells how they are answered. Those of a dry run are undone before
+    /// the next job runs.
+    case records([Write], batch: Bool, isDryRun: Bool)
     /// Runs alone, in a transaction of its own: a migration.
     case alone(@Sendable (Connection) throws(Problem) -> RecordResult)
   }
@@ -21,6 +22,9 @@ final class WriteJob: Sendable {
 
   let work: Work
   private let answer: Monitor<Answer?>
+
+  /// Whether there is something to commit when it succeeds.
+  var isKept: Bool { if case .records(_, _, isDryRun: true) = work { false } else { true } }
 
   init(_ work: Work, answer: Monitor<Answer?>) {
     self.work = work

@@ -40,7 +40,7 @@ package final class SQLiteRecordStore: RecordStore {
 
   package func call(
     _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
-    expectedVersion: Int64
+    expectedVersion: Int64, isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     guard collections.indices.contains(collection) else {
       throw Problem(404, "records.unknown_collection", "no collection has the number \(collection)")
@@ -62,9 +62,9 @@ package final class SQLiteRecordStore: RecordStore {
       return try page(query, of: target)
     case .insert, .put, .replace, .patch, .increment, .delete:
       let write = try write(operation, target, key: key, input: input, version: expectedVersion)
-      return try run([WriteJob.Write(collection: target, write: write)], batch: false)
+      return try run([WriteJob.Write(collection: target, write: write)], batch: false, isDryRun: isDryRun)
     case .batch:
-      return try batch(input, collection: collection)
+      return try batch(input, collection: collection, isDryRun: isDryRun)
     }
   }
 
@@ -159,7 +159,9 @@ package final class SQLiteRecordStore: RecordStore {
     }
   }
 
-  private func batch(_ input: Span<UInt8>, collection: Int) throws(Problem) -> RecordResult {
+  private func batch(
+    _ input: Span<UInt8>, collection: Int, isDryRun: Bool
+  ) throws(Problem) -> RecordResult {
     let limits = configuration.limits
     let configuration = configuration
     let schemas = collections.map(\.schema)
@@ -174,14 +176,18 @@ package final class SQLiteRecordStore: RecordStore {
     let writes = batch.items.map {
       WriteJob.Write(collection: collections[$0.collection], write: $0.write)
     }
-    return try run(writes, batch: true)
+    return try run(writes, batch: true, isDryRun: isDryRun)
   }
 
   private static func newID(_ configuration: SQLiteConfiguration) -> [UInt8] {
     Array(UUIDv7.make(at: configuration.clock()).utf8)
   }
 
-  private func run(_ writes: [WriteJob.Write], batch: Bool) throws(Problem) -> RecordResult {
-    try file.writer.run(.records(writes, batch: batch), maxWait: configuration.maxQueueWait).get()
+  private func run(
+    _ writes: [WriteJob.Write], batch: Bool, isDryRun: Bool
+  ) throws(Problem) -> RecordResult {
+    try file.writer.run(
+      .records(writes, batch: batch, isDryRun: isDryRun), maxWait: configuration.maxQueueWait
+    ).get()
   }
 }

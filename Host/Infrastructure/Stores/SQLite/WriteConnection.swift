@@ -100,7 +100,7 @@ final class WriteConnection: @unchecked Sendable {
           pending.removeAll { $0 == culprit }
           continue
         }
-        if pending.contains(where: { answers[$0]?.problem == nil }) {
+        if pending.contains(where: { jobs[$0].isKept && answers[$0]?.problem == nil }) {
           try commit()
           counters.commits.add(1, ordering: .relaxed)
         } else {
@@ -112,7 +112,8 @@ final class WriteConnection: @unchecked Sendable {
       }
       pending = []
     }
-    counters.writes.add(answers.count { $0?.problem == nil }, ordering: .relaxed)
+    let written = zip(jobs, answers).count { $0.isKept && $1?.problem == nil }
+    counters.writes.add(written, ordering: .relaxed)
     for (job, answer) in zip(jobs, answers) {
       job.complete(answer ?? .failure(.recordsInternal("a write was not run")))
     }
@@ -120,7 +121,7 @@ final class WriteConnection: @unchecked Sendable {
 
   /// Runs one job inside a savepoint, so that its failure takes nothing else back.
   private func runOne(_ job: WriteJob) -> WriteJob.Answer {
-    guard case .records(let writes, let isBatch) = job.work else {
+    guard case .records(let writes, let isBatch, let isDryRun) = job.work else {
       return .failure(.recordsInternal("a job that runs alone came in a group"))
     }
     connection.restartTime()
@@ -128,6 +129,7 @@ final class WriteConnection: @unchecked Sendable {
       try control("SAVEPOINT w")
       let result = try isBatch ? runBatch(writes) : run(writes[0])
       if !searches.statements.isEmpty { try index(writes.map(\.collection.schema.name)) }
+      if isDryRun { try control("ROLLBACK TO w") }
       try control("RELEASE w")
       return .success(result)
     } catch {

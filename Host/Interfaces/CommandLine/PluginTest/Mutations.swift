@@ -1,3 +1,4 @@
+import Application
 import Kernel
 
 /// Changes that make a value wrong, or strange.

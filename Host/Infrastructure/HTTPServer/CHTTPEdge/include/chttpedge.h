@@ -10,6 +10,14 @@
 struct MHD_Daemon;
 struct MHD_Connection;
 
+enum {
+  /* Nothing yet; the connection was suspended in the call. */
+  CHTTPEDGE_MORE_LATER = 0,
+  CHTTPEDGE_MORE_NONE = -1,
+  /* The connection is to end, so that the client sees that the answer is not whole. */
+  CHTTPEDGE_MORE_BROKEN = -2
+};
+
 /* What the edge does at each turn of a connection. All are [event]. */
 typedef struct chttpedge_calls {
   /* A connection begins; returns its link, or NULL to close it. `fd` stays open until `closed`. */
@@ -23,6 +31,8 @@ typedef struct chttpedge_calls {
   int (*request)(void *link, const char *method, const char *version, const uint8_t *bytes, size_t count);
   /* The request is over; `sent` says whether its answer was handed to the kernel completely. */
   void (*completed)(void *link, int sent);
+  /* The next bytes of an answer that is a stream, at most `room` of them: how many, or one of CHTTPEDGE_MORE_…. */
+  ptrdiff_t (*more)(void *link, char *bytes, size_t room);
   /* The library refuses a request by itself; returns 1 after chttpedge_answer, 0 to leave it to the library. */
   int (*faulted)(void *link, unsigned int status);
   /* The event thread that chttpedge_nudge named has come round. */
@@ -57,7 +67,7 @@ int chttpedge_add(struct MHD_Daemon *daemon, int fd, const struct sockaddr *peer
  * system has no descriptors for it. Never waits for the thread. [any] */
 int chttpedge_nudge(struct MHD_Daemon *daemon, unsigned int thread, unsigned int threads);
 
-/* Takes the connection out of its event loop until it is resumed. [event] in `request` */
+/* Takes the connection out of its event loop until it is resumed. [event] in `request` and `more` */
 void chttpedge_suspend(struct MHD_Connection *connection);
 /* [any] once per suspension */
 void chttpedge_resume(struct MHD_Connection *connection);
@@ -76,6 +86,11 @@ typedef struct chttpedge_field {
 int chttpedge_answer(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
                      const chttpedge_field *fields, size_t field_count, const uint8_t *body,
                      size_t body_count, int close);
+
+/* Queues an answer whose body comes from `more`: in chunks, or to a client of HTTP/1.0 until the connection closes. With
+ * `head_only` there is no body, and the connection closes. The rest as chttpedge_answer. [event] */
+int chttpedge_answer_stream(struct MHD_Connection *connection, unsigned int status, const uint8_t *head,
+                            const chttpedge_field *fields, size_t field_count, int head_only, int close);
 
 /* Writes an answer past the library, for a request whose body it would insist on reading first. Best
  * effort, one attempt; the connection must be closed afterwards. 1 when all of it was taken. [event] */

@@ -4,8 +4,8 @@ import CouncilPlugin
 enum Note: Record {
   static let collection = "notes"
   static let fields: [Field] = [
-    .string("text", length: 1...2000).required(),
-    .string("label", length: 1...40).indexed(),
+    .string("text", length: 1...2000).required().described("What to remember").example("Water the plants"),
+    .string("label", length: 1...40).indexed().described("What the note belongs to").example("home"),
   ]
 }
 

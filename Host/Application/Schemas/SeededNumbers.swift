@@ -1,16 +1,16 @@
 /// Numbers that a seed decides (SplitMix64): the same seed gives the same test.
-struct SeededNumbers: RandomNumberGenerator {
+package struct SeededNumbers: RandomNumberGenerator {
   private var state: UInt64
 
-  init(_ seed: UInt64) { state = seed }
+  package init(_ seed: UInt64) { state = seed }
 
   /// One row of numbers for each check, route and round, whatever the others took.
-  init(_ seed: UInt64, _ parts: Int...) {
+  package init(_ seed: UInt64, _ parts: Int...) {
     state = seed
     for part in parts { state = (next() ^ UInt64(truncatingIfNeeded: part)) &* 0x9E37_79B9_7F4A_7C15 }
   }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -18,11 +18,11 @@ struct SeededNumbers: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-  mutating func pick<Item>(_ items: [Item]) -> Item { items[Int.random(in: 0..<items.count, using: &self)] }
+  package mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+  package mutating func pick<Item>(_ items: [Item]) -> Item { items[Int.random(in: 0..<items.count, using: &self)] }
 
   /// A number between two bounds that is often one of them.
-  mutating func count(_ range: ClosedRange<Int>) -> Int {
+  package mutating func count(_ range: ClosedRange<Int>) -> Int {
     switch Int.random(in: 0..<6, using: &self) {
     case 0: range.lowerBound
     case 1: range.upperBound

@@ -1,6 +1,6 @@
 /// Text that a regular expression takes, for the part of ECMA-262 that schemas mostly use: literals, classes, groups,
 /// alternatives and quantifiers. nil for the rest.
-struct PatternSampler {
+package struct PatternSampler {
   private indirect enum Node {
     case set([ClosedRange<UInt32>], isNegated: Bool)
     case sequence([Node])
@@ -13,13 +13,13 @@ struct PatternSampler {
   private static let printable: ClosedRange<UInt32> = 0x21...0x7E
   private let root: Node
 
-  init?(_ pattern: String) {
+  package init?(_ pattern: String) {
     var reader = Reader(Array(pattern.unicodeScalars))
     guard let node = reader.choice(depth: 0), reader.isAtEnd else { return nil }
     root = node
   }
 
-  func sample(_ random: inout SeededNumbers) -> String {
+  package func sample(_ random: inout SeededNumbers) -> String {
     var text = ""
     PatternSampler.write(root, &text, &random)
     return text

@@ -1,0 +1,168 @@
+package import Domain
+package import Kernel
+
+/// What makes writes safe for callers that may send one twice, or should not have sent it: confirmations, dry runs,
+/// idempotency keys. One rule, whatever protocol the call came in.
+package final class Safety: Sendable {
+  package let ledger: any IdempotencyLedger
+  private let confirmations: Confirmations
+  private let digests: any Digests
+
+  package init(ledger: any IdempotencyLedger, confirmations: Confirmations, digests: any Digests) {
+    self.ledger = ledger
+    self.confirmations = confirmations
+    self.digests = digests
+  }
+
+  /// What is to happen with a valid call.
+  package enum Decision {
+    case run
+    case dryRun
+    /// Ask the ledger first. `refusal`: unless it knows the call, answer with this; it is not to begin.
+    case keyed(KeyedCallName, refusal: Problem?)
+  }
+
+  /// Who calls: a key, or an address on a route that needs none.
+  package struct Caller {
+    package var key: KeyID?
+    package var principal: String
+
+    package init(key: KeyID?, principal: String) {
+      self.key = key
+      self.principal = principal
+    }
+  }
+
+  /// Decides about a valid call to a route that changes something. `caller` is asked only when it matters. [event]
+  @inline(__always)
+  package func decide(
+    _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, caller: () -> Caller
+  ) throws(Problem) -> Decision {
+    let declaration = route.declaration
+    if !exchange.isDryRun, exchange.idempotencyKey.isEmpty, !declaration.confirm,
+      declaration.idempotency != .required
+    {
+      return .run
+    }
+    return try decideSlowly(exchange, route, scratch, caller())
+  }
+
+  @inline(never)
+  private func decideSlowly(
+    _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, _ caller: Caller
+  ) throws(Problem) -> Decision {
+    let declaration = route.declaration
+    if exchange.isDryRun {
+      guard declaration.dryRun else { throw Safety.noDryRun }
+      SafetyWords.showDryRun(exchange)
+      return .dryRun
+    }
+    let fingerprint = CallFingerprint.of(exchange, route, digests, scratch)
+    var refusal: Problem?
+    if declaration.confirm {
+      SafetyWords.takeConfirmation(fromHeadersOf: exchange)
+      refusal = unconfirmed(exchange, route, fingerprint, caller)
+    }
+    if exchange.idempotencyKey.isEmpty {
+      if declaration.idempotency == .required { throw Safety.keyMissing }
+      let isGenuine = refusal == nil || refusal?.code == Safety.expired
+      guard declaration.confirm, declaration.idempotency != .none, isGenuine else {
+        if let refusal { throw refusal }
+        return .run
+      }
+      // What was confirmed once takes effect once: the token is the key of its call, also when it has expired since.
+      exchange.idempotencyKey = exchange.confirmation
+      return .keyed(name(exchange, fingerprint, caller, kind: "confirmed"), refusal: refusal)
+    }
+    return .keyed(name(exchange, fingerprint, caller, kind: "key"), refusal: refusal)
+  }
+
+  /// A key belongs to the principal of a key, or to the address where nobody is known.
+  private func name(
+    _ exchange: Exchange, _ fingerprint: Digest256, _ caller: Caller, kind: StaticString
+  ) -> KeyedCallName {
+    let who = caller.key == nil ? "address \(exchange.peer.0) \(exchange.peer.1)" : "key \(caller.principal)"
+    let (head, text) = (exchange.head, Arena(capacity: 512))
+    CallFingerprint.append(who.utf8.span, to: text)
+    text.append(kind)
+    text.append(UInt8(ascii: " "))
+    text.append(head.span(exchange.idempotencyKey))
+    return KeyedCallName(id: digests.sha256(text.span(text.all)), fingerprint: fingerprint, caller: who)
+  }
+
+  // MARK: Confirming
+
+  private static let expired = "confirmation.expired"
+
+  /// nil: the call is confirmed.
+  private func unconfirmed(
+    _ exchange: Exchange, _ route: LiveRoute, _ fingerprint: Digest256, _ caller: Caller
+  ) -> Problem? {
+    let who = caller.key.map { "key \($0.words)" } ?? "address \(exchange.peer.0) \(exchange.peer.1)"
+    let head = exchange.head
+    var why = "Nothing was done yet: this call needs to be confirmed."
+    var code = "confirmation.required"
+    if !exchange.confirmation.isEmpty {
+      switch confirmations.judge(
+        head.span(exchange.confirmation), fingerprint, caller: who.utf8.span)
+      {
+      case .valid: return nil
+      case .expired: (why, code) = ("Nothing was done: the confirmation has expired.", Safety.expired)
+      case .foreign:
+        (why, code) = (
+          "Nothing was done: the confirmation is not one of this very call by this very key.",
+          "confirmation.mismatch"
+        )
+      }
+    }
+    let declaration = route.declaration
+    let path = "/" + route.generation.manifest.id + String(head.span(exchange.path))
+    let effect = declaration.summary.isEmpty ? declaration.operation : declaration.summary
+    let token = confirmations.issue(fingerprint, caller: who.utf8.span)
+    let preview =
+      declaration.dryRun ? " To see what it would answer, send it with 'Prefer: dry-run' first." : ""
+    return Problem(
+      428, code,
+      "\(why) It would do '\(effect)' (\(declaration.method.rawValue) \(path.prefix(200))). If that is what is wanted, make exactly the same call again by \(token.expires.text) with the value of 'confirm' as header X-Confirm, or as query parameter or body member 'confirm'.\(preview)",
+      members: [
+        "confirm": .string(token.text), "confirm_expires": .string(token.expires.text),
+        "operation": .string(declaration.operation),
+      ])
+  }
+}
+
+// MARK: - What a caller is told
+
+extension Safety {
+  static let noDryRun = Problem(
+    422, "dry_run.unsupported",
+    "Nothing was done: this route cannot be tried without effect. Send the call without the wish for a dry run if it may take effect."
+  )
+
+  static let keyMissing = Problem(
+    400, "idempotency.key_missing",
+    "Nothing was done: this route needs an idempotency key. Make one for this operation, like a UUID, send it as header Idempotency-Key, query parameter or body member 'idempotency_key', and send the same one when you repeat the call."
+  )
+
+  package static let keyReused = Problem(
+    422, "idempotency.key_reused",
+    "Nothing was done: this idempotency key was used for another call, with another route, parameter or body. Use a new key for a new operation; repeat a call with everything as it was."
+  )
+
+  package static let inProgress = Problem(
+    409, "idempotency.in_progress",
+    "A call with this idempotency key is under way. Send the same call again after the time in Retry-After: it will be answered with what came of the first.",
+    retryAfterSeconds: 1)
+
+  package static let outcomeUnknown = Problem(
+    409, "idempotency.outcome_unknown",
+    "A call with this idempotency key was begun, and how it ended is not known: it may have taken effect or not. It is not run again. Read what it would have changed; if it did not take effect, send the call with a new key."
+  )
+
+  package static func answerNotKept(_ status: Int) -> Problem {
+    Problem(
+      409, "idempotency.answer_not_kept",
+      "The call with this idempotency key was answered \(status), and its answer was too large to keep. It is not run again. Read what it changed.",
+      members: ["answered_status": .integer(Int64(status))])
+  }
+}

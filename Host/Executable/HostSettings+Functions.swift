@@ -1,0 +1,12 @@
+import Application
+import Functions
+import Kernel
+
+extension HostSettings {
+  var functions: FunctionsPath.Facts {
+    .init(
+      anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
+      maxBytes: values.documents.maxBytes, patience: .milliseconds(values.documents.timeoutMilliseconds),
+      maxBodyBytes: values.maxBodyBytes, jsonDepth: values.jsonDepth)
+  }
+}

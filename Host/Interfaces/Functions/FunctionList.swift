@@ -1,0 +1,112 @@
+import Application
+import Domain
+import Kernel
+
+/// `/functions.json`: `tools` goes into a request to a model as it is.
+struct FunctionList {
+  /// What a request asks for: `?api=responses&automation=accounts`.
+  struct Wish: Sendable, Equatable {
+    var api = FunctionTool.API.chat
+    var automation: String?
+
+    init() {}
+
+    /// Throws 400 `request.query_parameter_unknown` or `request.query_parameter_invalid`.
+    init(_ exchange: Exchange) throws(Problem) {
+      let head = exchange.head
+      var seen: Set<String> = []
+      for field in exchange.query {
+        let (name, value) = (String(head.span(field.name)), String(head.span(field.value)))
+        guard ["api", "automation"].contains(name) else {
+          throw Problem(
+            400, "request.query_parameter_unknown",
+            "No query parameter '\(name.prefix(64))' is known here; known: api, automation.")
+        }
+        guard seen.insert(name).inserted else { throw Wish.invalid("'\(name)' may come once.") }
+        if name == "automation" {
+          automation = value
+        } else if let api = FunctionTool.API(rawValue: value) {
+          self.api = api
+        } else {
+          throw Wish.invalid(
+            "'api' is \(FunctionTool.API.allCases.map(\.rawValue).joined(separator: " or ")).")
+        }
+      }
+    }
+
+    /// Tells one document from another.
+    var name: String { "functions \(api.rawValue) \(automation ?? "")" }
+
+    private static func invalid(_ detail: String) -> Problem {
+      Problem(400, "request.query_parameter_invalid", detail)
+    }
+  }
+
+  /// Which routes a caller sees; can be asked on any thread.
+  struct View: Sendable {
+    private let may: @Sendable (LiveRoute) -> Bool
+
+    init(_ caller: Caller, _ anonymous: AnonymousView) {
+      if let grant = caller.grant {
+        let table = caller.table
+        may = { route in route.scope.map { table.allows(grant, $0) } ?? true }
+      } else {
+        may = { route in anonymous == .all || anonymous == .public && route.scope == nil }
+      }
+    }
+
+    /// In the order of the automations' names and of their manifests: the same list every time, which models' caches
+    /// want.
+    func routes(_ snapshot: Snapshot, of automation: String?) -> [LiveRoute] {
+      snapshot.automations.filter { automation == nil || $0.generation.manifest.id == automation }
+        .flatMap { $0.routes.filter(may) }
+    }
+  }
+
+  private let wish: Wish
+  private let maxBytes: Int
+
+  init(_ wish: Wish, maxBytes: Int) {
+    self.wish = wish
+    self.maxBytes = maxBytes
+  }
+
+  /// [documents]
+  func document(_ snapshot: Snapshot, _ view: View, digests: any Digests) throws(Problem) -> Document {
+    let routes = view.routes(snapshot, of: wish.automation)
+    if let id = wish.automation, routes.isEmpty {
+      throw Problem(
+        404, "automation.not_found", "No automation '\(id.prefix(63))' serves that this caller may call.")
+    }
+    return Document(
+      try bytes(routes), "application/json",
+      headers: [("Vary", "Authorization, X-API-Key"), ("X-Content-Type-Options", "nosniff")],
+      digests: digests)
+  }
+
+  private func bytes(_ routes: [LiveRoute]) throws(Problem) -> [UInt8] {
+    var bytes = Array(#"{"call":{"method":"POST","path":"/functions/call"},"tools":["#.utf8)
+    let start = bytes.count
+    var loose: [JSONValue] = []
+    for (index, route) in routes.enumerated() {
+      let tool = FunctionTool(route)
+      if index > 0 { bytes.append(UInt8(ascii: ",")) }
+      // Sorted, as `StrictSchema` takes it that properties are written.
+      bytes += JSON.encode(tool.json(wish.api))
+      if !tool.isStrict {
+        loose.append(["name": .string(tool.name), "obstacles": .array(tool.obstacles.map(\.json))])
+      }
+      guard bytes.count <= maxBytes else {
+        throw Problem(
+          422, "documents.too_large",
+          "The list of functions is longer than \(maxBytes) bytes. Ask for one automation with ?automation=ID.")
+      }
+    }
+    let tokens = FunctionTool.tokens(bytes.count - start)
+    bytes.append(UInt8(ascii: "]"))
+    bytes += ",\"not_strict\":".utf8
+    bytes += JSON.encode(loose)
+    bytes += ",\"tokens\":{\"estimate\":\"bytes / 4\",\"total\":\(tokens)}}".utf8
+    return bytes
+  }
+}

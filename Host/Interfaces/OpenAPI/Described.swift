@@ -1,0 +1,101 @@
+import Application
+import Domain
+import Kernel
+
+/// One method of one path, as a document tells of it: a route of a plugin, or an endpoint of the admin listener.
+struct Described {
+  struct Fault {
+    var status: Int
+    var code: String
+    var description: String
+  }
+
+  struct Success {
+    /// nil: any 2xx.
+    var status: Int?
+    var schema: JSONValue?
+  }
+
+  struct Deprecation {
+    var since: String?
+    var sunset: String?
+    var link: String?
+  }
+
+  /// The operationId: unique in the document.
+  var name: String
+  var tag: String
+  var method: HTTPMethod
+  var pattern: RoutePattern
+  /// Before the pattern: `/accounts`.
+  var prefix: String
+  var title = ""
+  var summary = ""
+  /// Beyond the summary.
+  var description = ""
+  var deprecation: Deprecation?
+  /// Any one of these lets a key in; empty: no key is needed.
+  var scopes: [String] = []
+  /// Schemas of objects with the parameters, and of the bodies.
+  var path: JSONValue?
+  var query: JSONValue?
+  var body: JSONValue?
+  var isBodyRequired = true
+  /// Other media types that the body may have; their schema is any bytes.
+  var bodyAlternatives: [String] = []
+  var successes = [Success(status: nil, schema: nil)]
+  var responseType = "application/json"
+  var compiled = RouteSchemas()
+  /// What the host may answer instead of a success.
+  var refusals: [Int] = []
+  /// What the handler may answer beside it.
+  var faults: [Fault] = []
+  var isConsequential = false
+  /// Where the manifest declares it, for who has to change it.
+  var place = ""
+
+  /// `/accounts/{id}`; a trailing slash says nothing and is left out.
+  var template: String {
+    let rest = pattern.segments.map { segment in
+      switch segment {
+      case .literal(let text): "/" + text
+      case .parameter(let name): "/{\(name)}"
+      }
+    }
+    let path = prefix + rest.joined()
+    return path.isEmpty ? "/" : path
+  }
+
+  /// The same for two paths that differ only in the names of their parameters.
+  var shape: String {
+    prefix
+      + pattern.segments.map { segment in
+        if case .literal(let text) = segment { "/" + text } else { "/{}" }
+      }.joined()
+  }
+}
+
+/// What the request path itself may answer, by status. Tests provoke each of them on a running host.
+enum Refusals {
+  /// By the edge, and by the gateway before and around every handler.
+  private static let always = [400, 404, 408, 413, 414, 417, 429, 431, 500, 501, 503, 504, 505]
+
+  static func of(_ route: LiveRoute) -> [Int] {
+    var all = always
+    let declaration = route.declaration
+    if declaration.scope != nil { all += [401, 403] }
+    // A GET or DELETE has no body that could be wrong.
+    if declaration.method != .get, declaration.method != .delete { all.append(415) }
+    if declaration.bodySchema != nil { all.append(422) }
+    if case .process = route.generation.record.isolation { all.append(502) }
+    return all
+  }
+
+  /// The admin listener: a Host that is not let in is 421; nothing there has a deadline of its own.
+  static func of(_ row: AdminEndpoint.Row) -> [Int] {
+    var all = [400, 404, 408, 413, 414, 417, 421, 431, 500, 501, 503, 505]
+    if !row.scopes.isEmpty { all += [401, 403, 429] }
+    if row.method != .get { all += [415, 422] }
+    return all
+  }
+}

@@ -1,0 +1,337 @@
+import Application
+import Domain
+import Kernel
+
+/// Writes one document, path by path: what is written already is bytes, so that a table of 20,000 routes never stands in
+/// memory as a tree.
+struct DocumentWriter {
+  struct Facts {
+    var version = OpenAPIVersion.v31
+    var profile = Profile.whole
+    var title = ""
+    var description = ""
+    /// Of what is described.
+    var release = ""
+    var server = "/"
+    /// Further members of the document.
+    var more: [(name: String, value: JSONValue)] = []
+    /// A longer document is refused.
+    var maxBytes = 64 << 20
+  }
+
+  enum Profile { case whole, gpt }
+
+  private let facts: Facts
+  private let paths = Arena(capacity: 16 << 10)
+  private let schemas = Arena(capacity: 4 << 10)
+  private var statuses: Set<Int> = []
+  private var names: Set<String> = ["Problem"]
+
+  init(_ facts: Facts) {
+    self.facts = facts
+    schemas.append("\"Problem\":")
+    schemas.append(json: SharedParts.problem)
+  }
+
+  private var isGPT: Bool { facts.profile == .gpt }
+
+  // MARK: Paths
+
+  /// Throws `openapi.too_large` (422) for what would be longer than allowed.
+  mutating func add(_ operations: [Described]) throws(Problem) {
+    var order: [String] = []
+    var groups: [String: [Described]] = [:]
+    for operation in operations {
+      let shape = operation.shape
+      if groups[shape] == nil { order.append(shape) }
+      groups[shape, default: []].append(operation)
+    }
+    for shape in order { try add(path: groups[shape] ?? []) }
+  }
+
+  /// The methods of one path. Paths that differ only in the names of parameters are one: the first one's names hold.
+  private mutating func add(path operations: [Described]) throws(Problem) {
+    guard let first = operations.first else { return }
+    if paths.count > 0 { paths.append(",") }
+    paths.append(jsonString: first.template.utf8.span)
+    paths.append(":{")
+    for (number, operation) in operations.enumerated() {
+      if number > 0 { paths.append(",") }
+      paths.append(jsonString: operation.method.rawValue.lowercased().utf8.span)
+      paths.append(":")
+      paths.append(json: .object(members(operation, names: first.pattern.parameterNames)))
+    }
+    paths.append("}")
+    guard paths.count + schemas.count <= facts.maxBytes else {
+      throw Problem(
+        422, "openapi.too_large",
+        "The document would be longer than \(facts.maxBytes) bytes. Ask for one automation, with ?automation=<id>."
+      )
+    }
+  }
+
+  private mutating func members(_ operation: Described, names: [String]) -> [String: JSONValue] {
+    var all: [String: JSONValue] = ["operationId": .string(operation.name)]
+    if !operation.summary.isEmpty { all["summary"] = .string(operation.summary) }
+    let text = isGPT ? operation.description : operation.wholeDescription
+    if !text.isEmpty { all["description"] = .string(text) }
+    if operation.deprecation != nil { all["deprecated"] = true }
+    let parameters = pathParameters(operation, names) + queryParameters(operation)
+    if !parameters.isEmpty { all["parameters"] = .array(parameters) }
+    if let body = requestBody(operation) { all["requestBody"] = body }
+    all["responses"] = .object(responses(operation))
+    if isGPT {
+      all["x-openai-isConsequential"] = .bool(operation.isConsequential)
+      all["security"] = operation.scopes.isEmpty ? [] : [["bearer": []]]
+      return all
+    }
+    all["tags"] = [.string(operation.tag)]
+    all["security"] = SharedParts.security(operation.scopes, facts.version)
+    if !operation.title.isEmpty { all["x-title"] = .string(operation.title) }
+    if !operation.scopes.isEmpty { all["x-scopes"] = .array(operation.scopes.map(JSONValue.string)) }
+    if let sunset = operation.deprecation?.sunset { all["x-sunset"] = .string(sunset) }
+    if let link = operation.deprecation?.link { all["externalDocs"] = ["url": .string(link)] }
+    return all
+  }
+
+  // MARK: Parameters
+
+  private mutating func pathParameters(_ operation: Described, _ names: [String]) -> [JSONValue] {
+    let own = operation.pattern.parameterNames
+    let schema = operation.path ?? [:]
+    let examples = operation.path.flatMap { SchemaExample.of($0, operation.compiled.path) }
+    let declared = Self.properties(of: schema)
+    var form = SchemaForm(schema, facts.version, name: operation.name + ".path")
+    var all: [JSONValue] = []
+    for (name, shown) in zip(own, names) {
+      var parameter: [String: JSONValue] = ["name": .string(shown), "in": "path", "required": true]
+      parameter.merge(
+        described(declared[name]?.place, in: schema, &form, fallback: ["type": "string"])
+      ) { mine, _ in mine }
+      if let example = examples?[name] { parameter["example"] = example }
+      all.append(.object(parameter))
+    }
+    keep(form.components())
+    return all
+  }
+
+  private mutating func queryParameters(_ operation: Described) -> [JSONValue] {
+    guard let schema = operation.query else { return [] }
+    let declared = Self.properties(of: schema)
+    let examples = SchemaExample.of(schema, operation.compiled.query)
+    var form = SchemaForm(schema, facts.version, name: operation.name + ".query")
+    var all: [JSONValue] = []
+    for name in declared.keys.sorted() {
+      guard let property = declared[name] else { continue }
+      var parameter: [String: JSONValue] = ["name": .string(name), "in": "query"]
+      if property.isRequired { parameter["required"] = true }
+      parameter.merge(described(property.place, in: schema, &form, fallback: [:])) { mine, _ in mine }
+      // Pages send what an example says: one that was made up belongs only where something must be sent.
+      let place = JSONPointer(steps: property.place).value(in: schema)
+      if let example = place.flatMap(SchemaExample.given) ?? (property.isRequired ? examples?[name] : nil) {
+        parameter["example"] = example
+      }
+      all.append(.object(parameter))
+    }
+    keep(form.components())
+    return all
+  }
+
+  /// Schema, description and more of one parameter.
+  private func described(
+    _ place: [String]?, in root: JSONValue, _ form: inout SchemaForm, fallback: JSONValue
+  ) -> [String: JSONValue] {
+    guard let place, let original = JSONPointer(steps: place).value(in: root) else {
+      return ["schema": fallback]
+    }
+    var schema = form.schema(at: place)
+    var all: [String: JSONValue] = [:]
+    if let text = original["description"]?.string {
+      all["description"] = .string(text)
+      schema = schema.without("description")
+    }
+    if original["deprecated"]?.bool == true { all["deprecated"] = true }
+    all["schema"] = schema.without("example").without("examples")
+    return all
+  }
+
+  struct Property {
+    var place: [String]
+    var isRequired: Bool
+  }
+
+  /// The members that a schema of an object declares, through `$ref` and `allOf`.
+  static func properties(of schema: JSONValue) -> [String: Property] {
+    var found: [String: Property] = [:]
+    var required: Set<String> = []
+    func look(_ steps: [String], _ depth: Int) {
+      guard depth < 8, let value = JSONPointer(steps: steps).value(in: schema)?.object else { return }
+      for name in value["required"]?.array?.compactMap(\.string) ?? [] { required.insert(name) }
+      for name in value["properties"]?.object?.keys ?? [:].keys where found[name] == nil {
+        found[name] = Property(place: steps + ["properties", name], isRequired: false)
+      }
+      for index in (value["allOf"]?.array ?? []).indices {
+        look(steps + ["allOf", String(index)], depth + 1)
+      }
+      if let reference = value["$ref"]?.string, reference.hasPrefix("#"),
+        let target = JSONPointer(String(reference.dropFirst()))
+      {
+        look(target.steps, depth + 1)
+      }
+    }
+    look([], 0)
+    for name in required { found[name]?.isRequired = true }
+    return found
+  }
+
+  // MARK: Bodies
+
+  private mutating func requestBody(_ operation: Described) -> JSONValue? {
+    guard let body = operation.body else { return nil }
+    var content: [String: JSONValue] = [
+      "application/json": media(body, operation.compiled.body, name: operation.name + ".body")
+    ]
+    for type in operation.bodyAlternatives {
+      content[type] = ["schema": facts.version == .v31 ? [:] : ["type": "string", "format": "binary"]]
+    }
+    return ["required": .bool(operation.isBodyRequired), "content": .object(content)]
+  }
+
+  private mutating func media(_ schema: JSONValue, _ compiled: (any CompiledSchema)?, name: String)
+    -> JSONValue
+  {
+    var form = SchemaForm(schema, facts.version, name: name)
+    var media: [String: JSONValue] = ["schema": form.schema()]
+    keep(form.components())
+    if let example = SchemaExample.of(schema, compiled) { media["example"] = example }
+    return .object(media)
+  }
+
+  private mutating func keep(_ components: [(name: String, schema: JSONValue)]) {
+    for (name, schema) in components where names.insert(name).inserted {
+      schemas.append(",")
+      schemas.append(jsonString: name.utf8.span)
+      schemas.append(":")
+      schemas.append(json: schema)
+    }
+  }
+
+  private mutating func responses(_ operation: Described) -> [String: JSONValue] {
+    var all: [String: JSONValue] = [:]
+    for success in operation.successes {
+      // The GPT's reader knows single statuses only.
+      all[success.status.map(String.init) ?? (isGPT ? "200" : "2XX")] = self.success(operation, success)
+    }
+    if isGPT {
+      all["default"] = ["description": "A problem (RFC 9457).", "content": SharedParts.problemContent]
+      return all
+    }
+    if operation.method == .get, operation.successes.contains(where: { $0.status == nil }) {
+      all["304"] = [
+        "description": "What `If-None-Match` names is still so.", "headers": SharedParts.headers(of: 304),
+      ]
+    }
+    for status in operation.refusals {
+      statuses.insert(status)
+      all[String(status)] = ["$ref": .string("#/components/responses/\(SharedParts.name(of: status))")]
+    }
+    for status in Set(operation.faults.map(\.status)) {
+      let said = operation.faults.filter { $0.status == status }.map { fault in
+        "`\(fault.code)`" + (fault.description.isEmpty ? "" : ": \(fault.description)")
+      }
+      let host = operation.refusals.contains(status) ? [SharedParts.meaning(of: status)] : []
+      all[String(status)] = [
+        "description": .string((said + host).joined(separator: "\n\n")),
+        "headers": SharedParts.headers(of: status), "content": SharedParts.problemContent,
+      ]
+    }
+    return all
+  }
+
+  private mutating func success(_ operation: Described, _ success: Described.Success) -> JSONValue {
+    var response: [String: JSONValue] = ["description": "It worked."]
+    if !isGPT { response["headers"] = SharedParts.headers(of: success.status) }
+    if let schema = success.schema {
+      let suffix = success.status.map { ".response\($0)" } ?? ".response"
+      response["content"] = [
+        operation.responseType: media(schema, operation.compiled.response, name: operation.name + suffix)
+      ]
+    }
+    return .object(response)
+  }
+
+  // MARK: The whole
+
+  /// The document's bytes.
+  func finish(tags: [JSONValue] = []) -> [UInt8] {
+    var info: [String: JSONValue] = ["title": .string(facts.title), "version": .string(facts.release)]
+    if !facts.description.isEmpty { info["description"] = .string(facts.description) }
+    let out = Arena(capacity: paths.count + schemas.count + (16 << 10))
+    out.append("{\"openapi\":\"\(facts.version.number)\",\"info\":")
+    out.append(json: .object(info))
+    out.append(",\"servers\":")
+    out.append(json: [["url": .string(facts.server)]])
+    if !tags.isEmpty {
+      out.append(",\"tags\":")
+      out.append(json: .array(tags))
+    }
+    for (name, value) in facts.more {
+      out.append(",")
+      out.append(jsonString: name.utf8.span)
+      out.append(":")
+      out.append(json: value)
+    }
+    out.append(",\"paths\":{")
+    out.append(paths.span(paths.all))
+    out.append("},\"components\":{\"schemas\":{")
+    out.append(schemas.span(schemas.all))
+    out.append("}")
+    for (name, value) in shared {
+      out.append(",")
+      out.append(jsonString: name.utf8.span)
+      out.append(":")
+      out.append(json: value)
+    }
+    out.append("}}")
+    return Array(out.span(out.all))
+  }
+
+  private var shared: [(String, JSONValue)] {
+    if isGPT {
+      return [("securitySchemes", .object(["bearer": SharedParts.securitySchemes["bearer"] ?? [:]]))]
+    }
+    let responses = statuses.map { (SharedParts.name(of: $0), SharedParts.response($0)) }
+    return [
+      ("responses", .object(Dictionary(responses) { first, _ in first })), ("headers", SharedParts.headers),
+      ("securitySchemes", SharedParts.securitySchemes),
+    ]
+  }
+}
+
+extension JSONValue {
+  /// An object without one member.
+  func without(_ name: String) -> JSONValue {
+    guard case .object(var members) = self else { return self }
+    members[name] = nil
+    return .object(members)
+  }
+}
+
+extension Described {
+  /// With what a person or a model has to know beside it: what the key must hold, and how long it stays.
+  var wholeDescription: String {
+    var parts = description.isEmpty ? [] : [description]
+    switch scopes.count {
+    case 0: parts.append("Needs no key.")
+    case 1: parts.append("Needs the scope `\(scopes[0])`.")
+    default: parts.append("Needs one of the scopes \(scopes.map { "`\($0)`" }.joined(separator: ", ")).")
+    }
+    if let deprecation {
+      var text = "Deprecated"
+      if let since = deprecation.since { text += " since \(since)" }
+      if let sunset = deprecation.sunset { text += "; answers until \(sunset)" }
+      parts.append(text + ".")
+    }
+    return parts.joined(separator: "\n\n")
+  }
+}

@@ -1,0 +1,170 @@
+package import Application
+import Domain
+package import Kernel
+
+/// `/openapi.json`, and the page for people, `/docs`: from the routes of the snapshot that a request sees, as far as its
+/// caller may call them.
+package final class OpenAPIPath: OwnPath {
+  package struct Facts: Sendable {
+    /// Of the host.
+    package var release: String
+    /// What callers without a key see.
+    package var anonymous: AnonymousView
+    /// Where agents reach this listener; empty: documents say `/`.
+    package var serverURL: String
+    /// A longer document is refused with 422.
+    package var maxBytes: Int
+    /// How long a request waits for its document.
+    package var patience: Duration
+
+    package init(
+      release: String = "", anonymous: AnonymousView = .all, serverURL: String = "", maxBytes: Int = 64 << 20,
+      patience: Duration = .seconds(30)
+    ) {
+      self.release = release
+      self.anonymous = anonymous
+      self.serverURL = serverURL
+      self.maxBytes = maxBytes
+      self.patience = patience
+    }
+  }
+
+  package let routes: [OwnRoute]
+  private let facts: Facts
+  private let documents: Documents
+  private let digests: any Digests
+  private let assets: PageAssets?
+
+  package init(_ facts: Facts, documents: Documents, digests: any Digests, assets: PageAssets? = nil) {
+    self.facts = facts
+    self.documents = documents
+    self.digests = digests
+    self.assets = assets
+    routes = [
+      OwnRoute(.get, "/openapi.json", patience: facts.patience),
+      OwnRoute(.get, "/docs", patience: facts.patience), OwnRoute(.get, "/docs/assets/{file}", key: .none),
+    ]
+  }
+
+  package func answer(
+    _ exchange: Exchange, _ number: Int, _ caller: Caller, _ snapshot: Snapshot
+  ) throws(Problem) -> OwnAnswer {
+    let request: DocumentRequest
+    switch number {
+    case 0: request = try DocumentRequest(exchange)
+    case 1: request = DocumentRequest()
+    default:
+      let head = exchange.head
+      let name = String(head.span(exchange.parameters[0].value))
+      guard let file = assets?.file(name) else {
+        throw Problem(404, "docs.no_such_file", "This page has no such file.")
+      }
+      file.answer(exchange)
+      return .answered
+    }
+    if number == 0, caller.grant == nil, facts.anonymous == .none {
+      throw Problem(
+        401, "access.key_missing", "Documents need a key here. Send it as 'Authorization: Bearer <key>'.")
+    }
+    let view = View(caller, facts.anonymous)
+    let isPage = number == 1
+    let name = Documents.Name(
+      isPage ? "docs" : request.name, caller.scopes.map { .scopes($0) } ?? .anonymous,
+      version: snapshot.version)
+    let isLater = try documents.answer(exchange, name) { [self] () throws(Problem) in
+      isPage ? page(snapshot, view) : try document(request, snapshot, view)
+    }
+    return isLater ? .pending : .answered
+  }
+
+  /// Which routes one sees; can be asked on any thread.
+  struct View: Sendable {
+    private let may: @Sendable (LiveRoute) -> Bool
+
+    init(_ caller: Caller, _ anonymous: AnonymousView) {
+      if let grant = caller.grant {
+        let table = caller.table
+        may = { route in route.scope.map { table.allows(grant, $0) } ?? true }
+      } else {
+        switch anonymous {
+        case .all: may = { _ in true }
+        case .public: may = { $0.scope == nil }
+        case .none: may = { _ in false }
+        }
+      }
+    }
+
+    /// Those of one automation, or of all, in the order of the automations' names and of their manifests.
+    func routes(_ snapshot: Snapshot, of automation: String?) -> [LiveRoute] {
+      snapshot.automations.filter { automation == nil || $0.generation.manifest.id == automation }
+        .flatMap { $0.routes.filter(may) }
+    }
+  }
+
+  // MARK: Building [documents]
+
+  /// Answers differ by key, and a browser shows nothing of them as a page.
+  private static let headers: [(name: StaticString, value: String)] = [
+    ("Vary", "Authorization, X-API-Key"), ("X-Content-Type-Options", "nosniff"),
+  ]
+
+  func document(
+    _ request: DocumentRequest, _ snapshot: Snapshot, _ view: View
+  ) throws(Problem) -> Document {
+    let routes = view.routes(snapshot, of: request.automation)
+    if let id = request.automation, routes.isEmpty {
+      throw Problem(
+        404, "automation.not_found", "No automation '\(id.prefix(63))' serves that this caller may call.")
+    }
+    var operations = routes.map(Described.init)
+    var writing = DocumentWriter.Facts()
+    writing.version = request.version
+    writing.release = facts.release
+    writing.server = facts.serverURL.isEmpty ? "/" : facts.serverURL
+    writing.maxBytes = facts.maxBytes
+    let manifest = request.automation.flatMap { snapshot.automation(named: $0)?.generation.manifest }
+    writing.title = manifest?.title ?? "Council"
+    writing.description = manifest?.summary ?? OpenAPIPath.summary
+    if let version = manifest?.version { writing.release = version }
+    if request.isGPT {
+      writing.profile = .gpt
+      let (part, parts) = try GPTProfile.part(request.part, of: operations)
+      operations = part
+      writing.more = [("x-part", .integer(Int64(request.part))), ("x-parts", .integer(Int64(parts)))]
+      if parts > 1 { writing.description += "\n\nPart \(request.part) of \(parts)." }
+    }
+    var writer = DocumentWriter(writing)
+    try writer.add(operations)
+    let tags = request.isGPT ? [] : OpenAPIPath.tags(operations, snapshot)
+    return Document(
+      writer.finish(tags: tags), "application/json", headers: OpenAPIPath.headers, digests: digests)
+  }
+
+  private static let summary =
+    "What the automations of this host can do. Every answer has `X-Request-Id`; every error is a problem (RFC 9457) with "
+    + "a stable `code`."
+
+  private static func tags(_ operations: [Described], _ snapshot: Snapshot) -> [JSONValue] {
+    var seen: Set<String> = []
+    return operations.filter { seen.insert($0.tag).inserted }.map { operation in
+      let manifest = snapshot.automation(named: operation.tag)?.generation.manifest
+      var tag: [String: JSONValue] = ["name": .string(operation.tag)]
+      if let manifest {
+        tag["x-displayName"] = .string(manifest.title)
+        tag["x-version"] = .string(manifest.version)
+        if !manifest.summary.isEmpty { tag["description"] = .string(manifest.summary) }
+      }
+      return .object(tag)
+    }
+  }
+
+  func page(_ snapshot: Snapshot, _ view: View) -> Document {
+    let operations = view.routes(snapshot, of: nil).map(Described.init)
+    let note = operations.isEmpty ? "Nothing is listed for a caller without a key." : ""
+    let page = HumanPage.Facts(
+      title: "Council", document: "/openapi.json", assets: assets == nil ? nil : "/docs/assets", note: note)
+    return Document(
+      HumanPage.bytes(page, operations), "text/html; charset=utf-8",
+      headers: OpenAPIPath.headers + [("Content-Security-Policy", HumanPage.policy)], digests: digests)
+  }
+}

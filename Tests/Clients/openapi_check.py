@@ -1,0 +1,175 @@
+"""Reads the host's OpenAPI documents as their users do.
+
+    openapi_check.py documents BASE ADMIN KEY [PATH …]   every document is valid, and names these paths
+    openapi_check.py refusals BASE KEY ROUTE             what the host refuses is in the route's document
+    openapi_check.py answers BASE ADMIN ADMIN_KEY        what the admin listener answers is what its document says
+    openapi_check.py calls BASE KEY                      schemathesis over the whole public document
+
+Exit code 0: everything holds. What does not is printed.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+
+faults = []
+
+
+def expect(holds, what):
+    if not holds:
+        faults.append(what)
+
+
+def get(url, key=None, headers=None):
+    request = urllib.request.Request(url, headers=headers or {})
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read()
+
+
+def document(url, key=None):
+    status, headers, body = get(url, key)
+    expect(status == 200, f"{url}: {status} {body[:300]!r}")
+    if status != 200:
+        return {"paths": {}}
+    found = json.loads(body)
+    validator = OpenAPIV30SpecValidator if found["openapi"].startswith("3.0") else OpenAPIV31SpecValidator
+    for error in validator(found).iter_errors():
+        expect(False, f"{url}: {error.message[:300]} at {list(getattr(error, 'absolute_path', []))}")
+    again, _, _ = get(url, key, {"If-None-Match": headers["ETag"]})
+    expect(again == 304, f"{url}: {again} where 304 was due")
+    return found
+
+
+def operations(found):
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def documents(base, admin, key, *paths):
+    whole = document(f"{base}/openapi.json", key)
+    for path in paths:
+        expect(path in whole["paths"], f"{path} is not in the document: {list(whole['paths'])}")
+    names = [operation["operationId"] for _, _, operation in operations(whole)]
+    expect(names and len(set(names)) == len(names), f"operation ids: {names}")
+    expect(whole["openapi"].startswith("3.1"), whole["openapi"])
+    older = document(f"{base}/openapi.json?version=3.0", key)
+    expect(older["openapi"].startswith("3.0"), older["openapi"])
+    expect(older["paths"].keys() == whole["paths"].keys(), "3.0 has other paths than 3.1")
+    for path, method, operation in operations(document(f"{base}/openapi.json?profile=gpt", key)):
+        expect(
+            operation["x-openai-isConsequential"] == (method != "get"), f"{method} {path} is consequential or not"
+        )
+    document(f"{base}/openapi.json?profile=gpt&version=3.0", key)
+    document(f"{base}/openapi.json")
+    for tag in {operation["tags"][0] for _, _, operation in operations(whole)}:
+        one = document(f"{base}/openapi.json?automation={tag}", key)
+        expect(all(path.split("/")[1] == tag for path in one["paths"] if not path.startswith("/v")), f"{tag}")
+    described = document(f"{admin}/admin/v1/openapi.json")
+    expect("/admin/v1/keys/{id}/rotate" in described["paths"], "the admin document lacks a path")
+    for page in (f"{base}/docs", f"{admin}/admin/v1/docs"):
+        status, headers, body = get(page)
+        expect(status == 200 and b"<h1>" in body and b"http://" not in body, f"{page}: {status} {body[:200]!r}")
+        expect("default-src 'none'" in headers.get("Content-Security-Policy", ""), f"{page} has no policy")
+
+
+def raw(base, request):
+    """The status of an answer to bytes that no client library would send."""
+    host, port = base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as line:
+        line.sendall(request)
+        answer = b""
+        while b"\r\n" not in answer:
+            piece = line.recv(4096)
+            if not piece:
+                break
+            answer += piece
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else None
+
+
+def refusals(base, key, route):
+    """`route` is a POST with a body."""
+    responses = document(f"{base}/openapi.json", key)["paths"][route]["post"]["responses"]
+
+    def head(*lines, method="POST", target=route, version="1.1", body=b"{}"):
+        usual = [f"{method} {target} HTTP/{version}", "Host: localhost", "Connection: close"]
+        length = [] if any(line.lower().startswith(("content-length", "transfer")) for line in lines) else [
+            f"Content-Length: {len(body)}"]
+        return "\r\n".join([*usual, *lines, *length]).encode() + b"\r\n\r\n" + body
+
+    authorization = f"Authorization: Bearer {key}"
+    long = "x" * 20_000
+    for status, request in [
+        (400, head(authorization, target=route + "?%zz")),
+        (401, head()),
+        (404, head(authorization, target="/nothing-here")),
+        (413, head(authorization, "Content-Length: 999999999", body=b"")),
+        (414, head(authorization, target=route + "?a=" + long)),
+        (415, head(authorization, "Content-Type: text/plain")),
+        (415, head(authorization, "Content-Encoding: gzip")),
+        (417, head(authorization, "Expect: other")),
+        (422, head(authorization, "Content-Type: application/json")),
+        (431, head(authorization, f"X-Long: {long}")),
+        (501, head(authorization, method="BREW")),
+        (501, head(authorization, "Transfer-Encoding: gzip", body=b"")),
+        (505, head(authorization, version="3.0")),
+    ]:
+        got = raw(base, request)
+        expect(got == status, f"{request[:60]!r}…: {got}, not {status}")
+        expect(str(status) in responses, f"{status} is not documented")
+    for status in (403, 408, 429, 500, 503, 504):
+        expect(str(status) in responses, f"{status} is not documented")
+
+
+def answers(base, admin, key):
+    """Every admin endpoint that only reads, as far as it needs no name."""
+    from jsonschema import Draft202012Validator
+
+    described = document(f"{admin}/admin/v1/openapi.json")
+    asked = 0
+    for path, method, operation in operations(described):
+        if method != "get":
+            continue
+        status, headers, body = get(admin + path.replace("{id}", "accounts"), key)
+        response = operation["responses"].get(str(status))
+        expect(response is not None, f"{method} {path}: {status} is not documented")
+        content = (response or {}).get("content", {})
+        kind = headers["Content-Type"].split(";")[0]
+        expect(kind in content, f"{method} {path}: {kind} is not documented")
+        if kind == "application/json" and kind in content:
+            asked += 1
+            for error in Draft202012Validator(content[kind]["schema"]).iter_errors(json.loads(body)):
+                expect(False, f"{method} {path}: {error.message[:200]}")
+    expect(asked > 10, f"only {asked} endpoints answered")
+
+
+def calls(base, key):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            os.path.join(os.path.dirname(sys.executable), "st"), "run", f"{base}/openapi.json",
+            "--header", f"Authorization: Bearer {key}", "--seed", "7", "--max-examples", "30",
+            "--checks", "all", "--continue-on-failure", "--no-color",
+        ]
+        environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": folder}
+        result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=240)
+        expect(result.returncode == 0, result.stdout[-12_000:] + result.stderr[-2000:])
+        print(result.stdout[-1500:])
+
+
+if __name__ == "__main__":
+    {"documents": documents, "refusals": refusals, "answers": answers, "calls": calls}[sys.argv[1]](*sys.argv[2:])
+    for fault in faults:
+        print(fault)
+    sys.exit(1 if faults else 0)

@@ -1,0 +1,99 @@
+import Application
+import Doubles
+import Kernel
+import Testing
+
+/// `/functions.json`.
+@Suite struct FunctionListTests {
+  private let site = FunctionSite()
+
+  private func names(_ answer: FunctionSite.Answer) -> [String] {
+    (answer.json?["tools"]?.array ?? []).compactMap { ($0["function"]?["name"] ?? $0["name"])?.string }
+  }
+
+  @Test func listsWhatTheCallerMayCall() {
+    let all = ["a_get", "a_create", "a_whole", "a_open", "a_limited", "a_remove"]
+    #expect(names(site.list()) == all)
+    #expect(names(site.list(key: site.writer)) == all)
+    #expect(names(site.list(key: site.reader)) == ["a_get", "a_open", "a_limited"])
+    #expect(names(FunctionSite(anonymous: .public).list()) == ["a_open"])
+    let none = FunctionSite(anonymous: .none)
+    #expect(none.list().status == 401 && none.list(key: none.writer).status == 200)
+  }
+
+  @Test func aToolIsWhatChatCompletionsTakes() throws {
+    let tool = try #require(site.list().json?["tools"]?.array?[1])
+    #expect(
+      tool == [
+        "type": "function",
+        "function": [
+          "name": "a_create", "description": "Create", "strict": false,
+          "parameters": [
+            "type": "object", "required": ["name"], "additionalProperties": false,
+            "properties": [
+              "name": ["type": "string"], "note": ["type": ["string", "null"]], "age": ["type": "integer"],
+            ],
+          ],
+        ],
+      ])
+    let get = try #require(site.list().json?["tools"]?.array?[0]["function"])
+    #expect(get["strict"] == true && get["parameters"]?["required"] == ["id", "part", "tags"])
+  }
+
+  @Test func aToolIsWhatResponsesTakes() throws {
+    let tool = try #require(site.list("?api=responses").json?["tools"]?.array?[3])
+    #expect(
+      tool == [
+        "type": "function", "name": "a_open", "description": "Open to all", "strict": true,
+        "parameters": ["type": "object", "properties": [:], "required": [], "additionalProperties": false],
+      ])
+  }
+
+  @Test func saysWhyAFunctionIsNotStrict() throws {
+    let loose = try #require(site.list().json?["not_strict"]?.array)
+    #expect(loose.map { $0["name"]?.string } == ["a_create"])
+    #expect(loose[0]["obstacles"]?.array?[0]["pointer"] == "/properties/note")
+  }
+
+  @Test func saysWhatGoes() {
+    let text = site.list().json?["tools"]?.array?[5]["function"]?["description"]?.string
+    #expect(text == "Deprecated, and gone after 2027-01-01T00:00:00.000Z; see /docs. Remove")
+  }
+
+  @Test func estimatesWhatItCosts() throws {
+    let answer = site.list()
+    let tools = try #require(answer.json?["tools"])
+    let bytes = JSON.encode(tools).count
+    #expect(answer.json?["tokens"]?["total"] == .integer(Int64((bytes - 1 + 3) / 4)))
+  }
+
+  @Test func oneAutomationAlone() {
+    #expect(names(site.list("?automation=a")).count == 6)
+    let none = site.list("?automation=b")
+    #expect(none.status == 404 && none.code == "automation.not_found")
+  }
+
+  @Test(arguments: ["?api=assistants", "?api=", "?api=chat&api=chat", "?x=1", "?automation=a&automation=a"])
+  func refusesOtherParameters(_ query: String) {
+    let answer = site.list(query)
+    #expect(answer.status == 400 && answer.code?.hasPrefix("request.query_parameter_") == true)
+  }
+
+  @Test func isKnownByItsTag() throws {
+    let answer = site.list()
+    let tag = try #require(answer.headers["ETag"])
+    #expect(answer.headers["Vary"] == "Authorization, X-API-Key" && answer.headers["Cache-Control"] == "no-cache")
+    let again = site.list(headers: [("if-none-match", tag)])
+    #expect(again.status == 304 && again.body.isEmpty)
+    #expect(site.list(key: site.reader).headers["ETag"] != tag)
+    // The same routes have the same tag, whatever their generation.
+    site.serve(.answers)
+    #expect(site.list().headers["ETag"] == tag)
+  }
+
+  @Test func aListThatIsTooLongIsRefused() {
+    let length = site.list().body.utf8.count
+    #expect(FunctionSite(maxBytes: length).list().status == 200)
+    #expect(FunctionSite(maxBytes: 500).list().code == "documents.too_large")
+  }
+}

@@ -1,0 +1,145 @@
+import Application
+import Cryptography
+import Domain
+import Doubles
+import Functions
+import Gateway
+import JSONSchema
+import Kernel
+
+/// A gateway with one automation behind the functions, and requests without a network.
+final class FunctionSite: Sendable {
+  let automations = Automations()
+  let audit = MemoryAudit()
+  let documents = Documents()
+  let keys: Keys
+  let gateway: Gateway
+  let reader: String
+  let writer: String
+  private let plugins = FakePlugins()
+  private let meter = CountingMeter()
+  private let scopes = ScopeMatrix()
+
+  static let manifest = """
+    {"id":"a","version":"1","routes":[
+     {"method":"GET","path":"/{id}","operation":"get","summary":"Get one","query":{"type":"object",
+      "properties":{"part":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}}},
+      "additionalProperties":false}},
+     {"method":"POST","path":"/","operation":"create","summary":"Create","body":{"type":"object","required":["name"],
+      "properties":{"name":{"type":"string"},"note":{"type":["string","null"]},"age":{"type":"integer"}},
+      "additionalProperties":false}},
+     {"method":"PUT","path":"/whole","operation":"whole","summary":"Replace","body":{"type":"array","items":{"type":"integer"}}},
+     {"method":"GET","path":"/open","operation":"open","summary":"Open to all","public":true},
+     {"method":"GET","path":"/limited","operation":"limited","limit":{"requests":1,"per_s":60}},
+     {"method":"DELETE","path":"/{id}","operation":"remove","summary":"Remove","deprecated":{"since":"2026-01-01T00:00:00Z",
+      "sunset":"2027-01-01T00:00:00Z","link":"/docs"}}]}
+    """
+
+  init(
+    anonymous: AnonymousView = .all, behaviour: FakePlugin.Behaviour = .answers, maxBytes: Int = 1 << 20
+  ) {
+    do throws(Problem) {
+      let table = try KeyTable(
+        capacity: 100, defaultLimit: RateLimit(requests: 10_000, per: .seconds(60)), scopes: scopes,
+        seed: (1, 2))
+      keys = Keys(table: table, store: MemoryKeyStore(), digests: OpenSSLDigests())
+      reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["a:read"])).key.text
+      writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
+      let path = FunctionsPath(
+        .init(anonymous: anonymous, maxBytes: maxBytes, maxBodyBytes: 10_000), documents: documents,
+        digests: OpenSSLDigests())
+      gateway = try Gateway(
+        .init(
+          automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
+          health: Health(),
+          safety: Safety(
+            ledger: MemoryLedger(),
+            confirmations: Confirmations(
+              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300)),
+            digests: OpenSSLDigests()), ownPaths: [path]),
+        limits: .init(anonymous: RateLimit(requests: 1000, per: .seconds(60))))
+    } catch { preconditionFailure(error.detail) }
+    serve(behaviour)
+    documents.start()
+  }
+
+  deinit { documents.end() }
+
+  func serve(_ behaviour: FakePlugin.Behaviour) {
+    var file = FakePlugins.File(FunctionSite.manifest)
+    file.behaviour = behaviour
+    plugins["/a.so"] = file
+    do throws(Problem) {
+      let manifest = try Manifest.parse(Array(FunctionSite.manifest.utf8))
+      let plan = try PlanGeneration(schemas: JSONSchemaCompiler(), stores: EmptyStores())(
+        manifest, config: Array("{}".utf8))
+      let record = GenerationRecord(
+        automation: "a", number: 1, sha256: "", file: "/a.so", source: nil, version: "1", config: "{}",
+        loaded: .now)
+      let start = StartGeneration(
+        loader: plugins, stores: EmptyStores(), meter: meter, scopes: scopes, log: MemoryLog(),
+        defaults: .init())
+      _ = automations.swap(in: [try start.start(try plugins.load(path: "/a.so"), record, manifest, plan)])
+    } catch { preconditionFailure(error.detail) }
+  }
+
+  struct Answer {
+    var status: Int
+    var headers: [String: String]
+    var body: String
+    var json: JSONValue? { try? JSONValue.parse(body.utf8.span) }
+    /// What the route got.
+    var route: JSONValue? { json?["result"] }
+    var code: String? { json?["problem"]?["code"]?.string ?? json?["code"]?.string }
+  }
+
+  func call(_ name: String, _ arguments: String = "{}", key: String? = nil) -> Answer {
+    send("POST", "/functions/call", body: #"{"name":"\#(name)","arguments":\#(arguments)}"#, key: key)
+  }
+
+  func list(_ query: String = "", key: String? = nil, headers: [(String, String)] = []) -> Answer {
+    send("GET", "/functions.json\(query)", key: key, headers: headers)
+  }
+
+  func send(
+    _ method: String, _ target: String, body: String = "", bytes: [UInt8] = [], key: String? = nil,
+    headers: [(String, String)] = []
+  ) -> Answer {
+    let exchange = Exchange(slot: 0)
+    exchange.open()
+    exchange.started = .now
+    exchange.peer = (0, 1)
+    exchange.method = HTTPMethod(rawValue: method) ?? .get
+    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    exchange.rawPath = exchange.head.append(String(parts[0]))
+    if parts.count > 1 { exchange.rawQuery = exchange.head.append(String(parts[1])) }
+    for (name, value) in headers + (key.map { [("authorization", "Bearer \($0)")] } ?? []) {
+      let range = exchange.head.append(value)
+      exchange.headers.append(Field(name: exchange.head.append(name), value: range))
+      for known in KnownHeader.allCases where known.name.description == name {
+        exchange.known[known.rawValue] = range
+        exchange.knownCount[known.rawValue] += 1
+      }
+    }
+    if case .readBody = gateway.begin(exchange) {
+      exchange.body.append(bytes.isEmpty ? Array(body.utf8) : bytes)
+      if case .pending = gateway.handle(exchange) {
+        let answered = Monitor(false)
+        exchange.wake = { _ in answered.signal(all: true) { $0 = true } }
+        if exchange.park() {
+          _ = answered.wait(until: .now + .seconds(30)) { $0 ? true : nil }
+        }
+      }
+    }
+    gateway.conclude(exchange)
+    let (head, content) = (exchange.answerHead, exchange.answerBody)
+    let answer = Answer(
+      status: exchange.status,
+      headers: Dictionary(
+        exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) }
+      ) { first, _ in first },
+      body: String(content.span(content.all)))
+    gateway.finished(exchange, sent: true)
+    return answer
+  }
+}

@@ -1,0 +1,215 @@
+import Application
+import Cryptography
+import Domain
+import Kernel
+import Testing
+
+@testable import OpenAPI
+
+@Suite struct DocumentTests {
+  static let shop = #"""
+    {"id":"shop","version":"2.1","title":"Shop","summary":"Sells.","routes":[
+     {"method":"GET","path":"/","operation":"list","summary":"List things","query":{"type":"object","properties":
+      {"limit":{"type":"integer","minimum":1,"default":20,"description":"Items of a page."},
+       "tag":{"type":"array","items":{"type":"string"}}},"required":["tag"]}},
+     {"method":"POST","path":"/","operation":"make","summary":"Make a thing","description":"Made at once.",
+      "body":{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]},
+      "errors":[{"status":409,"code":"shop.sold_out","description":"Nothing is left."},
+       {"status":422,"code":"shop.odd"}]},
+     {"method":"GET","path":"/{id}","operation":"get","path_parameters":{"type":"object","properties":
+      {"id":{"type":"string","description":"Its id."}}},"response":{"type":"object","properties":
+      {"self":{"$ref":"#/$defs/link"}},"$defs":{"link":{"type":["string","null"]}}}},
+     {"method":"DELETE","path":"/{thing}","operation":"drop","scope":"shop:admin",
+      "deprecated":{"since":"2026-01-01T00:00:00Z","sunset":"2027-01-01T00:00:00Z","link":"https://example.com/new"}},
+     {"method":"GET","path":"/open","operation":"open","public":true}]}
+    """#
+
+  private let site: DocumentSite
+
+  init() {
+    site = DocumentSite()
+    site.serve(DocumentTests.shop)
+  }
+
+  private func operation(_ path: String, _ method: String, _ query: [(String, String)] = []) -> JSONValue? {
+    site.get(0, query).json?["paths"]?[path]?[method]
+  }
+
+  @Test func tellsOfEveryRoute() {
+    let document = site.get().json
+    #expect(document?["openapi"] == "3.1.0" && document?["info"]?["version"] == "9")
+    #expect(document?["servers"] == [["url": "/"]])
+    #expect(document?["paths"]?.object?.keys.sorted() == ["/shop", "/shop/open", "/shop/{id}"])
+    #expect(
+      document?["tags"]
+        == [["name": "shop", "description": "Sells.", "x-displayName": "Shop", "x-version": "2.1"]])
+    let make = document?["paths"]?["/shop"]?["post"]
+    #expect(make?["operationId"] == "shop_make" && make?["tags"] == ["shop"])
+    #expect(make?["summary"] == "Make a thing")
+    #expect(make?["description"] == "Made at once.\n\nNeeds the scope `shop:write`.")
+    #expect(make?["security"] == [["bearer": ["shop:write"]], ["apiKey": ["shop:write"]]])
+    #expect(make?["requestBody"]?["content"]?["application/json"]?["example"] == ["name": "Ada"])
+    #expect(document?["paths"]?["/shop/open"]?["get"]?["security"] == [])
+  }
+
+  @Test func parametersComeFromTheSchemas() {
+    let list = operation("/shop", "get")?["parameters"]?.array ?? []
+    #expect(
+      list == [
+        [
+          "name": "limit", "in": "query", "description": "Items of a page.", "example": 20,
+          "schema": ["type": "integer", "minimum": 1, "default": 20],
+        ],
+        [
+          "name": "tag", "in": "query", "required": true, "example": ["text"],
+          "schema": ["type": "array", "items": ["type": "string"]],
+        ],
+      ])
+    // One path has one name for each place.
+    #expect(operation("/shop/{id}", "delete")?["parameters"]?.array?.first?["name"] == "id")
+    #expect(operation("/shop/{id}", "get")?["parameters"]?.array?.first?["description"] == "Its id.")
+  }
+
+  @Test func everyAnswerIsThere() {
+    let make = operation("/shop", "post")?["responses"]?.object ?? [:]
+    #expect(
+      make.keys.sorted() == [
+        "2XX", "400", "401", "403", "404", "408", "409", "413", "414", "415", "417", "422", "429", "431",
+        "500",
+        "501", "503", "504", "505",
+      ])
+    #expect(make["409"]?["description"] == "`shop.sold_out`: Nothing is left.")
+    // What the host means by it, too.
+    #expect(make["422"]?["description"]?.string?.hasPrefix("`shop.odd`\n\nThe body is not") == true)
+    let open = operation("/shop/open", "get")?["responses"]?.object ?? [:]
+    #expect(open["401"] == nil && open["403"] == nil && open["422"] == nil && open["304"] != nil)
+    // Each reference leads somewhere.
+    let document = site.get().json
+    for (_, response) in open {
+      guard let reference = response["$ref"]?.string else { continue }
+      #expect(JSONPointer(String(reference.dropFirst()))?.value(in: document ?? .null) != nil, "\(reference)")
+    }
+  }
+
+  @Test func whatGoesIsMarked() {
+    let drop = operation("/shop/{id}", "delete")
+    #expect(drop?["deprecated"] == true && drop?["x-sunset"] == "2027-01-01T00:00:00.000000Z")
+    #expect(drop?["externalDocs"] == ["url": "https://example.com/new"])
+    #expect(drop?["description"]?.string?.contains("answers until 2027-01-01") == true)
+  }
+
+  @Test func olderVersionHasNothingOfTheNewer() {
+    let answer = site.get(0, [("version", "3.0")])
+    #expect(answer.json?["openapi"] == "3.0.3")
+    #expect(
+      answer.json?["components"]?["schemas"]?["shop_get.response.link"] == [
+        "type": "string", "nullable": true,
+      ])
+    #expect(answer.json?["paths"]?["/shop"]?["get"]?["security"] == [["bearer": []], ["apiKey": []]])
+    #expect(!answer.body.contains("$defs") && !answer.body.contains(#""type":["#))
+  }
+
+  // MARK: Who sees what
+
+  @Test func aKeySeesWhatItMayCall() {
+    let reader = site.get(0, [], site.caller(["shop:read"])).json
+    #expect(reader?["paths"]?["/shop"]?.object?.keys.sorted() == ["get"])
+    #expect(reader?["paths"]?["/shop/open"] != nil && reader?["paths"]?["/shop/{id}"]?["delete"] == nil)
+    let stranger = site.get(0, [], site.caller(["other:read"])).json
+    #expect(stranger?["paths"]?.object?.keys.sorted() == ["/shop/open"])
+    #expect(site.get(0, [("automation", "nothing")]).code == "automation.not_found")
+  }
+
+  @Test func theSettingSaysWhatIsSeenWithoutAKey() {
+    for (view, paths) in [(AnonymousView.all, 3), (.public, 1), (.none, nil)] {
+      let site = DocumentSite(.init(anonymous: view))
+      site.serve(DocumentTests.shop)
+      let answer = site.get()
+      #expect(answer.json?["paths"]?.object?.count == paths)
+      if view == .none { #expect(answer.status == 401 && answer.code == "access.key_missing") }
+      #expect(site.get(0, [], site.caller(["shop:*"])).json?["paths"]?.object?.count == 3)
+      #expect(site.get(1).body.contains("<code>/shop</code>") == (view == .all))
+    }
+  }
+
+  @Test func oneAutomationHasADocumentOfItsOwn() {
+    site.serve(#"{"id":"other","version":"1","routes":[{"method":"GET","path":"/","operation":"x"}]}"#)
+    #expect(site.get().json?["paths"]?.object?.count == 4)
+    let one = site.get(0, [("automation", "other")]).json
+    #expect(one?["paths"]?.object?.keys.sorted() == ["/other"] && one?["info"]?["title"] == "other")
+    #expect(one?["info"]?["version"] == "1")
+  }
+
+  @Test func whatIsAskedMustBeKnown() {
+    for (query, code) in [
+      ([("color", "red")], "request.query_parameter_unknown"),
+      ([("version", "2.0")], "request.query_parameter_invalid"),
+      ([("version", "3.0"), ("version", "3.1")], "request.query_parameter_invalid"),
+      ([("profile", "x")], "request.query_parameter_invalid"),
+      ([("part", "2")], "request.query_parameter_invalid"),
+      ([("profile", "gpt"), ("part", "0")], "request.query_parameter_invalid"),
+    ] {
+      let answer = site.get(0, query)
+      #expect(answer.status == 400 && answer.code == code, "\(query)")
+    }
+  }
+
+  // MARK: Conditional requests, reloads
+
+  @Test func isSentAgainOnlyWhenItChanged() throws {
+    let first = site.get()
+    let tag = try #require(first.headers["ETag"])
+    #expect(
+      first.headers["Vary"] == "Authorization, X-API-Key" && first.headers["Cache-Control"] == "no-cache")
+    for known in [tag, "W/\(tag)", "\"x\", \(tag)", "*"] {
+      let again = site.get(0, [], headers: [("if-none-match", known)])
+      #expect(again.status == 304 && again.body.isEmpty && again.headers["ETag"] == tag, "\(known)")
+    }
+    #expect(site.get(0, [], headers: [("if-none-match", "\"other\"")]).status == 200)
+    // The same again is the same document; one route more is not.
+    site.serve(DocumentTests.shop)
+    #expect(site.get().headers["ETag"] == tag)
+    site.serve(#"{"id":"other","version":"1","routes":[{"method":"GET","path":"/","operation":"x"}]}"#)
+    let after = site.get(0, [], headers: [("if-none-match", tag)])
+    #expect(after.status == 200 && after.json?["paths"]?["/other"] != nil)
+  }
+
+  @Test func aDocumentBeyondItsLimitIsRefused() {
+    let site = DocumentSite(.init(maxBytes: 100))
+    site.serve(DocumentTests.shop)
+    #expect(site.get().code == "openapi.too_large" && site.get().status == 422)
+  }
+
+  // MARK: The page
+
+  @Test func thePageListsOperationsWithoutScripts() {
+    let page = site.get(1)
+    #expect(page.headers["Content-Type"] == "text/html; charset=utf-8")
+    #expect(
+      page.headers["Content-Security-Policy"]?.hasPrefix("default-src 'none'; script-src 'self'") == true)
+    #expect(page.body.contains("<b>POST</b> <code>/shop</code>") && page.body.contains("Make a thing"))
+    #expect(!page.body.contains("<script") && !page.body.contains("://"))
+    #expect(site.get(2, file: "start.js").status == 404)
+  }
+
+  @Test func textsOfAManifestAreNoMarkup() {
+    site.serve(
+      #"{"id":"evil","version":"1","routes":[{"method":"GET","path":"/","operation":"x","summary":"<script>a('&\")</script>"}]}"#
+    )
+    let page = site.get(1).body
+    #expect(page.contains("&lt;script&gt;a('&amp;&quot;)&lt;/script&gt;") && !page.contains("<script>a"))
+  }
+
+  @Test func withAssetsThePageStartsThem() throws {
+    let assets = try #require(PageAssets(digests: OpenSSLDigests()) { Array("/* \($0) */".utf8) })
+    let site = DocumentSite(assets: assets)
+    site.serve(DocumentTests.shop)
+    #expect(site.get(1).body.contains(#"<script src="/docs/assets/start.js">"#))
+    let script = site.get(2, file: "swagger-ui-bundle.js")
+    #expect(
+      script.body == "/* swagger-ui-bundle.js */"
+        && script.headers["Content-Type"]?.hasPrefix("text/java") == true)
+    #expect(site.get(2, file: "../council.sqlite").status == 404)
+    #expect(PageAssets(digests: OpenSSLDigests()) { $0.hasSuffix(".css") ? [] : nil } == nil)
+  }
+}

@@ -1,0 +1,87 @@
+import Application
+import Domain
+import Kernel
+import Testing
+
+@testable import OpenAPI
+
+@Suite struct GPTProfileTests {
+  private func text(_ count: Int) -> String { String(repeating: "a", count: count) }
+
+  private func site(_ routes: [String]) -> DocumentSite {
+    let site = DocumentSite()
+    site.serve(#"{"id":"big","version":"1","routes":[\#(routes.joined(separator: ","))]}"#)
+    return site
+  }
+
+  private func route(_ number: Int, _ more: String = "") -> String {
+    #"{"method":"GET","path":"/r\#(number)","operation":"r\#(number)"\#(more)}"#
+  }
+
+  @Test func aDocumentHasAtMostThirtyOperations() {
+    let whole = site((1...30).map { route($0) }).get(0, [("profile", "gpt")]).json
+    #expect(whole?["paths"]?.object?.count == 30 && whole?["x-parts"] == 1)
+    let site = site((1...31).map { route($0) })
+    let first = site.get(0, [("profile", "gpt")]).json
+    #expect(first?["paths"]?.object?.count == 30 && first?["x-part"] == 1 && first?["x-parts"] == 2)
+    let second = site.get(0, [("profile", "gpt"), ("part", "2")]).json
+    #expect(second?["paths"]?.object?.keys.sorted() == ["/big/r31"])
+    let third = site.get(0, [("profile", "gpt"), ("part", "3")])
+    #expect(third.status == 404 && third.code == "openapi.no_such_part" && third.json?["parts"] == 2)
+  }
+
+  @Test func saysWhatIsAskedAboutFirst() {
+    let site = site([
+      route(1), #"{"method":"POST","path":"/","operation":"post"}"#,
+      #"{"method":"POST","path":"/search","operation":"search","hints":{"read_only":true}}"#,
+    ])
+    let paths = site.get(0, [("profile", "gpt")]).json?["paths"]
+    #expect(paths?["/big/r1"]?["get"]?["x-openai-isConsequential"] == false)
+    #expect(paths?["/big"]?["post"]?["x-openai-isConsequential"] == true)
+    #expect(paths?["/big/search"]?["post"]?["x-openai-isConsequential"] == false)
+    // One way to show a key.
+    #expect(paths?["/big"]?["post"]?["security"] == [["bearer": []]])
+  }
+
+  @Test func textsHaveLimitsAndEveryOneBeyondIsNamed() {
+    func parameter(_ count: Int) -> String {
+      #","query":{"type":"object","properties":{"q":{"type":"string","description":"\#(text(count))"}}}"#
+    }
+    let fits = site([
+      route(1, #","summary":"\#(text(300))","description":"\#(text(300))""# + parameter(700))
+    ])
+    #expect(fits.get(0, [("profile", "gpt")]).status == 200)
+    let body =
+      #"{"method":"POST","path":"/","operation":"post","body":{"properties":{"a":{"description":"\#(text(701))"}}}}"#
+    let long = site([
+      route(1, #","summary":"\#(text(301))""#), route(2, #","description":"\#(text(301))""#),
+      route(3, parameter(701)), body,
+    ])
+    let answer = long.get(0, [("profile", "gpt")])
+    #expect(answer.status == 422 && answer.code == "openapi.gpt_limits")
+    let errors = answer.json?["errors"]?.array ?? []
+    #expect(
+      errors == [
+        [
+          "pointer": "/paths/~1big~1r1/get/summary", "length": 301, "limit": 300, "automation": "big",
+          "manifest_pointer": "/routes/0/summary",
+        ],
+        [
+          "pointer": "/paths/~1big~1r2/get/description", "length": 301, "limit": 300, "automation": "big",
+          "manifest_pointer": "/routes/1/description",
+        ],
+        [
+          "pointer": "/paths/~1big~1r3/get/parameters/0/description", "length": 701, "limit": 700,
+          "automation": "big", "manifest_pointer": "/routes/2/query/properties/q/description",
+        ],
+        [
+          "pointer":
+            "/paths/~1big/post/requestBody/content/application~1json/schema/properties/a/description",
+          "length": 701, "limit": 700, "automation": "big",
+          "manifest_pointer": "/routes/3/body/properties/a/description",
+        ],
+      ])
+    // The other documents have no such limits.
+    #expect(long.get().status == 200)
+  }
+}
