@@ -19,7 +19,9 @@ package struct SeededNumbers: RandomNumberGenerator {
   }
 
   package mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-  package mutating func pick<Item>(_ items: [Item]) -> Item { items[Int.random(in: 0..<items.count, using: &self)] }
+  package mutating func pick<Item>(_ items: [Item]) -> Item {
+    items[Int.random(in: 0..<items.count, using: &self)]
+  }
 
   /// A number between two bounds that is often one of them.
   package mutating func count(_ range: ClosedRange<Int>) -> Int {

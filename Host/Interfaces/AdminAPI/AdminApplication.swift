@@ -83,7 +83,9 @@ package final class AdminApplication: HTTPApplication {
         answerOpenly(exchange, route)
         return .answer
       }
-      if exchange.method == .options, !exchange.methodIsTrace, case .failure(let problem) = target, problem.status == 405 {
+      if exchange.method == .options, !exchange.methodIsTrace, case .failure(let problem) = target,
+        problem.status == 405
+      {
         answerOptions(exchange, problem)
         return .answer
       }
