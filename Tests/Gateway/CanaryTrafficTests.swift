@@ -21,7 +21,7 @@ import Testing
         manifest: manifest, manifestBytes: Array(Site.manifest.utf8)),
       config: Array("{}".utf8), isolation: .inProcess, source: nil,
       plan: try PlanGeneration(schemas: OpenSchemas(), stores: EmptyStores())(
-        manifest, config: Array("{}".utf8)), previous: old)
+        manifest, config: Array("{}".utf8)), lint: LintReport(), previous: old)
     var rule = CanaryRule()
     (rule.percent, rule.header) = (0, "x-new")
     let canary = Canary(.init(automation: next, planned: planned), baseline: old, rule: rule)
