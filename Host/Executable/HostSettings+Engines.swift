@@ -126,7 +126,8 @@ extension HostSettings {
   var mcp: MCPServer.Site {
     .init(
       values.mcp, version: Services.version, serverURL: values.documents.serverURL,
-      hasTLS: publicListener.tls != nil, showsScopes: values.documents.anonymous == AnonymousView.all.rawValue,
+      hasTLS: publicListener.tls != nil,
+      showsScopes: values.documents.anonymous == AnonymousView.all.rawValue,
       jsonDepth: values.jsonDepth)
   }
 }

@@ -13,9 +13,11 @@ import Testing
     #expect(answer.status == 401 && answer.error == 401, "\(answer)")
     #expect(
       answer.header("WWW-Authenticate")
-        == "Bearer realm=\"council\", resource_metadata=\"http://api.test:8080/.well-known/oauth-protected-resource/mcp\"")
+        == "Bearer realm=\"council\", resource_metadata=\"http://api.test:8080/.well-known/oauth-protected-resource/mcp\""
+    )
     let wrong = site.modern("tools/list", key: "ck_wrong", headers: [("host", "api.test")])
-    #expect(wrong.status == 401 && wrong.header("WWW-Authenticate")?.contains("error=\"invalid_token\"") == true)
+    #expect(
+      wrong.status == 401 && wrong.header("WWW-Authenticate")?.contains("error=\"invalid_token\"") == true)
     #expect(wrong.json?["error"]?["data"]?["code"] == "access.key_unknown")
   }
 
@@ -23,7 +25,8 @@ import Testing
   func aStrangeHostHeaderStaysOutOfTheAnswer(host: String) {
     let site = MCPSite()
     let answer = site.modern("tools/list", key: nil, headers: [("host", host)])
-    #expect(answer.header("WWW-Authenticate")?.contains("\"http://localhost/.well-known") == true, "\(answer)")
+    #expect(
+      answer.header("WWW-Authenticate")?.contains("\"http://localhost/.well-known") == true, "\(answer)")
   }
 
   @Test func aKeyWithoutTheScopeIsToldWhichOne() {
@@ -56,7 +59,8 @@ import Testing
       "GET", "/.well-known/oauth-protected-resource/mcp", headers: [("host", "localhost:9")])
     #expect(answer.status == 200 && answer.json?["resource"] == "http://localhost:9/mcp", "\(answer)")
     #expect(answer.json?["authorization_servers"] == nil)
-    #expect(answer.json?["scopes_supported"] == ["things:purge", "things:read", "things:watch", "things:write"])
+    #expect(
+      answer.json?["scopes_supported"] == ["things:purge", "things:read", "things:watch", "things:write"])
     #expect(answer.json?["bearer_methods_supported"] == ["header"])
     settings.authorizationServers = ["https://login.example.com"]
     let named = MCPSite(settings, serverURL: "https://api.example.com/", showsScopes: false)
@@ -88,7 +92,8 @@ import Testing
     for answer in [
       site.modern("tools/list", key: site.reader, headers: mine),
       site.modern(
-        "tools/call", #""name":"things_open_door""#, name: "things_open_door", key: site.reader, headers: mine),
+        "tools/call", #""name":"things_open_door""#, name: "things_open_door", key: site.reader, headers: mine
+      ),
       site.modern("tools/list", key: nil, headers: mine),
       site.send("OPTIONS", "/mcp", headers: mine + [("access-control-request-method", "POST")]),
     ] {
@@ -96,11 +101,14 @@ import Testing
       #expect(answer.header("Vary") == "Origin")
     }
     let preflight = site.send("OPTIONS", "/mcp", headers: mine)
-    #expect(preflight.status == 204 && preflight.header("Access-Control-Allow-Methods") == "POST", "\(preflight)")
+    #expect(
+      preflight.status == 204 && preflight.header("Access-Control-Allow-Methods") == "POST", "\(preflight)")
     for other in ["https://app.example.evil", "https://app.exampl", "http://app.example"] {
       let answer = site.modern("tools/list", key: site.reader, headers: [("origin", other)])
       #expect(answer.status == 403, "\(answer)")
-      #expect(site.send("OPTIONS", "/mcp", headers: [("origin", other)]).header("Access-Control-Allow-Origin") == nil)
+      #expect(
+        site.send("OPTIONS", "/mcp", headers: [("origin", other)]).header("Access-Control-Allow-Origin")
+          == nil)
     }
     // Twice is not once.
     #expect(site.modern("tools/list", key: site.reader, headers: mine + mine).status == 403)

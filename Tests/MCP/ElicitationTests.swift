@@ -63,7 +63,8 @@ import Testing
   }
 
   @Test(arguments: [
-    #"{"action":"decline"}"#, #"{"action":"cancel"}"#, #"{"action":"accept"}"#, #"{"action":"accept","content":{}}"#,
+    #"{"action":"decline"}"#, #"{"action":"cancel"}"#, #"{"action":"accept"}"#,
+    #"{"action":"accept","content":{}}"#,
     #"{"action":"accept","content":{"confirm":false}}"#, #"{"action":"accept","content":{"confirm":"true"}}"#,
     #"{"action":"other"}"#,
   ])
@@ -76,7 +77,8 @@ import Testing
     let answer = reply(#"{"action":"accept","content":{"confirm":true}}"#, state: "token-2")
     #expect(answer.result?["resultType"] == "input_required", "\(answer)")
     for missing in [
-      #","requestState":"token-1""#, #","inputResponses":{"confirm":{"action":"accept","content":{"confirm":true}}}"#,
+      #","requestState":"token-1""#,
+      #","inputResponses":{"confirm":{"action":"accept","content":{"confirm":true}}}"#,
       #","requestState":"token-1","inputResponses":{"other":{"action":"accept"}}"#,
     ] {
       #expect(delete(ElicitationTests.forms, missing).result?["resultType"] == "input_required")
@@ -98,7 +100,8 @@ import Testing
 
   private func purge(_ id: String, _ more: String = "", key: String? = nil) -> MCPSite.Answer {
     site.call(
-      "things_purge_thing", #"{"id":"\#(id)"}"#, key: key ?? site.owner, capabilities: ConfirmationTests.forms,
+      "things_purge_thing", #"{"id":"\#(id)"}"#, key: key ?? site.owner,
+      capabilities: ConfirmationTests.forms,
       more: more)
   }
 

@@ -18,7 +18,8 @@ import Testing
     #expect(answer.json?["id"] == 1 && answer.json?["jsonrpc"] == "2.0")
     #expect(answer.result?["resultType"] == "complete")
     #expect(answer.result?["supportedVersions"] == ["2026-07-28", "2025-11-25", "2025-06-18"])
-    #expect(answer.result?["capabilities"]?["tools"] != nil && answer.result?["capabilities"]?["resources"] != nil)
+    #expect(
+      answer.result?["capabilities"]?["tools"] != nil && answer.result?["capabilities"]?["resources"] != nil)
     #expect(answer.result?["cacheScope"] == "private" && answer.result?["ttlMs"]?.integer == 5000)
     let server = answer.result?["_meta"]?["io.modelcontextprotocol/serverInfo"]
     #expect(server?["name"] == "council" && server?["version"] == "1.2.3")
@@ -35,7 +36,10 @@ import Testing
     [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call")],
     [("mcp-protocol-version", "2025-11-25"), ("mcp-method", "tools/list")],
     [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/list"), ("mcp-method", "tools/list")],
-    [("mcp-protocol-version", "2026-07-28"), ("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/list")],
+    [
+      ("mcp-protocol-version", "2026-07-28"), ("mcp-protocol-version", "2026-07-28"),
+      ("mcp-method", "tools/list"),
+    ],
     [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "Tools/list")],
   ])
   func headersMustSayWhatTheMessageSays(headers: [(String, String)]) {
@@ -85,7 +89,9 @@ import Testing
     for method in ["prompts/list", "initialize", "ping", "tools/calls", "\u{e9}"] {
       let headers = method == "\u{e9}" ? [] : MCPSite.routing(method)
       let answer = site.post(MCPSite.message(method, ""), key: key, headers: headers)
-      #expect(method == "\u{e9}" ? answer.error == -32020 : answer.status == 404 && answer.error == -32601, "\(answer)")
+      #expect(
+        method == "\u{e9}" ? answer.error == -32020 : answer.status == 404 && answer.error == -32601,
+        "\(answer)")
     }
   }
 
@@ -104,7 +110,8 @@ import Testing
   ])
   func initializeSettlesOnAVersion(asked: String, settled: String) {
     let answer = site.previous(
-      "initialize", #"{"protocolVersion":"\#(asked)","capabilities":{},"clientInfo":{"name":"t","version":"1"}}"#,
+      "initialize",
+      #"{"protocolVersion":"\#(asked)","capabilities":{},"clientInfo":{"name":"t","version":"1"}}"#,
       key: key, version: nil)
     #expect(answer.status == 200 && answer.result?["protocolVersion"]?.string == settled, "\(answer)")
     #expect(answer.result?["serverInfo"]?["name"] == "council")
@@ -146,7 +153,9 @@ import Testing
     #expect(site.post(#"{"jsonrpc":"2.0","id":1,"result":{}}"#, key: key, headers: modern).error == -32600)
   }
 
-  @Test(arguments: ["", "{", "nul", "\u{0}", #"{"jsonrpc":"2.0","id":1,"method":"ping"}x"#, "{\"a\":\"\\ud800\"}"])
+  @Test(arguments: [
+    "", "{", "nul", "\u{0}", #"{"jsonrpc":"2.0","id":1,"method":"ping"}x"#, "{\"a\":\"\\ud800\"}",
+  ])
   func whatIsNoJSONIsAParseError(body: String) {
     let answer = site.post(body, key: key)
     #expect(answer.status == 400 && answer.error == -32700 && answer.json?["id"] == .null, "\(answer)")

@@ -17,7 +17,8 @@ import Testing
     #"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
   ]
   private static let pieces = [
-    "{", "}", "[", "]", "\"", ",", ":", "null", "1e999", "\\u0000", "\\ud800", "\u{0}", "id", "\"id\":2,", "true",
+    "{", "}", "[", "]", "\"", ",", ":", "null", "1e999", "\\u0000", "\\ud800", "\u{0}", "id", "\"id\":2,",
+    "true",
     "-0", "99999999999999999999", "\u{feff}", "_meta",
   ]
 
@@ -43,7 +44,8 @@ import Testing
       }
       let method = ["tools/call", "tools/list", "resources/read", "server/discover"][next() % 4]
       let headers =
-        next() % 4 == 0 ? [] : MCPSite.routing(method, ["things_get_thing", "council://things/shelf/k"][next() % 2])
+        next() % 4 == 0
+        ? [] : MCPSite.routing(method, ["things_get_thing", "council://things/shelf/k"][next() % 2])
       let answer = site.post(bytes, key: site.writer, headers: headers)
       #expect(answer.status < 500, "\(String(decoding: bytes, as: UTF8.self)) \(answer)")
       if answer.status == 202 {

@@ -28,7 +28,8 @@ import Testing
 
   @Test func theFirstMessageSaysWhatIsListenedFor() {
     let site = MCPSite()
-    let exchange = open(site, #"{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["x"]}"#)
+    let exchange = open(
+      site, #"{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["x"]}"#)
     #expect(exchange.status == 200 && exchange.isStreaming)
     let all = messages(MCPSite.written(exchange))
     #expect(all.count == 1 && all.first?["method"] == "notifications/subscriptions/acknowledged")
@@ -51,12 +52,20 @@ import Testing
     for exchange in [tools, both, none] { #expect(messages(MCPSite.written(exchange)).count == 1) }
     site.serve(MCPSite.manifest, .answers)
     var heard: [JSONValue] = []
-    #expect(eventually { heard += messages(MCPSite.written(both)); return heard.count == 2 })
     #expect(
-      heard.map { $0["method"] } == ["notifications/tools/list_changed", "notifications/resources/list_changed"])
+      eventually {
+        heard += messages(MCPSite.written(both)); return heard.count == 2
+      })
+    #expect(
+      heard.map { $0["method"] } == [
+        "notifications/tools/list_changed", "notifications/resources/list_changed",
+      ])
     #expect(heard.allSatisfy { id($0) == "b" })
     heard = []
-    #expect(eventually { heard += messages(MCPSite.written(tools)); return !heard.isEmpty })
+    #expect(
+      eventually {
+        heard += messages(MCPSite.written(tools)); return !heard.isEmpty
+      })
     #expect(heard.map { $0["method"] } == ["notifications/tools/list_changed"])
     #expect(messages(MCPSite.written(none)).isEmpty)
     for exchange in [tools, both, none] { site.close(exchange) }

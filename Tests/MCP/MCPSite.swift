@@ -37,7 +37,8 @@ final class MCPSite: Sendable {
         seed: (1, 2))
       keys = Keys(table: table, store: MemoryKeyStore(), digests: OpenSSLDigests())
       reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["things:read"])).key.text
-      writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["things:read", "things:write"])).key.text
+      writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["things:read", "things:write"]))
+        .key.text
       owner = try keys.issue(.init(principal: "agent", name: "o", scopes: ["things:*"])).key.text
       stranger = try keys.issue(.init(principal: "agent", name: "s", scopes: ["other:read"])).key.text
       gateway = try Gateway(
@@ -143,7 +144,8 @@ final class MCPSite: Sendable {
   /// Begins a request whose answer is a stream, and leaves it open.
   func open(_ body: String, key: String, headers: [(String, String)]) -> Exchange {
     let usual = [
-      ("content-type", "application/json"), ("accept", "text/event-stream"), ("authorization", "Bearer \(key)"),
+      ("content-type", "application/json"), ("accept", "text/event-stream"),
+      ("authorization", "Bearer \(key)"),
     ]
     let exchange = exchange("POST", "/mcp", headers: usual + headers)
     if case .readBody = gateway.begin(exchange) {
@@ -170,7 +172,8 @@ final class MCPSite: Sendable {
 
   /// A message of the era before.
   func previous(
-    _ method: String, _ params: String? = nil, id: String = "1", key: String?, version: String? = "2025-11-25",
+    _ method: String, _ params: String? = nil, id: String = "1", key: String?,
+    version: String? = "2025-11-25",
     headers: [(String, String)] = []
   ) -> Answer {
     post(
@@ -197,7 +200,8 @@ final class MCPSite: Sendable {
   }
 
   static func message(
-    _ method: String, _ params: String, id: String = "1", version: String = "2026-07-28", capabilities: String = "{}"
+    _ method: String, _ params: String, id: String = "1", version: String = "2026-07-28",
+    capabilities: String = "{}"
   ) -> String {
     let meta =
       #""_meta":{"io.modelcontextprotocol/protocolVersion":"\#(version)","io.modelcontextprotocol/clientCapabilities":\#(capabilities)}"#
@@ -261,14 +265,16 @@ final class ShelfStores: RecordStores, RecordStore {
   func collection(named name: String) -> Int? { ["shelf", "hidden"].firstIndex(of: name) }
 
   func call(
-    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>, expectedVersion: Int64,
+    _ operation: RecordOperation, collection: Int, key: Span<UInt8>, input: Span<UInt8>,
+    expectedVersion: Int64,
     isDryRun: Bool
   ) throws(Problem) -> RecordResult {
     let question = Question(
       operation: operation, key: String(key), input: (try? JSONValue.parse(input)) ?? .null)
     questions.withLock { $0.append(question) }
     if let problem = problem.withLock({ $0 }) { throw problem }
-    let json = operation == .get ? #"{"id":"k","label":"x"}"# : #"{"items":[{"id":"k","label":"x"}],"next":"c"}"#
+    let json =
+      operation == .get ? #"{"id":"k","label":"x"}"# : #"{"items":[{"id":"k","label":"x"}],"next":"c"}"#
     return RecordResult(json: Array(json.utf8))
   }
   var fault: String? { nil }

@@ -31,7 +31,8 @@ import Testing
     let answer = read("council://things/shelf?after=a%2Bb", key: site.reader)
     let content = try #require(answer.result?["contents"]?.array?.first, "\(answer)")
     #expect(content["text"] == #"{"items":[{"id":"k","label":"x"}],"next":"c"}"#)
-    #expect(content["uri"] == "council://things/shelf?after=a%2Bb" && content["mimeType"] == "application/json")
+    #expect(
+      content["uri"] == "council://things/shelf?after=a%2Bb" && content["mimeType"] == "application/json")
     #expect(answer.result?["ttlMs"] == 0)
     let asked = try #require(site.stores.asked.last)
     #expect(asked.operation == .find)
@@ -48,7 +49,8 @@ import Testing
 
   @Test(arguments: [
     "council://things/hidden", "council://things/nothing", "council://other/shelf", "council://things",
-    "council://things/shelf/a/b", "council://things//a", "council://things/shelf/%zz", "council://things/shelf/%ff",
+    "council://things/shelf/a/b", "council://things//a", "council://things/shelf/%zz",
+    "council://things/shelf/%ff",
     "council://things/shelf?before=x", "council://things/shelf/k?after=x", "file:///etc/passwd", "",
     "COUNCIL://things/shelf",
   ])

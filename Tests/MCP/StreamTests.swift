@@ -21,7 +21,8 @@ import Testing
     }
   }
 
-  private func call(_ site: MCPSite, token: String? = nil) -> (answer: MCPSite.Answer, messages: [JSONValue]) {
+  private func call(_ site: MCPSite, token: String? = nil) -> (answer: MCPSite.Answer, messages: [JSONValue])
+  {
     let meta =
       #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}"#
       + (token.map { ",\"progressToken\":\($0)" } ?? "")
@@ -36,9 +37,11 @@ import Testing
 
   @Test func eventsAreProgressAndTheirTextTheResult() {
     let site = MCPSite(
-      behaviour: StreamTests.streams(.events, ["data: one\n\nda", "ta: two\ndata: lines\r\n\r\n: no\n\nid: 3\n\n"]))
+      behaviour: StreamTests.streams(
+        .events, ["data: one\n\nda", "ta: two\ndata: lines\r\n\r\n: no\n\nid: 3\n\n"]))
     let (answer, messages) = call(site, token: "\"p\"")
-    #expect(answer.header("Content-Type") == "text/event-stream" && answer.header("X-Accel-Buffering") == "no")
+    #expect(
+      answer.header("Content-Type") == "text/event-stream" && answer.header("X-Accel-Buffering") == "no")
     #expect(messages.count == 3, "\(answer)")
     #expect(messages.dropLast().allSatisfy { $0["method"] == "notifications/progress" })
     #expect(messages.dropLast().map { $0["params"]?["progress"] } == [1, 2])
@@ -46,14 +49,16 @@ import Testing
     #expect(messages.dropLast().allSatisfy { $0["params"]?["progressToken"] == "p" })
     let result = messages.last?["result"]
     #expect(messages.last?["id"] == 5 && result?["resultType"] == "complete")
-    #expect(result?["content"] == [["type": "text", "text": "one\ntwo\nlines\n"]] && result?["isError"] == nil)
+    #expect(
+      result?["content"] == [["type": "text", "text": "one\ntwo\nlines\n"]] && result?["isError"] == nil)
   }
 
   @Test func whoWantsNoProgressHearsOfNone() {
     let site = MCPSite(behaviour: StreamTests.streams(.bytes, ["a\u{e9}", "b\n"]))
     for token in [nil, "{}", "1.5", "null"] {
       let messages = call(site, token: token).messages
-      #expect(messages.count == 1 && messages[0]["result"]?["content"] == [["type": "text", "text": "a\u{e9}b\n"]])
+      #expect(
+        messages.count == 1 && messages[0]["result"]?["content"] == [["type": "text", "text": "a\u{e9}b\n"]])
     }
   }
 
@@ -65,13 +70,16 @@ import Testing
     #expect(fits?["result"]?["content"]?.array?.count == 1)
     let cut = call(MCPSite(settings, behaviour: StreamTests.streams(.bytes, [text, "y"]))).messages.last
     #expect(cut?["result"]?["content"]?.array?.first?["text"]?.string == text)
-    #expect(cut?["result"]?["content"]?.array?.last?["text"]?.string?.contains("cut after 1024 bytes") == true)
+    #expect(
+      cut?["result"]?["content"]?.array?.last?["text"]?.string?.contains("cut after 1024 bytes") == true)
   }
 
   @Test func errorsStayErrors() {
-    let failed = call(MCPSite(behaviour: StreamTests.streams(.events, ["data: no\n\n"], status: 500))).messages.last
+    let failed = call(MCPSite(behaviour: StreamTests.streams(.events, ["data: no\n\n"], status: 500)))
+      .messages.last
     #expect(failed?["result"]?["isError"] == true)
-    let ended = call(MCPSite(behaviour: StreamTests.streams(.events, ["data: a\n\n"], ends: false))).messages.last
+    let ended = call(MCPSite(behaviour: StreamTests.streams(.events, ["data: a\n\n"], ends: false))).messages
+      .last
     #expect(ended?["result"]?["isError"] == true, "the host ended it")
   }
 }

@@ -28,7 +28,8 @@ import Testing
         "openWorldHint": false,
       ])
     let delete = try #require(tools["things_delete_thing"])
-    #expect(delete["annotations"]?["destructiveHint"] == true && delete["annotations"]?["readOnlyHint"] == false)
+    #expect(
+      delete["annotations"]?["destructiveHint"] == true && delete["annotations"]?["readOnlyHint"] == false)
     #expect(delete["outputSchema"] == nil)
     // What is declared as an array cannot be structured content in both eras.
     #expect(tools["things_list_things"]?["outputSchema"] == nil)
@@ -60,7 +61,8 @@ import Testing
     } while cursor != nil && pages < 10
     #expect(pages == 3 && names.count == 5 && names == names.sorted())
     // The same bytes for whoever may see the same.
-    #expect(site.modern("tools/list", key: site.reader).body == site.modern("tools/list", key: site.reader).body)
+    #expect(
+      site.modern("tools/list", key: site.reader).body == site.modern("tools/list", key: site.reader).body)
   }
 
   @Test(arguments: ["\"x\"", "\"\"", "7", "\"MQ\u{3d}\"", "{}", "[]", "true"])
@@ -134,7 +136,8 @@ import Testing
     let site = MCPSite()
     for arguments in ["", #","arguments":null"#, #","arguments":{}"#] {
       let answer = site.modern(
-        "tools/call", #""name":"things_list_things"\#(arguments)"#, name: "things_list_things", key: site.reader)
+        "tools/call", #""name":"things_list_things"\#(arguments)"#, name: "things_list_things",
+        key: site.reader)
       #expect(answer.status == 200, "\(answer)")
     }
   }
@@ -186,7 +189,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (500, "text/plain", "out of cheese", "Status 500: out of cheese"), (502, "", "", "Status 502: Bad Gateway."),
+    (500, "text/plain", "out of cheese", "Status 500: out of cheese"),
+    (502, "", "", "Status 502: Bad Gateway."),
     (422, "application/json", #"{"no":"problem"}"#, #"Status 422: {"no":"problem"}"#),
     (400, "application/json", "{broken", "Status 400: {broken"),
   ])
@@ -198,8 +202,10 @@ import Testing
 
   @Test func whatAHandlerAnswersBecomesContent() {
     for (type, body, structured) in [
-      ("application/json", "[1]", nil), ("application/json", #" {"a":"\u00e9\n"} "#, ["a": "\u{e9}\n"] as JSONValue),
-      ("text/markdown", "# Hello", nil), ("", "plain", nil), ("application/vnd.x+json; charset=utf-8", "7", nil),
+      ("application/json", "[1]", nil),
+      ("application/json", #" {"a":"\u00e9\n"} "#, ["a": "\u{e9}\n"] as JSONValue),
+      ("text/markdown", "# Hello", nil), ("", "plain", nil),
+      ("application/vnd.x+json; charset=utf-8", "7", nil),
     ] {
       let site = MCPSite(behaviour: .says(200, type, body))
       let answer = site.call("things_open_door", key: site.reader)
@@ -215,7 +221,8 @@ import Testing
       #expect(content == ["type": .string(kind), "data": "Zm9vYg==", "mimeType": .string(type)])
     }
     let site = MCPSite(behaviour: .says(200, "application/pdf", "foob"))
-    let resource = site.call("things_open_door", key: site.reader).result?["content"]?.array?.first?["resource"]
+    let resource = site.call("things_open_door", key: site.reader).result?["content"]?.array?.first?[
+      "resource"]
     #expect(resource?["blob"] == "Zm9vYg==" && resource?["mimeType"] == "application/pdf")
     #expect(resource?["uri"]?.string?.hasPrefix("council://answers/") == true)
   }

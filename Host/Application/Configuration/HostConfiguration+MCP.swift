@@ -24,7 +24,8 @@ extension Setting {
   static let mcp: [Setting] = [
     .init(
       "mcp.anonymous", .flag(\.mcp.takesAnonymous),
-      "Whether callers without a key may call tools of public routes; clients that can log in do so only when refused."),
+      "Whether callers without a key may call tools of public routes; clients that can log in do so only when refused."
+    ),
     .init(
       "mcp.authorization_servers", .list(maxItems: 8, maxLength: 1024, \.mcp.authorizationServers),
       "Issuers that the OAuth metadata names; without one clients need a key."),

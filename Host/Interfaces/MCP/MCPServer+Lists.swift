@@ -4,7 +4,8 @@ import Kernel
 
 extension MCPServer {
   func list(
-    _ method: Method, _ request: MCPRequest, _ parameters: Parameters, _ root: borrowing JSONElement, _ era: Era
+    _ method: Method, _ request: MCPRequest, _ parameters: Parameters, _ root: borrowing JSONElement,
+    _ era: Era
   ) throws(RPCFault) {
     var after: String?
     if parameters.cursor > 0, root.value(at: parameters.cursor).kind != .null {

@@ -25,7 +25,8 @@ extension MCPServer {
     case .refused:
       answer(
         Problem(
-          428, "confirmation.refused", "The user did not agree. Nothing was done; do not call this again unasked."),
+          428, "confirmation.refused",
+          "The user did not agree. Nothing was done; do not call this again unasked."),
         thread, era, exchange)
       return .answered
     }
@@ -129,7 +130,8 @@ extension MCPServer {
     let problem =
       isUnknown
       ? Problem(
-        401, "access.key_missing", "This needs a key with the scope '\(scope)': send it as 'Authorization: Bearer <key>'.",
+        401, "access.key_missing",
+        "This needs a key with the scope '\(scope)': send it as 'Authorization: Bearer <key>'.",
         members: ["scope": .string(scope)])
       : Problem(
         403, "access.scope_missing",

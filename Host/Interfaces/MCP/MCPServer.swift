@@ -60,7 +60,8 @@ package final class MCPServer: OwnPath {
     threads = ThreadSlots { _ in MCPThread(jsonDepth: depth) }
     var routes = [
       OwnRoute(
-        .post, "/mcp", key: settings.takesAnonymous ? .optional : .required, maxBodyBytes: settings.maxBodyBytes),
+        .post, "/mcp", key: settings.takesAnonymous ? .optional : .required,
+        maxBodyBytes: settings.maxBodyBytes),
       OwnRoute(.get, ResourceMetadata.path, key: .none),
       OwnRoute(.get, ResourceMetadata.path + "/mcp", key: .none),
     ]

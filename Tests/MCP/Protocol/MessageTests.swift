@@ -59,6 +59,8 @@ import Testing
       #expect(method(name)?.exists(in: .modern) == modern)
       #expect(method(name)?.exists(in: .previous) == previous)
     }
-    for name in ["prompts/list", "tools/calls", "", "Tools/call", "logging/setLevel"] { #expect(method(name) == nil) }
+    for name in ["prompts/list", "tools/calls", "", "Tools/call", "logging/setLevel"] {
+      #expect(method(name) == nil)
+    }
   }
 }

@@ -47,7 +47,8 @@ struct ListenRequest: Sendable {
   private var meta: String { "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":\(id)}" }
 
   private func notification(_ method: String, _ more: String = "") -> String {
-    ListenRequest.event("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/\(method)\",\"params\":{\(meta)\(more)}}")
+    ListenRequest.event(
+      "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/\(method)\",\"params\":{\(meta)\(more)}}")
   }
 
   /// JSON has no line ends of its own.

@@ -60,7 +60,8 @@ enum ResourceList {
         ),
       ]
     }
-    return ListPage.write("resourceTemplates", all.map { ($0.name, $0) }, after: name, limit: limit, age: age) {
+    return ListPage.write("resourceTemplates", all.map { ($0.name, $0) }, after: name, limit: limit, age: age)
+    {
       [
         "uriTemplate": .string($0.name), "name": .string($0.item.0.collection.name),
         "description": .string($0.item.1), "mimeType": "application/json",

@@ -42,7 +42,9 @@ struct ResourceURI: Equatable {
         bytes.append(byte)
         continue
       }
-      guard let high = rest.next().flatMap(Hex.value), let low = rest.next().flatMap(Hex.value) else { return nil }
+      guard let high = rest.next().flatMap(Hex.value), let low = rest.next().flatMap(Hex.value) else {
+        return nil
+      }
       bytes.append(high << 4 | low)
     }
     return String(validating: bytes, as: UTF8.self)

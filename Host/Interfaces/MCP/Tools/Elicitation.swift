@@ -36,7 +36,8 @@ enum Elicitation {
       let action = answer.member("action".utf8.span)?.utf8
     else { return .none }
     guard action.isEqual(to: "accept") else { return .refused }
-    guard let content = answer.member("content".utf8.span), let agrees = content.member(question.utf8.span) else {
+    guard let content = answer.member("content".utf8.span), let agrees = content.member(question.utf8.span)
+    else {
       return .refused
     }
     return agrees.kind == .bool(true) ? .agreed : .refused

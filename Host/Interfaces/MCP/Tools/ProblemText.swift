@@ -6,7 +6,8 @@ enum ProblemText {
 
   /// nil for JSON that is no problem.
   static func text(_ problem: JSONValue, status: Int) -> String? {
-    guard var members = problem.object, let detail = members["detail"]?.string ?? members["title"]?.string else {
+    guard var members = problem.object, let detail = members["detail"]?.string ?? members["title"]?.string
+    else {
       return nil
     }
     let code = members["code"]?.string

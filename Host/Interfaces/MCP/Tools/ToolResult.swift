@@ -79,7 +79,8 @@ enum ToolResult {
     out.append("\"}}]")
   }
 
-  private static func writeError(_ exchange: Exchange, _ type: ByteRange, _ json: JSONDocument, to out: Arena) {
+  private static func writeError(_ exchange: Exchange, _ type: ByteRange, _ json: JSONDocument, to out: Arena)
+  {
     let (head, answer) = (exchange.answerHead, exchange.answerBody)
     let body = answer.span(answer.all)
     var text: String?
@@ -118,7 +119,9 @@ enum ToolResult {
   private static func header(_ name: StaticString, of exchange: Exchange) -> ByteRange {
     let head = exchange.answerHead
     for field in exchange.answerHeaders
-    where Int(field.name.count) == name.utf8CodeUnitCount && head.span(field.name).hasPrefix(ignoringCase: name) {
+    where Int(field.name.count) == name.utf8CodeUnitCount
+      && head.span(field.name).hasPrefix(ignoringCase: name)
+    {
       return field.value
     }
     return .empty
