@@ -60,8 +60,7 @@ final class KeyedCall: AnswerKeeper {
         exchange.addHeader("Idempotency-Replayed", "true")
         exchange.addHeader("Idempotency-Expires", expires.text)
       }
-    case .success(.answerNotKept(let status)):
-      answer(exchange, request) { $0.answer(Safety.answerNotKept(status)) }
+    case .success(.answerNotKept(let status)): answer(exchange, request) { $0.answer(Safety.answerNotKept(status)) }
     case .success(.inProgress): answer(exchange, request) { $0.answer(Safety.inProgress) }
     case .success(.unknown): answer(exchange, request) { $0.answer(Safety.outcomeUnknown) }
     case .success(.reused): answer(exchange, request) { $0.answer(Safety.keyReused) }
@@ -100,8 +99,7 @@ final class KeyedCall: AnswerKeeper {
     let before = stage.exchange(Stage.ended.rawValue, ordering: .acquiringAndReleasing)
     guard before != Stage.ended.rawValue else { return }
     guard before == Stage.running.rawValue else { return exchange.send() }
-    // A stream leaves while it is written: there is no answer that could be kept.
-    if isInPlace || exchange.isStreaming {
+    if isInPlace {
       // The handler may work on, and what it answers then comes too late.
       ledger.lose(name.id)
       return exchange.send()
