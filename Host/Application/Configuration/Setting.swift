@@ -103,8 +103,8 @@ extension Setting {
 
   /// Every setting, in the order of the file that `council config default` writes.
   package static let all: [Setting] =
-    listening + requests + documents + mcp + plugins + signatures + recordings + isolation + storage + supervision
-    + telemetry
+    listening + requests + documents + mcp + plugins + signatures + recordings + isolation + storage
+    + supervision + telemetry
 
   /// What no single setting can know: settings that must fit together.
   package static func conflicts(in configuration: HostConfiguration) -> [String] {

@@ -205,7 +205,8 @@ struct ManifestReader {
 
   private mutating func collection(_ value: JSONValue, _ at: String) -> CollectionDeclaration? {
     guard
-      let members = object(value, at, allowed: ["name", "fields", "indexes", "queries", "expires", "resource_fields"])
+      let members = object(
+        value, at, allowed: ["name", "fields", "indexes", "queries", "expires", "resource_fields"])
     else { return nil }
     let name = text(members["name"], at + "/name", required: true, max: 63) ?? ""
     if !name.isEmpty, !Names.isField(name) { fault(at + "/name", Names.fieldRule) }
