@@ -8,7 +8,7 @@ from pathlib import Path
 
 # Ended by its own kind of quote; a comment inside a string and a quote inside a comment are what the order is for.
 NOT_CODE = re.compile(
-    r'//[^\n]*|/\*.*?\*/|(#*)"""(?:\\.|.)*?"""\1|(#+)"[^\n]*?"\2|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+    r'//[^\n]*|/\*.*?\*/|(#+)""".*?"""\1|"""(?:\\.|[^\\])*?"""|(#+)"[^\n]*?"\2|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,9 @@ struct LintSchema {
   /// Every property of the schema and of what is inside it, in order, with its JSON Pointer. Definitions are looked at
   /// where they stand, so a reference is not followed.
   private func walk(_ visit: (_ name: String, _ property: JSONValue, _ at: String) -> Void) {
-    var open: [(JSONValue, String)] = [(schema, at)]
+    var pending: [(JSONValue, String)] = [(schema, at)]
     var parts = 0
-    while let (part, place) = open.popLast() {
+    while let (part, place) = pending.popLast() {
       parts += 1
       guard parts <= LintSchema.maxParts, case .object(let members) = part else { continue }
       var inside: [(JSONValue, String)] = []
@@ -83,7 +83,7 @@ struct LintSchema {
       for (name, more) in LintSchema.sorted(members["$defs"]) {
         inside.append((more, place + "/$defs" + SchemaReference.step(name)))
       }
-      open += inside.reversed()
+      pending += inside.reversed()
     }
   }
 

@@ -60,7 +60,8 @@ final class KeyedCall: AnswerKeeper {
         exchange.addHeader("Idempotency-Replayed", "true")
         exchange.addHeader("Idempotency-Expires", expires.text)
       }
-    case .success(.answerNotKept(let status)): answer(exchange, request) { $0.answer(Safety.answerNotKept(status)) }
+    case .success(.answerNotKept(let status)):
+      answer(exchange, request) { $0.answer(Safety.answerNotKept(status)) }
     case .success(.inProgress): answer(exchange, request) { $0.answer(Safety.inProgress) }
     case .success(.unknown): answer(exchange, request) { $0.answer(Safety.outcomeUnknown) }
     case .success(.reused): answer(exchange, request) { $0.answer(Safety.keyReused) }
