@@ -303,7 +303,8 @@ import Testing
   @Test func bodiesUpToTheLimitGoBothWays() throws {
     let site = try Site(
       [IsolationTests.hostile()],
-      settings: IsolationTests.settings("  arena_bytes: 1048576\n") + "answers:\n  max_characters: 10000000\n")
+      settings: IsolationTests.settings("  arena_bytes: 1048576\n") + "answers:\n  max_characters: 10000000\n"
+    )
     for bytes in [0, 1, 8000, 8150, 8192, 65_536, 1_000_000] {
       let answer = try site.call("large?bytes=\(bytes)")
       #expect(answer.status == 200 && answer.body.utf8.count == bytes, "\(bytes): \(answer.status)")
