@@ -20,6 +20,8 @@ import Testing
     let host = try HostUnderTest(
       load: [Self.hog(), Self.hog("calm")],
       settings: """
+        limits:
+          requests: 1000000
         workers:
           threads: 4
         automations:

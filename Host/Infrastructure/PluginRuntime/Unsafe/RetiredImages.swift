@@ -4,19 +4,22 @@ import Kernel
 /// Images that stay mapped and are never called again: their read-only pages are let go of.
 ///
 /// Once is not enough. When the Swift runtime meets a new type, or asks again for a conformance that is not there, it
-/// reads the tables of every mapped image, and so brings their pages back. This happens after a plugin was loaded
-/// and hardly ever else, so the pages are dropped again a moment after each change. What stays of a generation is what
+/// reads the tables of every mapped image, and so brings their pages back. This happens after a plugin was loaded, when
+/// each piece of code runs for the first time since, the rare ones seconds later; and hardly ever else. So the pages are
+/// dropped a moment after each change, and some times again. What stays of a generation is what
 /// the loader wrote into it: 8 KB of a small C plugin, 24 KB of Accounts.
 enum RetiredImages {
   private struct State {
     var clean: [cplugins_range] = []
-    /// When the pages are dropped next; nil when they were since the last change.
+    /// When the pages are dropped next; nil when they were often enough since the last change.
     var due: Instant?
+    /// The pauses until that, and those that follow.
+    var pauses: ArraySlice<Duration> = []
     var isRunning = false
   }
 
   private static let state = Monitor(State())
-  private static let pause = Duration.milliseconds(300)
+  private static let pauses: [Duration] = [.milliseconds(300), .milliseconds(1500), .seconds(2), .seconds(10)]
 
   /// `address` is in the image. [control]
   @unsafe
@@ -27,7 +30,8 @@ enum RetiredImages {
     let count = unsafe cplugins_clean_ranges(address, &ranges, ranges.count)
     let starts = state.signal { state in
       state.clean += ranges.prefix(count)
-      state.due = .now + pause
+      state.due = .now + pauses[0]
+      state.pauses = pauses[1...]
       defer { state.isRunning = true }
       return !state.isRunning
     }
@@ -40,7 +44,7 @@ enum RetiredImages {
       // A change that comes meanwhile moves the time; under steady change the pages are dropped all the same.
       _ = state.wait(until: due) { _ in nil as Bool? }
       let ranges = state.withLock { state in
-        state.due = nil
+        state.due = state.pauses.popFirst().map { .now + $0 }
         return state.clean
       }
       for range in ranges { cplugins_drop(range) }

@@ -70,8 +70,10 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
 
   private func endEvent(_ out: Arena) {
     guard !data.isEmpty else { return }
-    keep(data.span)
-    keep([UInt8(ascii: "\n")].span)
+    let event = data
+    keep(event.span)
+    let newline = [UInt8(ascii: "\n")]
+    keep(newline.span)
     tell(String(decoding: data, as: UTF8.self), out)
     data.removeAll(keepingCapacity: true)
   }
