@@ -19,7 +19,9 @@ enum RetiredImages {
   }
 
   private static let state = Monitor(State())
-  private static let pauses: [Duration] = [.milliseconds(300), .milliseconds(1500), .seconds(2), .seconds(10)]
+  private static let pauses: [Duration] = [
+    .milliseconds(300), .milliseconds(1500), .seconds(2), .seconds(10),
+  ]
 
   /// `address` is in the image. [control]
   @unsafe
