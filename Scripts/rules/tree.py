@@ -3,7 +3,7 @@
 import re
 import subprocess
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 # Ended by its own kind of quote; a comment inside a string and a quote inside a comment are what the order is for.
@@ -26,8 +26,9 @@ def line_of(text, offset):
     return text.count("\n", 0, offset) + 1
 
 
+@cache
 def without_comments_and_strings(text):
-    """The same text with comments and strings blanked, so that offsets and lines stay."""
+    """The same text with comments and strings blanked, so that offsets and lines stay. Several rules ask."""
     return NOT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
