@@ -52,11 +52,7 @@ final class FunctionSite: Sendable {
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
           health: Health(),
-          safety: Safety(
-            ledger: MemoryLedger(),
-            confirmations: Confirmations(
-              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300)),
-            digests: OpenSSLDigests()), ownPaths: [path]),
+          safety: .inMemory(OpenSSLDigests()), ownPaths: [path]),
         limits: .init(anonymous: RateLimit(requests: 1000, per: .seconds(60))))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour)
@@ -105,22 +101,9 @@ final class FunctionSite: Sendable {
     _ method: String, _ target: String, body: String = "", bytes: [UInt8] = [], key: String? = nil,
     headers: [(String, String)] = []
   ) -> Answer {
-    let exchange = Exchange(slot: 0)
-    exchange.open()
-    exchange.started = .now
-    exchange.peer = (0, 1)
-    exchange.method = HTTPMethod(rawValue: method) ?? .get
-    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    exchange.rawPath = exchange.head.append(String(parts[0]))
-    if parts.count > 1 { exchange.rawQuery = exchange.head.append(String(parts[1])) }
-    for (name, value) in headers + (key.map { [("authorization", "Bearer \($0)")] } ?? []) {
-      let range = exchange.head.append(value)
-      exchange.headers.append(Field(name: exchange.head.append(name), value: range))
-      for known in KnownHeader.allCases where known.name.description == name {
-        exchange.known[known.rawValue] = range
-        exchange.knownCount[known.rawValue] += 1
-      }
-    }
+    let exchange = Exchange.asking(
+      method, target, headers: headers + (key.map { [("authorization", "Bearer \($0)")] } ?? []), peer: (0, 1)
+    )
     if case .readBody = gateway.begin(exchange) {
       exchange.body.append(bytes.isEmpty ? Array(body.utf8) : bytes)
       if case .pending = gateway.handle(exchange) {

@@ -43,11 +43,7 @@ final class Site: Sendable {
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
           exchanges: spare,
-          safety: Safety(
-            ledger: ledger,
-            confirmations: Confirmations(
-              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300),
-              clock: { [clock] in clock.withLock { $0 } }), digests: OpenSSLDigests()),
+          safety: .inMemory(OpenSSLDigests(), ledger: ledger, clock: { [clock] in clock.withLock { $0 } }),
           ownPaths: ownPaths),
         limits: .init(
           anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline,
@@ -157,26 +153,7 @@ final class Site: Sendable {
 
   /// What the edge would hand over.
   func exchange(_ method: String, _ target: String, headers: [(String, String)] = []) -> Exchange {
-    let exchange = Exchange(slot: 0)
-    exchange.open()
-    exchange.started = began
-    if let known = HTTPMethod(rawValue: method) {
-      exchange.method = known
-    } else {
-      exchange.methodIsUnknown = true
-    }
-    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    exchange.rawPath = exchange.head.append(String(parts[0]))
-    if parts.count > 1 { exchange.rawQuery = exchange.head.append(String(parts[1])) }
-    for (name, value) in headers {
-      let range = exchange.head.append(value)
-      exchange.headers.append(Field(name: exchange.head.append(name), value: range))
-      for known in KnownHeader.allCases where known.name.description == name {
-        if exchange.knownCount[known.rawValue] == 0 { exchange.known[known.rawValue] = range }
-        exchange.knownCount[known.rawValue] += 1
-      }
-    }
-    return exchange
+    .asking(method, target, headers: headers, at: began)
   }
 }
 

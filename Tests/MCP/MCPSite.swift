@@ -45,11 +45,7 @@ final class MCPSite: Sendable {
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
           health: Health(),
-          safety: Safety(
-            ledger: MemoryLedger(),
-            confirmations: Confirmations(
-              secret: [UInt8](repeating: 7, count: 32), digests: OpenSSLDigests(), lifetime: .seconds(300)),
-            digests: OpenSSLDigests()),
+          safety: .inMemory(OpenSSLDigests()),
           ownPaths: [
             MCPServer(
               .init(
@@ -120,7 +116,7 @@ final class MCPSite: Sendable {
   func send(
     _ method: String, _ target: String, body: [UInt8] = [], headers: [(String, String)] = []
   ) -> Answer {
-    let exchange = exchange(method, target, headers: headers)
+    let exchange = Exchange.asking(method, target, headers: headers)
     if case .readBody(let most) = gateway.begin(exchange) {
       if body.count > most {
         gateway.refuse(exchange, Problem(413, "http.body_too_large", "Too long."))
@@ -147,7 +143,7 @@ final class MCPSite: Sendable {
       ("content-type", "application/json"), ("accept", "text/event-stream"),
       ("authorization", "Bearer \(key)"),
     ]
-    let exchange = exchange("POST", "/mcp", headers: usual + headers)
+    let exchange = Exchange.asking("POST", "/mcp", headers: usual + headers)
     if case .readBody = gateway.begin(exchange) {
       exchange.body.append(body)
       _ = gateway.handle(exchange)
@@ -222,24 +218,6 @@ final class MCPSite: Sendable {
     return send(
       "POST", "/mcp", body: body,
       headers: usual + (key.map { [("authorization", "Bearer \($0)")] } ?? []) + headers)
-  }
-
-  /// What the edge would hand over.
-  private func exchange(_ method: String, _ target: String, headers: [(String, String)]) -> Exchange {
-    let exchange = Exchange(slot: 0)
-    exchange.open()
-    exchange.started = .now
-    exchange.method = HTTPMethod(rawValue: method) ?? .get
-    exchange.rawPath = exchange.head.append(target)
-    for (name, value) in headers {
-      let range = exchange.head.append(value)
-      exchange.headers.append(Field(name: exchange.head.append(name), value: range))
-      for known in KnownHeader.allCases where known.name.description == name {
-        if exchange.knownCount[known.rawValue] == 0 { exchange.known[known.rawValue] = range }
-        exchange.knownCount[known.rawValue] += 1
-      }
-    }
-    return exchange
   }
 }
 

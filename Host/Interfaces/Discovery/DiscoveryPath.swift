@@ -38,7 +38,8 @@ package final class DiscoveryPath: OwnPath {
   package func answer(
     _ exchange: Exchange, _ number: Int, _ caller: Caller, _ snapshot: Snapshot
   ) throws(Problem) -> OwnAnswer {
-    let view = try DocumentView(caller, facts.anonymous)
+    let view = DocumentView(caller, facts.anonymous)
+    try view.refuseStrangers()
     let name = Documents.Name(routes[number].path, view.audience, version: snapshot.version)
     let server = facts.serverURL
     let isLater = try documents.answer(exchange, name) { [digests] () throws(Problem) in

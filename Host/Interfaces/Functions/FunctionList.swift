@@ -42,27 +42,6 @@ struct FunctionList {
     }
   }
 
-  /// Which routes a caller sees; can be asked on any thread.
-  struct View: Sendable {
-    private let may: @Sendable (LiveRoute) -> Bool
-
-    init(_ caller: Caller, _ anonymous: AnonymousView) {
-      if let grant = caller.grant {
-        let table = caller.table
-        may = { route in route.scope.map { table.allows(grant, $0) } ?? true }
-      } else {
-        may = { route in anonymous == .all || anonymous == .public && route.scope == nil }
-      }
-    }
-
-    /// In the order of the automations' names and of their manifests: the same list every time, which models' caches
-    /// want.
-    func routes(_ snapshot: Snapshot, of automation: String?) -> [LiveRoute] {
-      snapshot.automations.filter { automation == nil || $0.generation.manifest.id == automation }
-        .flatMap { $0.routes.filter(may) }
-    }
-  }
-
   private let wish: Wish
   private let maxBytes: Int
 
@@ -72,14 +51,10 @@ struct FunctionList {
   }
 
   /// [documents]
-  func document(_ snapshot: Snapshot, _ view: View, digests: any Digests) throws(Problem) -> Document {
-    let routes = view.routes(snapshot, of: wish.automation)
-    if let id = wish.automation, routes.isEmpty {
-      throw Problem(
-        404, "automation.not_found", "No automation '\(id.prefix(63))' serves that this caller may call.")
-    }
-    return Document(
-      try bytes(routes), "application/json",
+  func document(_ snapshot: Snapshot, _ view: DocumentView, digests: any Digests) throws(Problem) -> Document
+  {
+    Document(
+      try bytes(try view.routes(snapshot, of: wish.automation)), "application/json",
       headers: [("Vary", "Authorization, X-API-Key"), ("X-Content-Type-Options", "nosniff")],
       digests: digests)
   }

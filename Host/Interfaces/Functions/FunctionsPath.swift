@@ -73,13 +73,10 @@ package final class FunctionsPath: OwnPath {
   private func list(_ exchange: Exchange, _ caller: Caller, _ snapshot: Snapshot) throws(Problem) -> OwnAnswer
   {
     let wish = try FunctionList.Wish(exchange)
-    if caller.grant == nil, facts.anonymous == .none {
-      throw Problem(
-        401, "access.key_missing", "Documents need a key here. Send it as 'Authorization: Bearer <key>'.")
-    }
-    let view = FunctionList.View(caller, facts.anonymous)
+    let view = DocumentView(caller, facts.anonymous)
+    try view.refuseStrangers()
     let name = Documents.Name(
-      wish.name, caller.scopes.map { .scopes($0) } ?? .anonymous, version: snapshot.version)
+      wish.name, view.audience, version: snapshot.version)
     let isLater = try documents.answer(exchange, name) {
       [digests, maxBytes = facts.maxBytes] () throws(Problem) in
       try FunctionList(wish, maxBytes: maxBytes).document(snapshot, view, digests: digests)

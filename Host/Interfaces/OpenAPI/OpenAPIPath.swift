@@ -62,43 +62,16 @@ package final class OpenAPIPath: OwnPath {
       file.answer(exchange)
       return .answered
     }
-    if number == 0, caller.grant == nil, facts.anonymous == .none {
-      throw Problem(
-        401, "access.key_missing", "Documents need a key here. Send it as 'Authorization: Bearer <key>'.")
-    }
-    let view = View(caller, facts.anonymous)
+    let view = DocumentView(caller, facts.anonymous)
     let isPage = number == 1
+    // A page is for people, who have no key in their browser: it tells them nothing, and stays.
+    if !isPage { try view.refuseStrangers() }
     let name = Documents.Name(
-      isPage ? "docs" : request.name, caller.scopes.map { .scopes($0) } ?? .anonymous,
-      version: snapshot.version)
+      isPage ? "docs" : request.name, view.audience, version: snapshot.version)
     let isLater = try documents.answer(exchange, name) { [self] () throws(Problem) in
-      isPage ? page(snapshot, view) : try document(request, snapshot, view)
+      isPage ? try page(snapshot, view) : try document(request, snapshot, view)
     }
     return isLater ? .pending : .answered
-  }
-
-  /// Which routes one sees; can be asked on any thread.
-  struct View: Sendable {
-    private let may: @Sendable (LiveRoute) -> Bool
-
-    init(_ caller: Caller, _ anonymous: AnonymousView) {
-      if let grant = caller.grant {
-        let table = caller.table
-        may = { route in route.scope.map { table.allows(grant, $0) } ?? true }
-      } else {
-        switch anonymous {
-        case .all: may = { _ in true }
-        case .public: may = { $0.scope == nil }
-        case .none: may = { _ in false }
-        }
-      }
-    }
-
-    /// Those of one automation, or of all, in the order of the automations' names and of their manifests.
-    func routes(_ snapshot: Snapshot, of automation: String?) -> [LiveRoute] {
-      snapshot.automations.filter { automation == nil || $0.generation.manifest.id == automation }
-        .flatMap { $0.routes.filter(may) }
-    }
   }
 
   // MARK: Building [documents]
@@ -109,13 +82,9 @@ package final class OpenAPIPath: OwnPath {
   ]
 
   func document(
-    _ request: DocumentRequest, _ snapshot: Snapshot, _ view: View
+    _ request: DocumentRequest, _ snapshot: Snapshot, _ view: DocumentView
   ) throws(Problem) -> Document {
-    let routes = view.routes(snapshot, of: request.automation)
-    if let id = request.automation, routes.isEmpty {
-      throw Problem(
-        404, "automation.not_found", "No automation '\(id.prefix(63))' serves that this caller may call.")
-    }
+    let routes = try view.routes(snapshot, of: request.automation)
     var operations = routes.map(Described.init)
     var writing = DocumentWriter.Facts()
     writing.version = request.version
@@ -158,8 +127,8 @@ package final class OpenAPIPath: OwnPath {
     }
   }
 
-  func page(_ snapshot: Snapshot, _ view: View) -> Document {
-    let operations = view.routes(snapshot, of: nil).map(Described.init)
+  func page(_ snapshot: Snapshot, _ view: DocumentView) throws(Problem) -> Document {
+    let operations = try view.routes(snapshot, of: nil).map(Described.init)
     let note = operations.isEmpty ? "Nothing is listed for a caller without a key." : ""
     let page = HumanPage.Facts(
       title: "Council", document: "/openapi.json", assets: assets == nil ? nil : "/docs/assets", note: note)
