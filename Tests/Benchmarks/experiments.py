@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import agents
+import author
 import council
 import peers
 import plugins
@@ -316,4 +317,5 @@ ALL = {
     "routes": routes,
     "keys": keys,
     "isolated": isolated,
+    "author": author.edit_to_live,
 }

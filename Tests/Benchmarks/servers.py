@@ -40,7 +40,9 @@ def request(url, method="GET", body=None, headers=None, timeout_s=30):
 
 
 class Server:
-    """One process and its children, in a session of their own. Its output goes to `<name>.log`."""
+    """One process and its children, in a session of their own. Its output goes to `<name>.log`.
+
+    Without `ready_url` the caller finds out when it is ready."""
 
     def __init__(self, name, command, folder, ready_url, ready_s=20, headers=None, environment=None):
         self.name, self.ready_url, self.headers = name, ready_url, headers or {}
@@ -52,7 +54,7 @@ class Server:
                 env={**os.environ, **(environment or {})},
                 start_new_session=True, preexec_fn=die_with_parent)
         running.append(self)
-        self.ready_ms = self.wait_until_ready(ready_s)
+        self.ready_ms = self.wait_until_ready(ready_s) if ready_url else None
 
     def wait_until_ready(self, limit_s):
         """Milliseconds from the exec to the first 200."""

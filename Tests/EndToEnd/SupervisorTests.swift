@@ -21,6 +21,16 @@ import Testing
     #expect(host.stop() == 0)
   }
 
+  /// What only commands need is not in the processes that stay.
+  @Test func noServingProcessHoldsTheHTTPClient() throws {
+    let host = try HostUnderTest(load: [HostUnderTest.hello])
+    for process in [host.process.pid, host.servingPID] {
+      let maps = System.text("/proc/\(process)/maps")
+      #expect(maps.contains("libswiftCore") && !maps.contains("libcurl"))
+    }
+    #expect(host.stop() == 0)
+  }
+
   @Test func aKilledSupervisorTakesItsHostAlong() throws {
     let first = try HostUnderTest(load: [HostUnderTest.hello])
     let pid = first.servingPID
@@ -88,7 +98,7 @@ import Testing
     #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
     let plain = try host.admin(
       "POST", "/keys", body: #"{"principal":"t","name":"t","scopes":["hello:read"]}"#)
-    let text = try #require(plain.json?["key"]?.string)
+    let text = try #require(plain.json?["key"]?.string, "\(plain)")
     let answer = try host.call("GET", "/hello/x", key: text)
     #expect(answer.headers["ratelimit-policy"] == #""default";q=7;w=60"#)
     let tally = callers.stop()

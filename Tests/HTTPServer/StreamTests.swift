@@ -376,7 +376,11 @@ import Testing
         })
       #expect(reader.rest() == "")
       #expect(reader.isWhole)
-      #expect(clock.advances { server.isDeserted })
+      #expect(
+        eventually {
+          clock.advance(by: .seconds(1))
+          return server.isDeserted
+        })
     }
   }
 

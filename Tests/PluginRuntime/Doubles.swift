@@ -171,12 +171,14 @@ struct Stage {
   init(
     _ fixture: String, _ mode: Mode = .inProcess, _ flags: String = "", workers: Workers = Stage.workers,
     patience: Duration = .seconds(10),
-    records: (any RecordStore)? = OneRecord(), account: AutomationAccount? = nil
+    records: (any RecordStore)? = OneRecord(), account: AutomationAccount? = nil,
+    runner: RunnerSettings = RunnerSettings()
   ) throws {
     let path = Workshop.plugin(fixture, flags)
     plugin =
       mode == .isolated
-      ? try Stage.isolated(path) : try Stage.loader(workers, patience: patience).load(path: path, sealed: nil)
+      ? try Stage.isolated(path, runner)
+      : try Stage.loader(workers, patience: patience).load(path: path, sealed: nil)
     try plugin.create(
       config: Array("{}".utf8),
       services: PluginServices(

@@ -35,6 +35,18 @@ extension PluginRuntimeTests {
       #expect(set.take() == 3 && set.take() == 69 && set.take() == nil)
     }
 
+    @Test(arguments: [1, 2, 63, 64, 65, 200]) func oneKnowsWhetherItIsAlone(count: Int) {
+      let set = NumberSet(count: count)
+      #expect(!set.hasOnlyZeroTaken)
+      #expect(set.take() == 0 && set.hasOnlyZeroTaken)
+      guard let second = set.take() else { return }
+      #expect(!set.hasOnlyZeroTaken)
+      set.give(0)
+      #expect(!set.hasOnlyZeroTaken)
+      set.give(second)
+      #expect(set.take() == 0 && set.hasOnlyZeroTaken)
+    }
+
     @Test func aCallIsEndedOnce() {
       let table = CallTable(count: 1)
       #expect(table.claim() == 0 && table.claim() == nil)

@@ -80,7 +80,8 @@ extension PluginRuntimeTests {
       #expect(try check(path).signature != nil)
       let place = Workshop.path()
       var accepted: [Int] = []
-      for index in good.indices {
+      // A sanitizer sees in some what it would see in all.
+      for index in stride(from: 0, to: good.count, by: System.isSanitized ? 61 : 1) {
         var bytes = good
         bytes[index] ^= UInt8(1) << UInt8(index % 8)
         Workshop.write(bytes, to: place)

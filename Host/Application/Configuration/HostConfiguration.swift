@@ -119,6 +119,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var runnerOpenFiles = 64
   package var runnerCalls = 256
   package var runnerArenaBytes = 16 << 20
+  package var runnerSpinMicroseconds = 50
   package var runnerOverrunMilliseconds = 2000
   package var runnerCPUWindowMilliseconds = 10_000
   package var runnerCPUMilliseconds = 0

@@ -21,6 +21,10 @@ extension Setting {
       "isolation.arena_bytes", .number(1 << 20...1 << 30, \.runnerArenaBytes),
       "For bodies above 8 KiB on their way to a runner, and as much back: also the largest body."),
     .init(
+      "isolation.spin_us", .number(0...1000, \.runnerSpinMicroseconds),
+      "How long an event thread looks for the answer of an inline route, where no other call is under way, before it is woken for it; 0 never."
+    ),
+    .init(
       "isolation.overrun_ms", .number(0...3_600_000, \.runnerOverrunMilliseconds),
       "A handler still inside so long after its deadline has its runner killed; 0 never."),
     .init(

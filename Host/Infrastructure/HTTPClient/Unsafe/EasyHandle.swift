@@ -8,28 +8,28 @@ import Kernel
 final class EasyHandle {
   private let curl: UnsafeMutableRawPointer
 
-  /// Once per process, before any handle, while no other thread uses the library.
-  static func prepareLibrary() { _ = prepared }
-  private static let prepared = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+  /// Why the library cannot be used; nil when it can. Loads it, once per process.
+  private static let fault: String? = unsafe ccurl_load().map { unsafe String(cString: $0) }
 
   init() throws(TransportFailure) {
-    guard let curl = unsafe curl_easy_init() else { throw .invalid("libcurl has no memory") }
+    if let fault = EasyHandle.fault { throw .invalid(fault) }
+    guard let curl = unsafe ccurl_init() else { throw .invalid("libcurl has no memory") }
     unsafe self.curl = curl
   }
 
-  deinit { unsafe curl_easy_cleanup(curl) }
+  deinit { unsafe ccurl_cleanup(curl) }
 
   func perform(_ request: OutgoingRequest) throws(TransportFailure) -> IncomingAnswer {
     let answer = Answer(maxBytes: request.maxAnswerBytes)
     let upload = try Upload(request.body)
     var lines: UnsafeMutablePointer<curl_slist>?
     // Safe: the list is freed once, after the transfer that reads it.
-    defer { unsafe curl_slist_free_all(lines) }
-    for (name, value) in request.headers { unsafe lines = curl_slist_append(lines, "\(name): \(value)") }
+    defer { unsafe ccurl_free_list(lines) }
+    for (name, value) in request.headers { unsafe lines = ccurl_append(lines, "\(name): \(value)") }
     // libcurl would wait for a 100 that a local host sends at once anyway.
-    unsafe lines = curl_slist_append(lines, "Expect:")
+    unsafe lines = ccurl_append(lines, "Expect:")
     // Nor may it call an empty body a form.
-    if upload == nil { unsafe lines = curl_slist_append(lines, "Content-Type:") }
+    if upload == nil { unsafe lines = ccurl_append(lines, "Content-Type:") }
 
     // Safe: libcurl copies texts; `answer`, `upload` and `lines` outlive the transfer, which ends in this call.
     unsafe ccurl_set_text(curl, CURLOPT_URL, request.url)
@@ -54,7 +54,7 @@ final class EasyHandle {
       unsafe ccurl_set_text(curl, CURLOPT_COPYPOSTFIELDS, "")
     }
 
-    let code = unsafe curl_easy_perform(curl)
+    let code = unsafe ccurl_perform(curl)
     withExtendedLifetime((answer, upload)) {}
     guard code == CURLE_OK else { throw failure(code, answer) }
     return IncomingAnswer(
@@ -64,7 +64,7 @@ final class EasyHandle {
   private func failure(_ code: CURLcode, _ answer: Answer) -> TransportFailure {
     if answer.isTooLong { return .answerTooLong }
     // Safe: the text is the library's own and constant.
-    let reason = unsafe String(cString: curl_easy_strerror(code))
+    let reason = unsafe String(cString: ccurl_error(code))
     switch code {
     case CURLE_OPERATION_TIMEDOUT: return .timedOut
     case CURLE_URL_MALFORMAT, CURLE_READ_ERROR, CURLE_ABORTED_BY_CALLBACK:

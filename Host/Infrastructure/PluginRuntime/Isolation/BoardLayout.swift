@@ -82,6 +82,8 @@ struct BoardLayout: Sendable, Equatable {
     case cancelled = 40
     /// The sequence number of the last call whose answer the host has read: its memory is the runner's again.
     case consumed = 48
+    /// The sequence number of the call whose answer an event thread looks for: the collector need not be woken.
+    case awaited = 56
     // runner
     case answerSequence = 64
     case answerOffset = 72

@@ -32,6 +32,9 @@ final class CallTable: Sendable {
   /// A number that is the caller's; nil when every one is under way.
   func claim() -> Int? { free.take() }
 
+  /// Whether a number that the caller has claimed is the only one, and 0.
+  func isAlone(_ number: Int) -> Bool { number == 0 && free.hasOnlyZeroTaken }
+
   /// Gives a number back that was never submitted.
   func abandon(_ number: Int) { free.give(number) }
 

@@ -53,11 +53,12 @@ package final class IsolatedPlugin: LoadedPlugin {
     var refusal = Runner.Refusal.resting
     for step in 0..<all.count {
       let runner = all[(start % all.count + step) % all.count]
-      guard let reason = runner.submit(exchange, route: route, isInline: execution == .inline) else {
-        return .pending
-      }
+      switch runner.submit(exchange, route: route, isInline: execution == .inline) {
+      case .submitted: return .pending
+      case .answered: return .answered
       // A full runner says more than one that rests.
-      if reason != .resting { refusal = reason }
+      case .refused(let reason): if reason != .resting { refusal = reason }
+      }
     }
     guard exchange.claim(exchange.handle) else { return .pending }
     exchange.answer(problem(refusal))

@@ -3,9 +3,11 @@ import Kernel
 /// Numbers that threads take and give back without a lock; the lowest first, so that little memory is touched.
 final class NumberSet: Sendable {
   private let words: AtomicWords
+  private let count: Int
 
   /// The numbers below `count`, all free.
   init(count: Int) {
+    self.count = count
     words = AtomicWords(count: (count + 63) / 64)
     for number in 0..<count { give(number) }
   }
@@ -21,6 +23,9 @@ final class NumberSet: Sendable {
     }
     return nil
   }
+
+  /// Whether 0 is taken and nothing else: an estimate where there are more than 64 numbers.
+  var hasOnlyZeroTaken: Bool { words.load(0) == (UInt64.max >> UInt64(max(0, 64 - count))) & ~1 }
 
   func give(_ number: Int) {
     let (word, bit) = (number / 64, UInt64(1) << UInt64(number % 64))

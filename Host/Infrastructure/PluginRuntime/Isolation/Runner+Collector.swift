@@ -50,13 +50,29 @@ extension Runner {
     return found
   }
 
+  /// Takes the answer to a call, if it is there, for the event thread that looks for it: true when it is in `exchange`,
+  /// false when somebody else has ended the call or will, nil when there is none yet. [event]
+  func takeAnswer(_ number: Int, _ sequence: UInt64, _ exchange: Exchange, _ scratch: Arena) -> Bool? {
+    let (word, bit) = (BoardLayout.answered(number / 64), UInt64(1) << UInt64(number % 64))
+    if board.load(word) & bit == 0 { return nil }
+    guard board.remove(bit, at: word) != 0 else { return false }
+    guard let finished = finish(number, scratch, awaiting: sequence) else { return false }
+    if finished === exchange { return true }
+    finished.deliver()
+    return false
+  }
+
   /// Takes the answer that a bit stands for: checks it, puts it into its exchange, which the caller delivers, and frees
   /// the place. nil when nobody waits for it.
-  private func finish(_ number: Int, _ scratch: Arena) -> Exchange? {
-    guard number < layout.calls, let sequence = table.current(number),
-      board.load(layout.call(number, .answerSequence)) == sequence, table.take(number, sequence)
+  ///
+  /// An event thread says which call it awaits. While it took the bit, the process may have ended, the collector have
+  /// failed that call, and another have come to its place: that is no breach.
+  private func finish(_ number: Int, _ scratch: Arena, awaiting: UInt64? = nil) -> Exchange? {
+    let current = number < layout.calls ? table.current(number) : nil
+    guard let sequence = current, board.load(layout.call(number, .answerSequence)) == sequence,
+      table.take(number, sequence)
     else {
-      breach("an answer to no call")
+      if awaiting == nil || awaiting == current { breach("an answer to no call") }
       return nil
     }
     let exchange = claimed(table.request(number))

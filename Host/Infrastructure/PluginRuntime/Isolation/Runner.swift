@@ -65,6 +65,9 @@ final class Runner: Sendable {
   /// The state, and whether the collector has to look at ``life``.
   private let words = AtomicWords(count: 2)
   let file: BoardFile
+  let spin: AdaptiveSpin
+  /// Where the answer of call 0 is checked by the event thread that looked for it: its own from take to end.
+  private let scratch = Scratch()
 
   /// Who the plugin is, once it was created.
   struct Identity: Sendable {
@@ -103,6 +106,7 @@ final class Runner: Sendable {
     self.board = board
     table = CallTable(count: layout.calls)
     blocks = Monitor(BlockTable(arenaBytes: layout.arenaBytes))
+    spin = AdaptiveSpin(limit: settings.spin)
     do throws(OSThread.Refused) {
       try OSThread(attempting: "runner-answers") { self.collect() }.leave()
       try OSThread(attempting: "runner-keeper") { self.keep() }.leave()
@@ -137,11 +141,19 @@ final class Runner: Sendable {
 extension Runner {
   enum Refusal { case full, tooLarge, resting }
 
-  /// Gives a call to the runner; nil when it has it. [event]
-  func submit(_ exchange: Exchange, route: Int, isInline: Bool) -> Refusal? {
+  enum Submission {
+    case refused(Refusal)
+    /// The runner has it.
+    case submitted
+    /// And has answered: the answer is in the exchange.
+    case answered
+  }
+
+  /// Gives a call to the runner. [event]
+  func submit(_ exchange: Exchange, route: Int, isInline: Bool) -> Submission {
     let now = state
-    guard now == .serving || now == .restarting else { return .resting }
-    guard let number = table.claim() else { return .full }
+    guard now == .serving || now == .restarting else { return .refused(.resting) }
+    guard let number = table.claim() else { return .refused(.full) }
     let count = RequestImage.count(exchange)
     var offset = layout.request(number)
     var block: Int?
@@ -149,7 +161,7 @@ extension Runner {
       block = blocks.withLock { $0.take(count) }
       guard let block else {
         table.abandon(number)
-        return count > layout.arenaBytes ? .tooLarge : .full
+        return .refused(count > layout.arenaBytes ? .tooLarge : .full)
       }
       offset = layout.hostArena + block
     }
@@ -160,10 +172,36 @@ extension Runner {
     board.store(UInt64(route) | (isInline ? 1 << 32 : 0), at: layout.call(number, .route))
     board.store(UInt64(bitPattern: exchange.deadline.nanoseconds), at: layout.call(number, .deadline))
     board.store(sequence, at: layout.call(number, .sequence))
+    // Where other calls wait, this thread has more to do than to look.
+    let looks = isInline && now == .serving && table.isAlone(number) && spin.isWorthwhile()
+    if looks { board.store(sequence, at: layout.call(number, .awaited)) }
     board.insert(1 << UInt64(number % 64), at: BoardLayout.submitted(number / 64))
     table.submitted(number, sequence)
     board.ring(BoardLayout.runnerBell, sleeper: BoardLayout.runnerSleeps)
-    return nil
+    guard looks else { return .submitted }
+    let isFound = look(for: number, sequence, exchange)
+    spin.ended(found: isFound)
+    return isFound ? .answered : .submitted
+  }
+
+  /// Looks for the answer to a call of `exchange` for some microseconds. False: it comes through the collector. [event]
+  private func look(for number: Int, _ sequence: UInt64, _ exchange: Exchange) -> Bool {
+    let until = Instant.now + spin.limit
+    var isOver = false
+    while true {
+      // A look costs less than the clock.
+      for _ in 0..<(isOver ? 1 : 16) {
+        if let found = takeAnswer(number, sequence, exchange, scratch.arena) { return found }
+        if !isOver { pauseBriefly() }
+      }
+      if isOver || table.current(number) != sequence { return false }
+      if Instant.now > until {
+        // From here on the runner wakes the collector. Either it sees this, or the last look sees its answer.
+        board.store(0, at: layout.call(number, .awaited))
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        isOver = true
+      }
+    }
   }
 
   /// Tells the plugin that nobody waits for a call's answer any more; false when the call is not here. [any]

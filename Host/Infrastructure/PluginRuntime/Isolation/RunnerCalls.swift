@@ -182,6 +182,9 @@ final class RunnerCalls: ExchangeTable {
     board.store(UInt64(count), at: layout.call(number, .answerCount))
     board.store(sequence, at: layout.call(number, .answerSequence))
     board.insert(1 << UInt64(number % 64), at: BoardLayout.answered(number / 64))
+    // Either the event thread that gives up sees the bit, or this sees that it has given up: see `Runner.look`.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if board.load(layout.call(number, .awaited)) == sequence { return }
     board.ring(BoardLayout.hostBell, sleeper: BoardLayout.hostSleeps)
   }
 

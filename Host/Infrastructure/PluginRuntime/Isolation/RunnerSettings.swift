@@ -10,6 +10,9 @@ package struct RunnerSettings: Sendable {
   package var needsLandlock = true
   package var calls = 256
   package var arenaBytes = 16 << 20
+  /// How long an event thread looks for the answer of an inline route when it is the only call, instead of being woken for
+  /// it. Zero never looks.
+  package var spin: Duration = .microseconds(50)
   /// Zero never kills for it.
   package var overrun: Duration = .seconds(2)
   package var cpuWindow: Duration = .seconds(10)
