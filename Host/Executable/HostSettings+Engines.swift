@@ -96,7 +96,8 @@ extension HostSettings {
     .init(
       release: Services.version, anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
       serverURL: values.documents.serverURL, maxBytes: values.documents.maxBytes,
-      patience: .milliseconds(values.documents.timeoutMilliseconds))
+      patience: .milliseconds(values.documents.timeoutMilliseconds),
+      jobAfter: .milliseconds(values.jobAfterMilliseconds))
   }
 
   var log: JSONLines.Limits {
