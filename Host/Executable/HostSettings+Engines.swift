@@ -88,6 +88,7 @@ extension HostSettings {
     var limits = Documents.Limits()
     limits.keptBytes = values.documents.keptBytes
     limits.waiting = values.documents.waiting
+    limits.builds = values.documents.builds
     limits.copiedAtOnce = values.documents.copiedAtOnce
     return limits
   }
