@@ -128,16 +128,19 @@ struct HostProcess {
     let listeners = Listeners(automations, settings.values.mcp, quiet: settings.streams.idle / 2)
     let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
+    let functions = FunctionsPath(settings.functions, documents: documents, digests: digests)
+    let mcp = MCPServer(settings.mcp, listeners)
+    let openAPI = OpenAPIPath(
+      settings.openAPI, own: Jobs.routes + functions.routes + mcp.routes, documents: documents,
+      digests: digests,
+      assets: assets)
     let gateway = try Gateway(
       .init(
         automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
         exchanges: exchanges,
         safety: safety,
         ownPaths: [
-          OpenAPIPath(settings.openAPI, documents: documents, digests: digests, assets: assets),
-          FunctionsPath(settings.functions, documents: documents, digests: digests),
-          MCPServer(settings.mcp, listeners),
-          DiscoveryPath(settings.discovery, documents: documents, digests: digests),
+          openAPI, functions, mcp, DiscoveryPath(settings.discovery, documents: documents, digests: digests),
         ], canceller: watch),
       limits: settings.gateway)
     let admin = try AdminApplication(

@@ -88,6 +88,7 @@ extension HostSettings {
     var limits = Documents.Limits()
     limits.keptBytes = values.documents.keptBytes
     limits.waiting = values.documents.waiting
+    limits.builds = values.documents.builds
     limits.copiedAtOnce = values.documents.copiedAtOnce
     return limits
   }
@@ -96,7 +97,8 @@ extension HostSettings {
     .init(
       release: Services.version, anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
       serverURL: values.documents.serverURL, maxBytes: values.documents.maxBytes,
-      patience: .milliseconds(values.documents.timeoutMilliseconds))
+      patience: .milliseconds(values.documents.timeoutMilliseconds),
+      jobAfter: .milliseconds(values.jobAfterMilliseconds))
   }
 
   var log: JSONLines.Limits {

@@ -39,7 +39,8 @@ enum ManifestCheck {
       route, at,
       known: [
         "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters", "query",
-        "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description", "hints",
+        "body", "response", "status", "limit", "deadline_ms", "max_body_bytes", "title", "description",
+        "hints",
         "errors", "deprecated", "confirm", "dry_run", "idempotency", "stream",
       ], required: ["method", "path", "operation"])
     try name(route["operation"], at + "/operation", beside: "_", max: 64)
@@ -49,6 +50,12 @@ enum ManifestCheck {
     }
     if route["body"] != nil, method == "GET" || method == "DELETE" {
       throw fault(at + "/body", "a \(method) has no body")
+    }
+    if let status = route["status"], !(200...299).contains(status.integer ?? 0) {
+      throw fault(at + "/status", "must be a whole number from 200 to 299")
+    }
+    if route["response"] != nil, route["status"] == 204 || route["status"] == 205 {
+      throw fault(at + "/response", "an answer with that status has no body")
     }
     for name in ["confirm", "dry_run"] where route[name] == true && method == "GET" {
       throw fault("\(at)/\(name)", "a GET changes nothing")

@@ -4,6 +4,8 @@ public struct JSONBytes: JSONSource, Answer {
 
   public func withJSON<R>(_ read: (Span<UInt8>) throws -> R) throws -> R { try owned.withBytes(read) }
 
+  public static var status: Int? { 200 }
+
   /// A copy of the bytes.
   public var array: [UInt8] { owned.array }
 
@@ -29,6 +31,8 @@ public struct RecordJSON: JSONSource, Answer {
   /// Grows with each write of the record.
   public let version: Int64
 
+  public static var status: Int? { 200 }
+
   /// The record's id.
   public var id: String { json.member("id")?.string ?? "" }
 
@@ -47,6 +51,8 @@ public struct RecordJSON: JSONSource, Answer {
 public struct CreatedRecord: Answer {
   let record: RecordJSON
 
+  public static var status: Int? { 201 }
+
   public func response(to request: Request) -> Response {
     var location = "/\(request.host.automation)"
     for segment in request.path.split(separator: "/") {
@@ -60,6 +66,8 @@ public struct CreatedRecord: Answer {
 /// A page of records as the store wrote it: `{"items":[…],"next":cursor|null}`.
 public struct PageJSON: JSONSource, Answer {
   public let json: JSONBytes
+
+  public static var status: Int? { 200 }
 
   public func withJSON<R>(_ read: (Span<UInt8>) throws -> R) throws -> R { try json.withJSON(read) }
 
@@ -78,6 +86,8 @@ public struct Page<Item: Decodable & Sendable>: Decodable, Sendable {
 
 /// Nothing, answered with 204.
 public struct NoContent: Answer {
+  public static var status: Int? { 204 }
+
   public init() {}
   public func response(to request: Request) -> Response { .noContent }
 }

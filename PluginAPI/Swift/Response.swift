@@ -3,9 +3,19 @@
 /// An `Encodable` type answers as JSON once it conforms: `struct Greeting: Encodable, Answer { … }`.
 public protocol Answer: Sendable {
   func response(to request: Request) throws -> Response
+
+  /// The status of every ``response(to:)``, for the documents of the routes that return this type; nil where it differs.
+  static var status: Int? { get }
 }
 
+extension Answer {
+  public static var status: Int? { nil }
+}
+
+/// A type that makes another response than this one says its own ``Answer/status``.
 extension Answer where Self: Encodable {
+  public static var status: Int? { 200 }
+
   public func response(to request: Request) throws -> Response { try .json(self) }
 }
 
@@ -92,5 +102,7 @@ extension Response {
 }
 
 extension JSON: Answer {
+  public static var status: Int? { 200 }
+
   public func response(to request: Request) -> Response { .json(self) }
 }

@@ -19,7 +19,7 @@ public struct Route: Sendable {
   private(set) var operation: String
   private(set) var isInline: Bool
 
-  init(_ method: String, _ path: String, _ summary: String, _ handler: Handler) {
+  init(_ method: String, _ path: String, _ summary: String, _ handler: Handler, _ status: Int? = nil) {
     self.method = method
     self.path = path
     self.summary = summary
@@ -28,6 +28,7 @@ public struct Route: Sendable {
     // An asynchronous handler only starts a task: it never blocks the thread that calls it.
     isInline = if case .immediate = handler { false } else { true }
     if streams { members.append(JSON.Member("stream", true)) }
+    if let status { members.append(JSON.Member("status", .integer(Int64(status)))) }
   }
 
   /// Whether it answers with events.
@@ -162,6 +163,9 @@ extension Route {
 
   /// JSON Schema of the body of a success. The host withholds an answer that is not so, and says 500.
   public func response(_ schema: JSON) -> Route { setting("response", schema) }
+
+  /// The status of every success, 200 to 299, for documents. Default: what the handler's type says (``Answer/status``).
+  public func status(_ status: Int) -> Route { setting("status", .integer(Int64(status))) }
 
   private func setting(_ name: String, _ value: JSON) -> Route {
     changed { route in

@@ -11,14 +11,14 @@
 public func GET<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) throws -> A
 ) -> Route {
-  Route("GET", path, summary, .immediate { try handler($0).response(to: $0) })
+  Route("GET", path, summary, .immediate { try handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that reads. HEAD is answered from it too. The handler runs as a task.
 public func GET<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> A
 ) -> Route {
-  Route("GET", path, summary, .deferred { try await handler($0).response(to: $0) })
+  Route("GET", path, summary, .deferred { try await handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that is followed: it answers with events, for as long as its stream's body runs. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
@@ -32,14 +32,14 @@ public func GET(
 public func POST<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) throws -> A
 ) -> Route {
-  Route("POST", path, summary, .immediate { try handler($0).response(to: $0) })
+  Route("POST", path, summary, .immediate { try handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that creates or acts. The handler runs as a task.
 public func POST<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> A
 ) -> Route {
-  Route("POST", path, summary, .deferred { try await handler($0).response(to: $0) })
+  Route("POST", path, summary, .deferred { try await handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that acts and tells how it goes: it answers with events. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
@@ -53,40 +53,40 @@ public func POST(
 public func PUT<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) throws -> A
 ) -> Route {
-  Route("PUT", path, summary, .immediate { try handler($0).response(to: $0) })
+  Route("PUT", path, summary, .immediate { try handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that replaces. The handler runs as a task.
 public func PUT<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> A
 ) -> Route {
-  Route("PUT", path, summary, .deferred { try await handler($0).response(to: $0) })
+  Route("PUT", path, summary, .deferred { try await handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that changes. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
 public func PATCH<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) throws -> A
 ) -> Route {
-  Route("PATCH", path, summary, .immediate { try handler($0).response(to: $0) })
+  Route("PATCH", path, summary, .immediate { try handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that changes. The handler runs as a task.
 public func PATCH<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> A
 ) -> Route {
-  Route("PATCH", path, summary, .deferred { try await handler($0).response(to: $0) })
+  Route("PATCH", path, summary, .deferred { try await handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that deletes. `path` stands below the automation's root: `/`, `/{id}`, `/{id}/entries`.
 public func DELETE<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) throws -> A
 ) -> Route {
-  Route("DELETE", path, summary, .immediate { try handler($0).response(to: $0) })
+  Route("DELETE", path, summary, .immediate { try handler($0).response(to: $0) }, A.status)
 }
 
 /// A route that deletes. The handler runs as a task.
 public func DELETE<A: Answer>(
   _ path: String, _ summary: String, _ handler: @escaping @Sendable (Request) async throws -> A
 ) -> Route {
-  Route("DELETE", path, summary, .deferred { try await handler($0).response(to: $0) })
+  Route("DELETE", path, summary, .deferred { try await handler($0).response(to: $0) }, A.status)
 }

@@ -1,8 +1,9 @@
 """The official MCP client of the era before against a running host.
 
-    mcp_previous.py BASE KEYS
+    mcp_previous.py BASE ADMIN KEYS NEXT
 
-KEYS is a folder with one key a file: all, hello.
+BASE and ADMIN are the URLs of the listeners. KEYS is a folder with one key a file: all, hello, danger, admin. NEXT is another
+version of the automation `danger`, with the tool `danger_land` beside `danger_launch`; it is loaded while a client listens.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 import httpx
-from mcp import ClientSession
+from mcp import ClientSession, types
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import McpError
 
@@ -21,15 +22,18 @@ def check(holds, *words):
         raise AssertionError(" ".join(str(word) for word in words))
 
 
-async def session(base, key, use):
+async def session(base, key, use, handler=None, answered=None):
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(headers=headers, timeout=30) as http:
+    hooks = {"response": [answered] if answered else []}
+    async with httpx.AsyncClient(headers=headers, timeout=30, event_hooks=hooks) as http:
         async with streamable_http_client(f"{base}/mcp", http_client=http) as (read, write, session_id):
-            async with ClientSession(read, write) as one:
+            async with ClientSession(read, write, message_handler=handler) as one:
                 hello = await one.initialize()
                 check(hello.protocolVersion == "2025-11-25" and hello.serverInfo.name == "council", hello)
                 check(hello.instructions and hello.capabilities.tools is not None, hello)
-                check(session_id() is None, "the host keeps no sessions")
+                check(hello.capabilities.tools.listChanged and hello.capabilities.resources.listChanged, hello)
+                # Without one this client does not listen.
+                check(session_id(), "there is a session")
                 await use(one)
 
 
@@ -72,10 +76,41 @@ async def use_one_tool(one):
     check(tools == ["hello_greet"], tools)
 
 
-async def main(base, folder):
+async def hear_of_a_reload(base, admin, keys, following):
+    news, listening = asyncio.Queue(), asyncio.Event()
+
+    async def hear(message):
+        if isinstance(message, types.ServerNotification):
+            await news.put(message.root)
+
+    async def opened(response):
+        if response.request.method == "GET":
+            check(response.status_code == 200, "the GET is answered", response.status_code)
+            listening.set()
+
+    async def listen(one):
+        tools = [tool.name for tool in (await one.list_tools()).tools]
+        check(tools == ["danger_launch"], tools)
+        await asyncio.wait_for(listening.wait(), 30)
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {keys['admin']}"}, timeout=60) as http:
+            done = await http.post(f"{admin}/admin/v1/automations/danger/reload", json={"path": following})
+            check(done.status_code == 200, done.text)
+        for kind in (types.ToolListChangedNotification, types.ResourceListChangedNotification):
+            told = await asyncio.wait_for(news.get(), 30)
+            check(isinstance(told, kind), told)
+        tools = [tool.name for tool in (await one.list_tools()).tools]
+        check(tools == ["danger_land", "danger_launch"], tools)
+        landed = await one.call_tool("danger_land", {})
+        check(not landed.isError, landed)
+
+    await session(base, keys["danger"], listen, hear, opened)
+
+
+async def main(base, admin, folder, following):
     keys = {path.stem: path.read_text().strip() for path in Path(folder).glob("*.key")}
     await session(base, keys["all"], use_tools)
     await session(base, keys["hello"], use_one_tool)
+    await hear_of_a_reload(base, admin, keys, following)
 
 
 asyncio.run(main(*sys.argv[1:]))

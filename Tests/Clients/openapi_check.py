@@ -58,6 +58,40 @@ def operations(found):
             yield path, method, operation
 
 
+def host(found):
+    """What is the host's own on every route, and its own paths; statuses are exact where they can be known."""
+    def parameters(operation):
+        for parameter in operation.get("parameters", []):
+            reference = parameter.get("$ref")
+            yield found["components"]["parameters"][reference.split("/")[-1]] if reference else parameter
+
+    for path, method, operation in operations(found):
+        names = {(parameter["in"], parameter["name"]) for parameter in parameters(operation)}
+        if operation["tags"] == ["council"]:
+            continue
+        wanted = {("query", name) for name in ("fields", "max_chars", "max_bytes", "max_tokens")} | {("header", "Prefer")}
+        if method != "get":
+            wanted.add(("header", "Idempotency-Key"))
+        expect(wanted <= names, f"{method} {path}: {wanted - names} is not documented")
+        expect("413" in operation["responses"], f"{method} {path}: 413 is not documented")
+    too_large = found["components"]["responses"]["ContentTooLarge"]["description"]
+    expect("answer.too_large" in too_large, too_large)
+    for path, method, statuses in [
+        ("/accounts", "get", {"200"}), ("/accounts", "post", {"201"}), ("/accounts/{id}", "get", {"200"}),
+        ("/accounts/{id}", "patch", {"200"}), ("/accounts/{id}", "delete", {"204"}),
+        ("/jobs/{id}", "get", {"202", "2XX"}), ("/jobs/{id}", "delete", {"204"}), ("/functions/call", "post", {"2XX"}),
+        ("/mcp", "post", {"200", "202"}), ("/mcp", "get", {"200"}),
+    ]:
+        if path.startswith("/accounts") and path not in found["paths"]:
+            continue
+        got = {status for status in found["paths"][path][method]["responses"] if status.startswith("2")}
+        expect(got == statuses, f"{method} {path} answers {got}")
+    changing = found["paths"].get("/accounts/{id}", {}).get("patch")
+    if changing:
+        names = {parameter["name"] for parameter in parameters(changing)}
+        expect("If-Match" in names, f"If-Match is not documented: {names}")
+
+
 def documents(base, admin, key, *paths):
     whole = document(f"{base}/openapi.json", key)
     for path in paths:
@@ -74,7 +108,9 @@ def documents(base, admin, key, *paths):
         )
     document(f"{base}/openapi.json?profile=gpt&version=3.0", key)
     document(f"{base}/openapi.json")
-    for tag in {operation["tags"][0] for _, _, operation in operations(whole)}:
+    for found in (whole, older):
+        host(found)
+    for tag in {operation["tags"][0] for _, _, operation in operations(whole)} - {"council"}:
         one = document(f"{base}/openapi.json?automation={tag}", key)
         expect(all(path.split("/")[1] == tag for path in one["paths"] if not path.startswith("/v")), f"{tag}")
     described = document(f"{admin}/admin/v1/openapi.json")

@@ -148,6 +148,31 @@ struct OutputTests {
     }
   }
 
+  @Test func anAutomationIsShownWithItsOperationsAsAgentsSeeThem() {
+    let console = Console(
+      200,
+      [
+        "id": "shop", "state": "active", "generations": [],
+        "routes": [
+          [
+            "method": "POST", "path": "/shop", "operation": "make", "scope": "shop:write",
+            "execution": "blocking", "moved_to_workers": false, "name": "shop_make", "title": "Make\u{1B}",
+            "hints": ["read_only": false, "destructive": false, "idempotent": false, "open_world": false],
+            "confirm": true, "dry_run": false, "idempotency": "optional", "stream": false,
+            "deprecated": false, "tokens": 61, "strict": false,
+          ]
+        ],
+      ])
+    #expect(console.run("automations", "show", "shop") == 0)
+    #expect(
+      console.output.contains(
+        """
+        NAME       HINTS  SAFETY        STRICT  TOKENS  TITLE
+        shop_make  -      confirm, key  no      61      Make\u{FFFD}
+        1 operation(s) cost a model about 61 tokens in a list (bytes / 4)
+        """), "\(console.output)")
+  }
+
   @Test func aReloadSaysWhatServesNow() {
     let console = Console(
       200,

@@ -91,6 +91,48 @@ struct PluginFileTests {
     #expect(console.requests.isEmpty)
   }
 
+  private static let shop = """
+    {"id":"shop","version":"1","requires":["council.stream/1"],"routes":[
+     {"method":"GET","path":"/","operation":"list","summary":"List things"},
+     {"method":"DELETE","path":"/{id}","operation":"drop","title":"Drop a thing","confirm":true,"dry_run":true,
+      "idempotency":"required","deprecated":{"since":"2026-01-01T00:00:00Z"}},
+     {"method":"POST","path":"/news","operation":"follow","stream":true,"hints":{"open_world":true}}]}
+    """
+
+  /// How agents see the operations: the same from a check and from what was sealed.
+  @Test(arguments: ["check", "show"]) func operationsAreShownAsAgentsSeeThem(command: String) {
+    let console = console()
+    console.inspector.manifest = .success(PluginFileTests.shop)
+    console.inspector.facts = .success(
+      PluginFileFacts(
+        bytes: 1, sha256: "ab", sealedManifest: Array(PluginFileTests.shop.utf8), neededLibraries: []))
+    #expect(console.run("plugin", command, "p.so", "--json") == 0, "\(console.errors)")
+    let routes = console.json["routes"]?.array ?? []
+    #expect(routes.map { $0["name"] } == ["shop_list", "shop_drop", "shop_follow"])
+    #expect(routes.allSatisfy { ($0["tokens"]?.integer ?? 0) > 20 && $0["strict"] == true })
+    #expect(routes[1]["title"] == "Drop a thing" && routes[1]["path"] == "/shop/{id}")
+    #expect(
+      routes[1]["hints"] == [
+        "read_only": false, "destructive": true, "idempotent": true, "open_world": false,
+      ])
+    #expect(
+      routes[1]["confirm"] == true && routes[1]["dry_run"] == true && routes[1]["idempotency"] == "required"
+        && routes[1]["deprecated"] == true && routes[1]["stream"] == false)
+    #expect(console.run("plugin", command, "p.so") == 0)
+    let lines = console.output.split(separator: "\n")
+    #expect(lines.contains { $0.hasPrefix("NAME ") && $0.hasSuffix("TITLE") })
+    for (name, words) in [
+      ("shop_list", ["reads, idempotent", "List things"]),
+      ("shop_drop", ["destroys, idempotent", "confirm, dry run, key required, deprecated", "Drop a thing"]),
+      ("shop_follow", ["open world", "key, streams"]),
+    ] {
+      let line = lines.first { $0.hasPrefix(name + " ") }.map(String.init) ?? ""
+      #expect(words.allSatisfy { line.contains($0) }, "\(line)")
+    }
+    let tokens = routes.reduce(0) { $0 + ($1["tokens"]?.integer ?? 0) }
+    #expect(console.output.contains("3 operation(s) cost a model about \(tokens) tokens"))
+  }
+
   @Test func theStepThatFailsIsNamed() {
     let problem = Problem(422, "some.code", "No good.")
     let bad: [(String, (Console) -> Void)] = [

@@ -83,6 +83,35 @@ import Testing
     #expect(try parse("plugins:\n  trusted_keys: []\n") == HostConfiguration())
   }
 
+  @Test func whatMCPCannotUseIsRefusedByName() throws {
+    let cases: [(String, String?)] = [
+      ("origins: [\"https://app.example.com\"]", nil), ("origins: [\"http://[::1]:8080\"]", nil),
+      ("origins: [\"*\"]", nil),
+      ("origins: [\"app.example.com\"]", "mcp.origins: 'app.example.com' is no origin"),
+      ("origins: [\"https://\"]", "mcp.origins: 'https://' is no origin"),
+      ("origins: [\"https://app.example.com/\"]", "mcp.origins: 'https://app.example.com/' is no origin"),
+      ("origins: [\"https://App.example.com\"]", "mcp.origins: 'https://App.example.com' is no origin"),
+      ("authorization_servers: [\"https://id.example.com\"]", nil),
+      (
+        "authorization_servers: [\"http://id.example.com\"]",
+        "mcp.authorization_servers: 'http://id.example.com' does not begin with https://"
+      ),
+      ("resource_page: 200", nil),
+      ("resource_page: 201", "mcp.resource_page is 201, more than records.max_page, 200"),
+      ("max_listeners: 0", nil), ("max_cursor_bytes: 256", nil),
+      ("max_cursor_bytes: 255", "mcp.max_cursor_bytes"),
+    ]
+    for (text, fault) in cases {
+      do throws(Problem) {
+        _ = try parse("records:\n  max_page: 200\nmcp:\n  \(text)\n")
+        #expect(fault == nil, "\(text)")
+      } catch {
+        let said = error.detail + JSON.text(JSONValue.object(error.members))
+        #expect(error.status == 422 && fault.map(said.contains) == true, "\(text): \(said)")
+      }
+    }
+  }
+
   @Test func bothSidesOfEveryBound() throws {
     for setting in Setting.all {
       guard case .number(let range, _) = setting.kind else { continue }

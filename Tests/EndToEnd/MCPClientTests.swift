@@ -39,9 +39,17 @@ import Testing
   }
 
   @Test func theClientOfTheEraBeforeUsesEveryTool() throws {
-    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello])
+    func danger(_ version: Int, _ more: String = "") -> String {
+      Fixtures.plugin(
+        manifest: #"{"id":"danger","version":"\#(version)","routes":["#
+          + #"{"method":"POST","path":"/{id}","operation":"launch","summary":"Launch"}\#(more)]}"#)
+    }
+    let next = danger(2, #",{"method":"GET","path":"/","operation":"land","summary":"Land"}"#)
+    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello, danger(1)])
     try PythonClient.run(
-      "mcp_previous.py", ["http://127.0.0.1:\(host.port)", try keys(host)], environment: "previous")
+      "mcp_previous.py",
+      ["http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", try keys(host), next],
+      environment: "previous")
     #expect(host.stop() == 0)
   }
 }

@@ -54,6 +54,16 @@ import Testing
     #expect(undeclared == 2)
   }
 
+  @Test(arguments: [(201, 0), (200, 1), (204, 1), (302, 1), (304, 0), (404, 0)])
+  func aSuccessOfAnotherStatusThanDeclaredIsSentAndCounted(status: Int, count: Int) {
+    site.serve(
+      behaviour: .says(status, "application/json", "{}"),
+      manifest:
+        #"{"id":"a","version":"1","routes":[{"method":"GET","path":"/","operation":"x","status":201}]}"#)
+    #expect(site.send("GET", "/a", key: site.reader).status == status)
+    #expect(refused == 0 && undeclared == count)
+  }
+
   @Test func anAnswerToHEADMayLeaveItsBodyOut() {
     #expect(answer(200, "application/json", "", method: "HEAD").status == 200)
     #expect(answer(200, "application/json", "[]", method: "HEAD").status == 500)

@@ -102,7 +102,8 @@ import Testing
     }
     let preflight = site.send("OPTIONS", "/mcp", headers: mine)
     #expect(
-      preflight.status == 204 && preflight.header("Access-Control-Allow-Methods") == "POST", "\(preflight)")
+      preflight.status == 204 && preflight.header("Access-Control-Allow-Methods") == "GET, POST",
+      "\(preflight)")
     for other in ["https://app.example.evil", "https://app.exampl", "http://app.example"] {
       let answer = site.modern("tools/list", key: site.reader, headers: [("origin", other)])
       #expect(answer.status == 403, "\(answer)")

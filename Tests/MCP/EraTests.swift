@@ -96,8 +96,13 @@ import Testing
   }
 
   @Test func noMethodButPOSTIsTaken() {
-    for method in ["GET", "DELETE", "PUT"] {
-      let answer = site.send(method, "/mcp", headers: [("authorization", "Bearer \(key)")])
+    for method in ["GET", "HEAD", "DELETE", "PUT"] {
+      let answer = site.send(
+        method, "/mcp",
+        headers: [
+          ("authorization", "Bearer \(key)"), ("mcp-protocol-version", "2026-07-28"),
+          ("accept", "text/event-stream"),
+        ])
       #expect(answer.status == 405 && answer.header("Allow")?.contains("POST") == true, "\(answer)")
     }
   }
@@ -115,8 +120,40 @@ import Testing
       key: key, version: nil)
     #expect(answer.status == 200 && answer.result?["protocolVersion"]?.string == settled, "\(answer)")
     #expect(answer.result?["serverInfo"]?["name"] == "council")
-    #expect(answer.result?["resultType"] == nil && answer.header("Mcp-Session-Id") == nil)
+    #expect(answer.result?["resultType"] == nil)
     #expect(answer.result?["instructions"]?.string?.isEmpty == false)
+    #expect(
+      answer.result?["capabilities"] == ["tools": ["listChanged": true], "resources": ["listChanged": true]])
+  }
+
+  /// Some clients listen only in a session; the host needs none.
+  @Test func aSessionIsANameThatIsNeverLookedAt() {
+    func initialize() -> String? {
+      site.previous("initialize", #"{"protocolVersion":"2025-11-25"}"#, key: key, version: nil).header(
+        "Mcp-Session-Id")
+    }
+    let (first, second) = (initialize(), initialize())
+    #expect(first?.utf8.count == 32 && first != second)
+    #expect(first?.utf8.allSatisfy { (0x21...0x7E).contains($0) } == true)
+    for session in [first ?? "", "of another host", ""] {
+      #expect(site.previous("ping", key: key, headers: [("mcp-session-id", session)]).result == [:])
+    }
+    #expect(site.modern("server/discover", key: key).header("Mcp-Session-Id") == nil)
+  }
+
+  @Test func whereNobodyMayListenNothingIsPromised() {
+    for none in [\HostConfiguration.MCP.maxListeners, \.maxListenersPerCaller] {
+      var settings = HostConfiguration.MCP()
+      settings[keyPath: none] = 0
+      let site = MCPSite(settings)
+      let hello = site.previous("initialize", "{}", key: site.reader, version: nil)
+      #expect(hello.result?["capabilities"] == ["tools": [:], "resources": [:]], "\(hello)")
+      let modern = site.modern("server/discover", key: site.reader)
+      #expect(modern.result?["capabilities"] == ["tools": [:], "resources": [:]], "\(modern)")
+      let refused = site.listen(key: site.reader)
+      #expect(refused.status == 405 && !refused.isStreaming)
+      site.close(refused)
+    }
   }
 
   @Test func pingAndListsNeedNoSession() {

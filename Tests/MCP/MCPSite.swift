@@ -152,6 +152,21 @@ final class MCPSite: Sendable {
     return exchange
   }
 
+  /// Begins a GET as clients of the era before do, and leaves it open.
+  func listen(
+    key: String?, accept: String? = "text/event-stream", version: String? = "2025-11-25",
+    method: String = "GET", headers: [(String, String)] = []
+  ) -> Exchange {
+    var all = headers
+    if let key { all.append(("authorization", "Bearer \(key)")) }
+    if let accept { all.append(("accept", accept)) }
+    if let version { all.append(("mcp-protocol-version", version)) }
+    let exchange = Exchange.asking(method, "/mcp", headers: all)
+    if case .readBody = gateway.begin(exchange) { _ = gateway.handle(exchange) }
+    gateway.conclude(exchange)
+    return exchange
+  }
+
   /// The client leaves.
   func close(_ exchange: Exchange) {
     gateway.finished(exchange, sent: false)

@@ -18,10 +18,10 @@ final class DocumentSite: Sendable {
 
   init(
     _ facts: OpenAPIPath.Facts = .init(release: "9"), limits: Documents.Limits = .init(),
-    assets: PageAssets? = nil
+    own: [OwnRoute] = [], assets: PageAssets? = nil
   ) {
     documents = Documents(limits)
-    path = OpenAPIPath(facts, documents: documents, digests: OpenSSLDigests(), assets: assets)
+    path = OpenAPIPath(facts, own: own, documents: documents, digests: OpenSSLDigests(), assets: assets)
     do throws(Problem) {
       let table = try KeyTable(
         capacity: 100, defaultLimit: RateLimit(requests: 200, per: .seconds(60)), scopes: scopes, seed: (1, 2)

@@ -35,6 +35,19 @@ import Testing
     site.get(0, query).json?["paths"]?[path]?[method]
   }
 
+  /// The parameters of an operation, those that it shares with others included.
+  private func parameters(_ path: String, _ method: String, _ query: [(String, String)] = []) -> [JSONValue] {
+    let document = site.get(0, query).json ?? .null
+    return document["paths"]?[path]?[method]?["parameters"]?.array?.map { parameter in
+      guard let reference = parameter["$ref"]?.string else { return parameter }
+      return JSONPointer(String(reference.dropFirst()))?.value(in: document) ?? .null
+    } ?? []
+  }
+
+  private func names(_ parameters: [JSONValue]) -> [String] { parameters.map { $0["name"]?.string ?? "" } }
+
+  private static let hosts = ["fields", "max_chars", "max_bytes", "max_tokens"]
+
   @Test func tellsOfEveryRoute() {
     let document = site.get().json
     #expect(document?["openapi"] == "3.1.0" && document?["info"]?["version"] == "9")
@@ -53,9 +66,9 @@ import Testing
   }
 
   @Test func parametersComeFromTheSchemas() {
-    let list = operation("/shop", "get")?["parameters"]?.array ?? []
+    let list = parameters("/shop", "get")
     #expect(
-      list == [
+      list.prefix(2) == [
         [
           "name": "limit", "in": "query", "description": "Items of a page.", "example": 20,
           "schema": ["type": "integer", "minimum": 1, "default": 20],
@@ -65,6 +78,7 @@ import Testing
           "schema": ["type": "array", "items": ["type": "string"]],
         ],
       ])
+    #expect(names(list.dropFirst(2) + []) == DocumentTests.hosts + ["Prefer", "If-None-Match"])
     // One path has one name for each place.
     #expect(operation("/shop/{id}", "delete")?["parameters"]?.array?.first?["name"] == "id")
     let id = operation("/shop/{id}", "get")?["parameters"]?.array?.first
@@ -120,19 +134,135 @@ import Testing
        {"method":"POST","path":"/","operation":"x","confirm":true,"dry_run":true,"idempotency":"required"},
        {"method":"POST","path":"/plain","operation":"y"},{"method":"POST","path":"/none","operation":"z","idempotency":"none"}]}
       """#)
-    func names(_ operation: JSONValue?) -> [String] {
-      operation?["parameters"]?.array?.compactMap { $0["name"]?.string } ?? []
-    }
-    let post = operation("/safe", "post")
-    #expect(names(post) == ["Idempotency-Key", "X-Confirm", "Prefer"])
-    #expect(post?["parameters"]?.array?.first?["required"] == true && post?["responses"]?["428"] != nil)
-    #expect(names(operation("/safe/plain", "post")) == ["Idempotency-Key"])
-    #expect(operation("/safe/none", "post")?["parameters"] == nil)
+    let post = parameters("/safe", "post")
+    #expect(names(post) == DocumentTests.hosts + ["Idempotency-Key", "X-Confirm", "Prefer"])
+    #expect(post[4]["required"] == true && operation("/safe", "post")?["responses"]?["428"] != nil)
+    #expect(post.last?["description"]?.string?.contains("`dry-run`") == true)
+    let plain = parameters("/safe/plain", "post")
+    #expect(names(plain) == DocumentTests.hosts + ["Idempotency-Key", "Prefer"])
+    #expect(plain[4]["required"] == nil && plain.last?["description"]?.string?.contains("dry-run") == false)
+    #expect(names(parameters("/safe/none", "post")) == DocumentTests.hosts + ["Prefer"])
     #expect(operation("/safe/none", "post")?["responses"]?["409"] == nil)
     // A GPT sends no headers of its own.
     let gpt = [("automation", "safe"), ("profile", "gpt")]
-    #expect(names(operation("/safe", "post", gpt)) == ["idempotency_key", "confirm", "dry_run"])
+    #expect(names(parameters("/safe", "post", gpt)) == ["idempotency_key", "confirm", "dry_run"])
     #expect(operation("/safe/plain", "post", gpt)?["parameters"] == nil)
+  }
+
+  @Test func whatTheRouteCallsSoItselfIsNotTheHosts() {
+    site.serve(
+      #"""
+      {"id":"own","version":"1","routes":[{"method":"GET","path":"/","operation":"x","query":{"type":"object",
+       "properties":{"fields":{"type":"boolean"},"max_chars":{"type":"integer"}}}}]}
+      """#)
+    let all = parameters("/own", "get")
+    #expect(names(all) == ["fields", "max_chars", "max_bytes", "max_tokens", "Prefer", "If-None-Match"])
+    #expect(all[0]["schema"] == ["type": "boolean"] && all[1]["schema"] == ["type": "integer"])
+  }
+
+  @Test func aVersionIsExpectedWhereTheHandlerLooksAtIt() {
+    site.serve(
+      #"""
+      {"id":"own","version":"1","routes":[
+       {"method":"PATCH","path":"/{id}","operation":"x","errors":[{"status":412,"code":"own.changed"}]},
+       {"method":"DELETE","path":"/{id}","operation":"y"}]}
+      """#)
+    #expect(names(parameters("/own/{id}", "patch")).contains("If-Match"))
+    #expect(!names(parameters("/own/{id}", "delete")).contains("If-Match"))
+  }
+
+  @Test(arguments: ["3.1", "3.0"])
+  func aSuccessHasTheStatusThatIsKnown(version: String) {
+    site.serve(
+      #"""
+      {"id":"own","version":"1","routes":[
+       {"method":"GET","path":"/","operation":"a"},{"method":"GET","path":"/b","operation":"b","status":203},
+       {"method":"POST","path":"/","operation":"c","status":201,"response":{"type":"object"}},
+       {"method":"DELETE","path":"/","operation":"d","status":204},{"method":"PUT","path":"/","operation":"e"}]}
+      """#)
+    let document = site.get(0, [("version", version)]).json
+    func successes(_ path: String, _ method: String) -> [String] {
+      let responses = document?["paths"]?[path]?[method]?["responses"]?.object ?? [:]
+      return responses.keys.filter { $0.hasPrefix("2") }
+    }
+    #expect(successes("/own", "get") == ["200"] && successes("/own/b", "get") == ["203"])
+    #expect(successes("/own", "post") == ["201"] && successes("/own", "delete") == ["204"])
+    #expect(successes("/own", "put") == ["2XX"])
+    let made = document?["paths"]?["/own"]?["post"]?["responses"]?["201"]
+    #expect(made?["content"]?.object?.keys.sorted() == ["application/json", "text/markdown"])
+    #expect(document?["paths"]?["/own"]?["delete"]?["responses"]?["204"]?["content"] == nil)
+  }
+
+  @Test func aCallThatMayOutlastItsClientMayBecomeAJob() {
+    let site = DocumentSite(.init(jobAfter: .seconds(1)))
+    site.serve(
+      #"""
+      {"id":"own","version":"1","requires":["council.stream/1"],"routes":[
+       {"method":"POST","path":"/","operation":"a","deadline_ms":1001},
+       {"method":"POST","path":"/b","operation":"b","deadline_ms":1000},
+       {"method":"POST","path":"/c","operation":"c","deadline_ms":1001,"stream":true}]}
+      """#)
+    let document = site.get().json
+    func accepted(_ path: String) -> JSONValue? {
+      document?["paths"]?[path]?["post"]?["responses"]?["202"]
+    }
+    #expect(accepted("/own") == ["$ref": "#/components/responses/Accepted"])
+    #expect(accepted("/own/b") == nil && accepted("/own/c") == nil)
+    let shared = document?["components"]?["responses"]?["Accepted"]
+    #expect(shared?["headers"]?["Location"] != nil && shared?["headers"]?["Retry-After"] != nil)
+    #expect(
+      shared?["content"]?["application/json"]?["schema"]?["required"] == [
+        "job", "status", "poll", "poll_after_s",
+      ])
+    let prefers = document?["components"]?["parameters"]?.object?.keys.filter { $0.hasPrefix("Prefer") }
+    #expect(prefers?.sorted() == ["Prefer", "PreferAsync"])
+  }
+
+  // MARK: The host's own paths
+
+  private static let own: [OwnRoute] = [
+    OwnRoute(
+      .post, "/mine", key: .required, maxBodyBytes: 10, manual: OwnManual("council_mine", "Mine", answers: [])
+    ),
+    OwnRoute(
+      .get, "/jobs/{id}",
+      manual: OwnManual("council_get_job", "Get it", answers: [.init("2XX", "So"), .init("4XX", "No")])),
+    OwnRoute(.get, "/silent"),
+  ]
+
+  @Test func theHostsOwnPathsAreInTheWholeDocument() {
+    let site = DocumentSite(own: DocumentTests.own)
+    site.serve(DocumentTests.shop)
+    let document = site.get().json
+    let paths = document?["paths"]
+    #expect(paths?["/silent"] == nil)
+    #expect(paths?["/mine"]?["post"]?["security"] == [["bearer": []], ["apiKey": []]])
+    #expect(paths?["/jobs/{id}"]?["get"]?["security"] == [[:], ["bearer": []], ["apiKey": []]])
+    #expect(paths?["/jobs/{id}"]?["get"]?["parameters"]?.array?.map { $0["name"] } == ["id"])
+    let responses = paths?["/jobs/{id}"]?["get"]?["responses"]
+    #expect(responses?["2XX"]?["description"] == "So" && responses?["4XX"]?["description"] == "No")
+    // What a range says is not said again.
+    #expect(responses?["400"] == nil && responses?["500"] != nil)
+    #expect(document?["tags"]?.array?.last?["name"] == "council")
+    #expect(site.get(1).body.contains("<code>/jobs/{id}</code>"))
+    #expect(site.get(0, [("automation", "shop")]).json?["paths"]?["/mine"] == nil)
+    // To a GPT they are nothing, but for the job of a call that may become one.
+    let gpt = [("profile", "gpt")]
+    #expect(site.get(0, gpt).json?["paths"]?.object?.keys.contains { !$0.hasPrefix("/shop") } == false)
+    let slow = DocumentSite(.init(jobAfter: .seconds(1)), own: DocumentTests.own)
+    slow.serve(DocumentTests.shop)
+    let withJobs = slow.get(0, gpt).json?["paths"]
+    #expect(withJobs?["/jobs/{id}"]?["get"] != nil && withJobs?["/mine"] == nil)
+    #expect(withJobs?["/shop"]?["post"]?["responses"]?.object?.keys.sorted() == ["200", "202", "default"])
+  }
+
+  @Test func whoHasNoKeySeesOfThemWhatTheSettingSays() {
+    for (view, isThere) in [(AnonymousView.all, true), (.public, false)] {
+      let site = DocumentSite(.init(anonymous: view), own: DocumentTests.own)
+      let paths = site.get().json?["paths"]
+      #expect((paths?["/mine"] != nil) == isThere && paths?["/jobs/{id}"] != nil)
+      #expect(site.get(0, [], site.caller(["x:y"])).json?["paths"]?["/mine"] != nil)
+    }
   }
 
   @Test func aSchemaThatRefersToItselfEverywhereHasAnEnd() {
@@ -148,7 +278,7 @@ import Testing
     let post = operation("/loop", "post")
     #expect(
       post?["requestBody"]?["content"]?["application/json"]?["schema"]?["properties"]?.object?.count == 20)
-    #expect(operation("/loop", "get")?["parameters"]?.array?.count == 2)
+    #expect(parameters("/loop", "get").count == 8)
   }
 
   // MARK: Who sees what

@@ -37,8 +37,8 @@ import Testing
       )
       .limit(5, perSeconds: 60).deadline(.milliseconds(1500)).maxBodyBytes(1024).confirmed().dryRun()
       .idempotency(.required)
-      PUT("/{id}/of/{owner_id}", "Put") { _ async in NoContent() }.path(true).query([:]).body(false).response(
-        [:])
+      PUT("/{id}/of/{owner_id}", "Put") { _ async -> Response in .noContent }.path(true).query([:])
+        .body(false).response([:])
       GET("/open", "Open") { _ in NoContent() }.public()
     }
   }
@@ -128,6 +128,17 @@ import Testing
     #expect(route["body"]?["properties"]?["label"]?["description"] == "What it is")
     #expect(route["body"]?["properties"]?["label"]?["examples"] == ["x1"])
   }
+
+  @Test func statesTheStatusThatTheTypeOfAnAnswerHas() throws {
+    let routes = try #require(try manifest()["routes"]?.array)
+    // A record, a page, nothing; of a Response only its handler knows.
+    #expect(routes.map { $0["status"] } == [200, 200, nil, 204])
+    #expect(GET("/", "Text") { _ in Response.text("x") }.status(203).manifest["status"] == 203)
+    #expect(POST("/", "Greet") { _ in Greeting() }.manifest["status"] == 200)
+    #expect(POST("/", "Greet") { _ in Greeting() }.status(202).manifest["status"] == 202)
+  }
+
+  private struct Greeting: Encodable, Answer { var message = "Hello" }
 
   @Test func makesAnAsynchronousRouteInlineAndTakesSchemasByHand() throws {
     let route = try #require(try manifest()["routes"]?.array?[2])

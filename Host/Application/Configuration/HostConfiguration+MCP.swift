@@ -15,6 +15,9 @@ extension HostConfiguration {
     package var maxListeners = 256
     package var maxListenersPerCaller = 16
 
+    /// Whether anybody may listen for changes.
+    package var tellsOfChanges: Bool { maxListeners > 0 && maxListenersPerCaller > 0 }
+
     package init() {}
   }
 }
@@ -34,7 +37,7 @@ extension Setting {
       "Origins of pages whose scripts may call, like https://app.example.com; \"*\" is all. Others get 403."),
     .init("mcp.max_body_bytes", .number(1024...(64 << 20), \.mcp.maxBodyBytes), "Of a message: more is 413."),
     .init("mcp.page", .number(1...10_000, \.mcp.page), "Tools or resources of one page of a list."),
-    .init("mcp.max_cursor_bytes", .number(64...4096, \.mcp.maxCursorBytes), "Of a list's cursor."),
+    .init("mcp.max_cursor_bytes", .number(256...4096, \.mcp.maxCursorBytes), "Of a list's cursor."),
     .init(
       "mcp.list_ttl_ms", .number(0...86_400_000, \.mcp.listMilliseconds),
       "How long a client may take a list for fresh."),
@@ -46,7 +49,8 @@ extension Setting {
       "Of the text that the stream of a route becomes as the result of a tool's call; the rest is cut."),
     .init(
       "mcp.max_listeners", .number(0...65_536, \.mcp.maxListeners),
-      "Clients that listen for changes at a time, each with a stream of its own: more is 503."),
+      "Clients that listen for changes at a time, each with a stream of its own: more is 503; 0: none is told."
+    ),
     .init(
       "mcp.max_listeners_per_caller", .number(0...65_536, \.mcp.maxListenersPerCaller),
       "Of them, of one key, or of one address without a key."),

@@ -8,6 +8,7 @@ extension HostConfiguration {
     package var maxBytes = 64 << 20
     package var keptBytes = 64 << 20
     package var waiting = 256
+    package var builds = 8
     package var copiedAtOnce = 256 << 10
     package var timeoutMilliseconds = 30_000
 
@@ -37,6 +38,9 @@ extension Setting {
     .init(
       "documents.waiting", .number(1...65_536, \.documents.waiting),
       "Requests that wait until documents are built: more is 503."),
+    .init(
+      "documents.builds", .number(1...65_536, \.documents.builds),
+      "Documents that callers with the same rights wait for at a time: more is 503."),
     .init(
       "documents.timeout_ms", .number(1...3_600_000, \.documents.timeoutMilliseconds),
       "How long a request waits for its document: then 504."),

@@ -4,6 +4,7 @@ package import Kernel
 /// What of the live table a document tells its reader. Can be asked on any thread.
 package struct DocumentView: Sendable {
   package let audience: Documents.Audience
+  private let showsKeyed: Bool
   private let isNothing: Bool
   private let shows: @Sendable (LiveRoute) -> Bool
 
@@ -13,6 +14,7 @@ package struct DocumentView: Sendable {
       shows = { route in route.scope.map { table.allows(grant, $0) } ?? true }
       audience = .scopes(grant.scopes)
       isNothing = false
+      showsKeyed = true
       return
     }
     switch anonymous {
@@ -21,6 +23,7 @@ package struct DocumentView: Sendable {
     case .none: shows = { _ in false }
     }
     audience = .anonymous
+    showsKeyed = anonymous == .all
     isNothing = anonymous == .none
   }
 
@@ -29,6 +32,11 @@ package struct DocumentView: Sendable {
     guard isNothing else { return }
     throw Problem(
       401, "access.key_missing", "Documents need a key here. Send it as 'Authorization: Bearer <key>'.")
+  }
+
+  /// Whether the reader is told of a path of the host's own.
+  package func shows(_ route: OwnRoute) -> Bool {
+    !isNothing && route.manual != nil && (showsKeyed || route.key != .required)
   }
 
   /// The routes of one automation, in the order of its manifest.

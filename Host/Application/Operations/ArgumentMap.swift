@@ -19,6 +19,9 @@ package struct ArgumentMap: Sendable {
   package let schema: JSONValue
   /// By the argument's name.
   package let places: [String: Place]
+  /// The same, to be found without a String: names and places in one order.
+  private let names: SegmentMap
+  private let placesInOrder: [Place]
   private let method: HTTPMethod
   /// `/accounts`: what stands before the pattern.
   private let root: String
@@ -55,6 +58,14 @@ package struct ArgumentMap: Sendable {
     }
     schema = parts.schema
     places = parts.places
+    var names = SegmentMap()
+    var inOrder: [Place] = []
+    for (name, place) in parts.places {
+      names.insert(0, name.utf8.span, inOrder.count)
+      inOrder.append(place)
+    }
+    self.names = names
+    placesInOrder = inOrder
   }
 
   /// Writes the request that these arguments stand for: its target, percent-encoded, and its body.
@@ -86,15 +97,26 @@ package struct ArgumentMap: Sendable {
     }
     var hasQuery = false
     var bodyMembers = 0
-    var seen: Set<String> = []
+    var seen = Seen()
     var members = arguments.members
     while members.next() {
-      let name = String(members.key)
-      guard let place = places[name] ?? safetyPlace(members.key) else { throw unknown(name) }
-      guard seen.insert(name).inserted else { throw ArgumentMap.invalid(name, "stands here twice") }
+      let place: Place
+      let number = names.find(0, members.key)
+      if let number {
+        place = placesInOrder[number]
+      } else if let word = safety.word(members.key) {
+        // What makes a write safe may be said of every write, also where the schema does not speak of it.
+        place = .query(word.name.description)
+      } else {
+        throw unknown(String(members.key))
+      }
+      guard seen.note(number, members.key) else {
+        throw ArgumentMap.invalid(String(members.key), "stands here twice")
+      }
       switch place {
       case .path: break
-      case .query(let parameter): try write(members.value, as: parameter, of: name, to: target, &hasQuery)
+      case .query(let parameter):
+        try write(members.value, as: parameter, of: String(members.key), to: target, &hasQuery)
       case .member:
         body.append(bodyMembers == 0 ? "{" : ",")
         bodyMembers += 1
@@ -107,9 +129,18 @@ package struct ArgumentMap: Sendable {
     if hasMembers { body.append(bodyMembers == 0 ? "{}" : "}") }
   }
 
-  /// What makes a write safe may be said of every write, also where the schema does not speak of it.
-  private func safetyPlace(_ name: Span<UInt8>) -> Place? {
-    safety.word(name).map { .query($0.name.description) }
+  /// The arguments that came: a bit for each of the first 64, the names of any others.
+  private struct Seen {
+    private var first: UInt64 = 0
+    private var others: Set<String> = []
+
+    /// False for one that came before.
+    mutating func note(_ number: Int?, _ name: Span<UInt8>) -> Bool {
+      guard let number, number < 64 else { return others.insert(String(name)).inserted }
+      let bit: UInt64 = 1 << UInt64(number)
+      defer { first |= bit }
+      return first & bit == 0
+    }
   }
 
   /// An array repeats its parameter, null leaves it out.

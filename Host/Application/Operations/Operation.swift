@@ -31,10 +31,13 @@ package final class Operation: Sendable {
 
 extension Snapshot {
   /// The route of that name; nil for none. A canary's routes have no names: it is chosen by the request.
-  package func operation(named name: String) -> LiveRoute? {
-    guard let underscore = name.utf8.firstIndex(of: UInt8(ascii: "_")),
-      let automation = automation(named: String(name[..<underscore]))
-    else { return nil }
-    return automation.route(operation: String(name[name.utf8.index(after: underscore)...]))
+  package func operation(named name: String) -> LiveRoute? { operation(named: name.utf8.span) }
+
+  package func operation(named name: Span<UInt8>) -> LiveRoute? {
+    for index in name.indices where name[index] == UInt8(ascii: "_") {
+      return automation(named: name.extracting(0..<index))?
+        .route(operation: name.extracting(index + 1..<name.count))
+    }
+    return nil
   }
 }

@@ -47,12 +47,15 @@ package struct OwnRoute: Sendable {
   /// What `WWW-Authenticate` says in a 401.
   package var challenge: String
 
+  /// For documents; without one they do not speak of it.
+  package var manual: OwnManual?
+
   package static let challenge = "Bearer realm=\"council\""
 
   package init(
     _ method: HTTPMethod, _ path: String, key: Key = .optional, maxBodyBytes: Int = 0,
     patience: Duration? = nil,
-    challenge: String = OwnRoute.challenge
+    challenge: String = OwnRoute.challenge, manual: OwnManual? = nil
   ) {
     self.method = method
     self.path = path
@@ -60,6 +63,7 @@ package struct OwnRoute: Sendable {
     self.maxBodyBytes = maxBodyBytes
     self.patience = patience
     self.challenge = challenge
+    self.manual = manual
   }
 }
 

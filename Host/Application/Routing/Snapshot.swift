@@ -43,9 +43,9 @@ package final class Snapshot: Sendable {
     return unavailable["\(String(head.span(segments[1])))-v\(number)"]
   }
 
-  package func automation(named id: String) -> LiveAutomation? {
-    byID.find(id.utf8.span).map { automations[$0] }
-  }
+  package func automation(named id: String) -> LiveAutomation? { automation(named: id.utf8.span) }
+
+  package func automation(named id: Span<UInt8>) -> LiveAutomation? { byID.find(id).map { automations[$0] } }
 }
 
 /// Why an automation that is stored as active does not serve.
@@ -66,13 +66,15 @@ package final class LiveAutomation: Sendable {
   /// What happens to its requests beside being served; nil but for a while, and then the request path never looks.
   package let extras: ServingExtras?
   /// Numbers of the routes by the operations they are.
-  private let operations: [String: Int]
+  private let operations: SegmentMap
 
   package init(generation: Generation, routes: [LiveRoute]) {
     self.generation = generation
     self.routes = routes
     rootSegments = generation.manifest.rootSegments
-    operations = Dictionary(uniqueKeysWithValues: routes.map { ($0.declaration.operation, $0.number) })
+    var operations = SegmentMap()
+    for route in routes { operations.insert(0, route.declaration.operation.utf8.span, route.number) }
+    self.operations = operations
     table = RouteTable(routes.map { ($0.declaration.method, $0.pattern) })
     extras = nil
   }
@@ -87,7 +89,9 @@ package final class LiveAutomation: Sendable {
     self.extras = extras
   }
 
-  package func route(operation: String) -> LiveRoute? { operations[operation].map { routes[$0] } }
+  package func route(operation: Span<UInt8>) -> LiveRoute? {
+    operations.find(0, operation).map { routes[$0] }
+  }
 }
 
 /// A canary that takes some of an automation's requests, a recording that keeps some, or both.

@@ -87,6 +87,8 @@ package struct RouteDeclaration: Sendable, Equatable {
   package var querySchema: JSONValue?
   package var bodySchema: JSONValue?
   package var responseSchema: JSONValue?
+  /// Of a success, where it is always the same; nil where the handler chooses.
+  package var status: Int?
   /// Overrides the caller's own limit on this route.
   package var limit: RateLimit?
   /// Answered with 504 after this; nil takes the host's default.
@@ -104,6 +106,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     method: HTTPMethod, path: String, operation: String, summary: String = "",
     execution: Execution = .blocking, scope: String? = nil, pathSchema: JSONValue? = nil,
     querySchema: JSONValue? = nil, bodySchema: JSONValue? = nil, responseSchema: JSONValue? = nil,
+    status: Int? = nil,
     limit: RateLimit? = nil, deadline: Duration? = nil, maxBodyBytes: Int? = nil, title: String? = nil,
     details: String = "", hints: RouteHints? = nil, errors: [DeclaredError] = [],
     deprecation: Deprecation? = nil, confirm: Bool = false, dryRun: Bool = false,
@@ -124,6 +127,7 @@ package struct RouteDeclaration: Sendable, Equatable {
     self.querySchema = querySchema
     self.bodySchema = bodySchema
     self.responseSchema = responseSchema
+    self.status = status
     self.limit = limit
     self.deadline = deadline
     self.maxBodyBytes = maxBodyBytes

@@ -134,7 +134,8 @@ struct ManifestReader {
         value, at,
         allowed: [
           "method", "path", "operation", "summary", "execution", "scope", "public", "path_parameters",
-          "query", "body", "response", "limit", "deadline_ms", "max_body_bytes", "title", "description",
+          "query", "body", "response", "status", "limit", "deadline_ms", "max_body_bytes", "title",
+          "description",
           "hints", "errors", "deprecated", "confirm", "dry_run", "idempotency", "stream",
         ])
     else { return nil }
@@ -170,6 +171,10 @@ struct ManifestReader {
     if members["body"] != nil, method == .get || method == .delete {
       fault(at + "/body", "a \(methodName) has no body")
     }
+    let status = whole(members["status"], at + "/status", in: 200...299)
+    if members["response"] != nil, status == 204 || status == 205 {
+      fault(at + "/response", "an answer with status \(status ?? 204) has no body")
+    }
     let deadline = whole(members["deadline_ms"], at + "/deadline_ms", in: 1...3_600_000)
     let reads = method == .get
     return RouteDeclaration(
@@ -178,7 +183,7 @@ struct ManifestReader {
       execution: RouteDeclaration.Execution(rawValue: execution) ?? .blocking,
       scope: isPublic ? nil : scope ?? "\(family):\(reads ? "read" : "write")",
       pathSchema: members["path_parameters"], querySchema: members["query"], bodySchema: members["body"],
-      responseSchema: members["response"], limit: limit(members["limit"], at + "/limit"),
+      responseSchema: members["response"], status: status, limit: limit(members["limit"], at + "/limit"),
       deadline: deadline.map { .milliseconds($0) },
       maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)),
       title: text(members["title"], at + "/title", max: 100),

@@ -4,7 +4,7 @@ import Kernel
 ///
 /// Built once, read by many threads. Open addressing over flat arrays, so that a look-up among 10,000 costs
 /// what it costs among 10, and allocates nothing.
-struct SegmentMap: Sendable {
+package struct SegmentMap: Sendable {
   private struct Slot {
     var parent: Int32 = -1
     var value: Int32 = -1
@@ -17,7 +17,9 @@ struct SegmentMap: Sendable {
   private var used = 0
   private var text: [UInt8] = []
 
-  func find(_ parent: Int, _ segment: Span<UInt8>) -> Int? {
+  package init() {}
+
+  package func find(_ parent: Int, _ segment: Span<UInt8>) -> Int? {
     let hash = SegmentMap.hash(parent, segment)
     let mask = slots.count - 1
     var place = Int(hash) & mask
@@ -33,7 +35,7 @@ struct SegmentMap: Sendable {
     return nil
   }
 
-  mutating func insert(_ parent: Int, _ segment: Span<UInt8>, _ value: Int) {
+  package mutating func insert(_ parent: Int, _ segment: Span<UInt8>, _ value: Int) {
     precondition(find(parent, segment) == nil)
     if (used + 1) * 2 > slots.count { grow() }
     var slot = Slot(

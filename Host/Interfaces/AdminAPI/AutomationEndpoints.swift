@@ -32,10 +32,7 @@ extension AdminApplication {
       document["loaded"] = .string(live.record.loaded.text)
       document["signature"] = live.signature?.json ?? .null
       let routes = ports.automations.live(id)?.routes ?? []
-      document["routes"] = .array(
-        manifest.routes.enumerated().map { number, route in
-          route.json(below: manifest.root, isMoved: routes.count > number && routes[number].isMovedToWorkers)
-        })
+      document["routes"] = .array(routes.map { $0.json(below: manifest.root) })
       document["usage"] = .object(live.account.summary(at: .now))
     }
     document["canary"] = ports.change.canary(of: id)?.json ?? .null
@@ -261,12 +258,15 @@ extension RunnerFigures {
   }
 }
 
-extension RouteDeclaration {
-  fileprivate func json(below root: String, isMoved: Bool) -> JSONValue {
-    [
-      "method": .string(method.rawValue), "path": .string(root + path), "operation": .string(operation),
-      "summary": .string(summary), "scope": scope.map(JSONValue.string) ?? .null,
-      "execution": .string(execution.rawValue), "moved_to_workers": .bool(isMoved),
+extension LiveRoute {
+  fileprivate func json(below root: String) -> JSONValue {
+    let route = declaration
+    let members: [String: JSONValue] = [
+      "method": .string(route.method.rawValue), "path": .string(root + route.path),
+      "operation": .string(route.operation), "summary": .string(route.summary),
+      "scope": route.scope.map(JSONValue.string) ?? .null, "execution": .string(route.execution.rawValue),
+      "moved_to_workers": .bool(isMovedToWorkers),
     ]
+    return .object(members.merging(OperationSummary(self).members) { mine, _ in mine })
   }
 }

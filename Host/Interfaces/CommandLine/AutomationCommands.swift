@@ -9,7 +9,8 @@ enum AutomationCommands {
         words: ["automations", "list"], summary: "Lists what serves.", endpoints: [.listAutomations],
         run: list),
       Command(
-        words: ["automations", "show"], summary: "Shows one: its routes, its generations and their state.",
+        words: ["automations", "show"],
+        summary: "Shows one: its routes, how agents see them, its generations and their state.",
         arguments: [id], endpoints: [.showAutomation], run: show),
       UsageCommand.top,
       Command(
@@ -141,7 +142,7 @@ enum AutomationCommands {
           ["method", "path", "operation", "scope"].map { route.cell($0) }
             + [isMoved ? "inline, moved to workers: it blocks" : route.cell("execution")])
       }
-      lines += [routes.text(style), ""]
+      lines += [routes.text(style), "", OperationTable.text(document["routes"]?.array ?? [], style), ""]
       if let usage = document["usage"] { lines += [UsageCommand.table([usage]).text(style), ""] }
       var generations = Table(["GENERATION", "STATE", "VERSION", "INSIDE", "LOADED", "SHA256"])
       for item in document["generations"]?.array ?? [] {

@@ -101,12 +101,13 @@ enum PluginCommands {
     }
     let migration = try measure("plan") { try services.plan(manifest, config) }
     let lint = try measure("lint") { try LintManifest(rules)(manifest) }
+    let routes = manifest.routes.map { OperationTable.route($0, of: manifest) }
     let document: JSONValue = [
       "file": .string(path), "sha256": .string(facts.sha256), "bytes": .integer(Int64(facts.bytes)),
       "sealed": .bool(facts.sealedManifest != nil), "signature": SigningCommands.json(facts, invocation),
       "id": .string(manifest.id), "lint": lint.json,
       "version": .string(manifest.version),
-      "routes": .array(manifest.routes.map { $0.line(below: manifest.root) }),
+      "routes": .array(routes),
       "migration": .array(migration.map(JSONValue.string)),
       "steps_ms": .object(
         Dictionary(steps.map { ($0.name, .number(Double($0.nanoseconds / 1000) / 1000)) }) { first, _ in first
@@ -118,7 +119,7 @@ enum PluginCommands {
         "\(style.paint("ok", .good))  \($0.name)  \(Double($0.nanoseconds / 1000) / 1000) ms"
       }
       lines.append("")
-      lines.append(summary(manifest, facts, invocation))
+      lines.append(summary(manifest, routes, facts, invocation))
       if rules.mode != .off { lines += [""] + LintOutput.lines(lint, style) }
       return lines.joined(separator: "\n")
     }
@@ -159,12 +160,14 @@ enum PluginCommands {
     }
     let manifest = try Manifest.parse(sealed)
     document["manifest"] = try? JSONValue.parse(sealed.span)
-    invocation.show(.object(document)) { _ in summary(manifest, facts, invocation) }
+    let routes = manifest.routes.map { OperationTable.route($0, of: manifest) }
+    document["routes"] = .array(routes)
+    invocation.show(.object(document)) { _ in summary(manifest, routes, facts, invocation) }
   }
 
-  private static func summary(_ manifest: Manifest, _ facts: PluginFileFacts, _ invocation: Invocation)
-    -> String
-  {
+  private static func summary(
+    _ manifest: Manifest, _ routes: [JSONValue], _ facts: PluginFileFacts, _ invocation: Invocation
+  ) -> String {
     let style = invocation.style
     var table = Table(["METHOD", "PATH", "OPERATION", "SCOPE", "RUNS"])
     for route in manifest.routes {
@@ -182,6 +185,8 @@ enum PluginCommands {
       records  \(manifest.collections.isEmpty ? "-" : manifest.collections.map(\.name).joined(separator: " "))
 
       \(table.text(style))
+
+      \(OperationTable.text(routes, style))
       """
   }
 
@@ -190,14 +195,5 @@ enum PluginCommands {
     let path = files.absolute(invocation.arguments[0])
     if files.kind(path) == .missing { throw CommandFailure.local("no file is at '\(path)'") }
     return path
-  }
-}
-
-extension RouteDeclaration {
-  fileprivate func line(below root: String) -> JSONValue {
-    [
-      "method": .string(method.rawValue), "path": .string(root + path), "operation": .string(operation),
-      "scope": scope.map(JSONValue.string) ?? .null, "execution": .string(execution.rawValue),
-    ]
   }
 }

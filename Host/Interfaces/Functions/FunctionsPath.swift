@@ -47,7 +47,8 @@ package final class FunctionsPath: OwnPath {
     threads = ThreadSlots { _ in FunctionScratch(depth: depth) }
     routes = [
       OwnRoute(.get, "/functions.json", patience: facts.patience),
-      OwnRoute(.post, "/functions/call", maxBodyBytes: facts.maxBodyBytes),
+      OwnRoute(
+        .post, "/functions/call", maxBodyBytes: facts.maxBodyBytes, manual: FunctionsPath.callManual),
     ]
   }
 

@@ -7,9 +7,9 @@ import Kernel
 extension Gateway {
   /// Puts a problem in the place of an answer that is not what its route declares. [event]
   ///
-  /// The schema is that of success: errors (4xx, 5xx) and 304 have bodies of their own, or none. A success without
-  /// content, and a redirect, are declared by nobody; they are counted and logged, and still leave: nothing in them can
-  /// be misread, and what was done must not look as if it had failed.
+  /// The schema is that of success: errors (4xx, 5xx) and 304 have bodies of their own, or none. A redirect, a success
+  /// without content where one is declared, and a success of another status than the declared one are counted and logged,
+  /// and still leave: what was done must not look as if it had failed.
   @inline(__always)
   func check(_ exchange: Exchange, _ call: Call) {
     guard exchange.status < 400, let route = call.route, !call.isAccepted else { return }
@@ -17,11 +17,12 @@ extension Gateway {
   }
 
   func checkDeclared(_ exchange: Exchange, _ route: LiveRoute) {
-    guard exchange.status < 400, let schema = route.schemas.response else { return }
-    guard (200...299).contains(exchange.status), exchange.status != 204, exchange.status != 205 else {
-      if exchange.status != 304 { noteUndeclared(exchange, route) }
-      return
-    }
+    let (status, declared) = (exchange.status, route.declaration.status)
+    guard status < 400, declared != nil || route.schemas.response != nil else { return }
+    let hasContent = (200...299).contains(status) && status != 204 && status != 205
+    let isDeclared = declared.map { $0 == status } ?? hasContent
+    if !isDeclared, status != 304 { noteUndeclared(exchange, route) }
+    guard hasContent, let schema = route.schemas.response else { return }
     let (body, json) = (exchange.answerBody, threads.current.json)
     // An answer to HEAD may leave its content out (RFC 9110, section 9.3.2).
     if body.count == 0, exchange.method == .head { return }

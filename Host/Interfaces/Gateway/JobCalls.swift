@@ -5,7 +5,50 @@ package import Kernel
 // Requests that may become jobs, and the paths by which jobs are fetched.
 
 extension Jobs: OwnPath {
-  package var routes: [OwnRoute] { [OwnRoute(.get, "/jobs/{id}"), OwnRoute(.delete, "/jobs/{id}")] }
+  package var routes: [OwnRoute] { Jobs.routes }
+
+  package static let routes: [OwnRoute] = [
+    OwnRoute(
+      .get, "/jobs/{id}",
+      manual: OwnManual(
+        "council_get_job", "Get the answer of a job",
+        "A call that lasts longer than its client waits is answered 202 with the id of a job. Ask with the key that made the call: "
+          + "202 while it runs, then what the call came to, as often as you ask, until the host forgets it.",
+        path: Jobs.path,
+        answers: [
+          .init("202", "It still runs. Ask again after `Retry-After`.", ["application/json": running]),
+          .init("2XX", "The call succeeded: its answer.", ["application/json": [:], "text/markdown": text]),
+          .init("4XX", "There is no such job, `job.not_found`; or the call failed.", [problem.0: problem.1]),
+          .init(
+            "410", "The host that ran it is gone: `job.lost`. The call may have been carried out.",
+            [problem.0: problem.1]),
+          .init("5XX", "The call failed.", [problem.0: problem.1]),
+        ])),
+    OwnRoute(
+      .delete, "/jobs/{id}",
+      manual: OwnManual(
+        "council_cancel_job", "Cancel a job",
+        "Ends it where it runs, and forgets its answer. What it did stays done.", path: Jobs.path,
+        answers: [
+          .init("204", "It is gone."),
+          .init(
+            "410", "The host that ran it is gone: `job.lost`. The call may have been carried out.",
+            [problem.0: problem.1]),
+        ], refusals: [400, 401, 404, 429, 503])),
+  ]
+
+  private static let problem = OwnManual.problem
+  private static let text: JSONValue = ["type": "string"]
+  private static let path: JSONValue = [
+    "type": "object",
+    "properties": [
+      "id": [
+        "type": "string", "minLength": 1, "description": "As `job` and `poll` of the answer 202 say it.",
+      ]
+    ], "required": ["id"],
+  ]
+
+  private static let running = OwnManual.runningJob
 
   /// The gateway answers these itself, for an answer that was kept is checked and shaped like any other.
   package func answer(_ exchange: Exchange, _ number: Int, _ caller: Caller, _ snapshot: Snapshot)

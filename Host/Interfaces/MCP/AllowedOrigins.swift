@@ -30,20 +30,22 @@ struct AllowedOrigins: Sendable {
     guard exchange.has(.origin), !all.isEmpty, allow(exchange) else { return }
     let head = exchange.head
     exchange.addHeader("Access-Control-Allow-Origin", head.span(exchange[.origin]))
-    exchange.addHeader("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
+    exchange.addHeader(
+      "Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id, Mcp-Session-Id")
     exchange.addHeader("Vary", "Origin")
   }
 
   /// What a browser asks before it lets a page call.
   func answerPreflight(_ exchange: Exchange) {
     exchange.status = 204
-    exchange.addHeader("Allow", "POST, OPTIONS")
+    exchange.addHeader("Allow", "GET, POST, OPTIONS")
     guard exchange.has(.origin), allow(exchange) else { return }
     mark(exchange)
-    exchange.addHeader("Access-Control-Allow-Methods", "POST")
+    exchange.addHeader("Access-Control-Allow-Methods", "GET, POST")
     exchange.addHeader(
       "Access-Control-Allow-Headers",
-      "Authorization, X-API-Key, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name")
+      "Authorization, X-API-Key, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, "
+        + "Mcp-Session-Id, Last-Event-ID")
     exchange.addHeader("Access-Control-Max-Age", "600")
   }
 }

@@ -31,10 +31,15 @@ extension MCPServer {
 
   // MARK: Who answers
 
+  private var capabilities: JSONValue {
+    let what: JSONValue = settings.tellsOfChanges ? ["listChanged": true] : [:]
+    return ["tools": what, "resources": what]
+  }
+
   func discover(_ request: MCPRequest) {
     let members: JSONValue = [
       "supportedVersions": .array(Revision.all.map(JSONValue.string)),
-      "capabilities": ["tools": ["listChanged": true], "resources": ["listChanged": true]],
+      "capabilities": capabilities,
       "instructions": .string(Instructions.text(request.snapshot, request.caller)),
       "ttlMs": .integer(Int64(settings.listMilliseconds)), "cacheScope": "private",
     ]
@@ -47,13 +52,20 @@ extension MCPServer {
     let requested = parameters.protocolVersion > 0 ? root.value(at: parameters.protocolVersion).string : nil
     let members: JSONValue = [
       "protocolVersion": .string(Negotiation.settle(requested)),
-      // Nothing is told unasked in this era: that would need a session.
-      "capabilities": ["tools": [:], "resources": [:]],
+      "capabilities": capabilities,
       "serverInfo": answers.server,
       "instructions": .string(Instructions.text(request.snapshot, request.caller)),
     ]
     answers.send(
       Array(JSON.encode(members).dropFirst().dropLast()), id: request.thread.id, .previous, request.exchange,
       request.thread.out)
+    // Some clients listen only in a session. This one is a name that the host makes up and forgets: it stands for no state,
+    // lets nobody in, and is as good at every other host.
+    var random = SystemRandomNumberGenerator()
+    let session = [random.next(), random.next()].map { (word: UInt64) in
+      let text = String(word, radix: 16)
+      return String(repeating: "0", count: 16 - text.utf8.count) + text
+    }
+    request.exchange.addHeader("Mcp-Session-Id", session.joined())
   }
 }

@@ -8,11 +8,11 @@ extension MCPServer {
   func callTool(
     _ request: MCPRequest, _ parameters: Parameters, _ root: borrowing JSONElement, _ era: Era
   ) throws(RPCFault) -> OwnAnswer {
-    guard parameters.name > 0, let name = root.value(at: parameters.name).string else {
+    guard parameters.name > 0, let name = root.value(at: parameters.name).utf8 else {
       throw .parameters("params.name must be the name of a tool.")
     }
     guard let route = request.snapshot.operation(named: name) else {
-      throw .parameters("Unknown tool: \(name.prefix(100)). tools/list has the names.")
+      throw .parameters("Unknown tool: \(String(name).prefix(100)). tools/list has the names.")
     }
     guard request.caller.may(route) else {
       return refuse(request, scope: route.declaration.scope ?? "", era)

@@ -34,12 +34,13 @@ package final class MCPServer: OwnPath {
     }
   }
 
-  /// What the places in ``routes`` are.
-  private enum Place: Int {
-    case endpoint, hostMetadata, endpointMetadata, preflight
+  private enum Place {
+    case endpoint, changes, hostMetadata, endpointMetadata, preflight
   }
 
   package let routes: [OwnRoute]
+  /// What those are.
+  private let places: [Place]
   let settings: HostConfiguration.MCP
   let answers: RPCAnswer
   let metadata: ResourceMetadata
@@ -58,15 +59,22 @@ package final class MCPServer: OwnPath {
     origins = AllowedOrigins(settings.origins)
     let depth = site.jsonDepth + MCPServer.envelopeLevels
     threads = ThreadSlots { _ in MCPThread(jsonDepth: depth) }
-    var routes = [
-      OwnRoute(
-        .post, "/mcp", key: settings.takesAnonymous ? .optional : .required,
-        maxBodyBytes: settings.maxBodyBytes),
-      OwnRoute(.get, ResourceMetadata.path, key: .none),
-      OwnRoute(.get, ResourceMetadata.path + "/mcp", key: .none),
+    let key: OwnRoute.Key = settings.takesAnonymous ? .optional : .required
+    var table: [(Place, OwnRoute)] = [
+      (
+        .endpoint,
+        OwnRoute(
+          .post, "/mcp", key: key, maxBodyBytes: settings.maxBodyBytes, manual: MCPServer.messageManual)
+      ),
+      (.hostMetadata, OwnRoute(.get, ResourceMetadata.path, key: .none)),
+      (.endpointMetadata, OwnRoute(.get, ResourceMetadata.path + "/mcp", key: .none)),
     ]
-    if !settings.origins.isEmpty { routes.append(OwnRoute(.options, "/mcp", key: .none)) }
-    self.routes = routes
+    if settings.tellsOfChanges {
+      table.append((.changes, OwnRoute(.get, "/mcp", key: key, manual: MCPServer.changesManual)))
+    }
+    if !settings.origins.isEmpty { table.append((.preflight, OwnRoute(.options, "/mcp", key: .none))) }
+    places = table.map(\.0)
+    routes = table.map(\.1)
   }
 
   /// The message, its params, their arguments.
@@ -75,23 +83,27 @@ package final class MCPServer: OwnPath {
   package func answer(
     _ exchange: Exchange, _ number: Int, _ caller: Caller, _ snapshot: Snapshot
   ) throws(Problem) -> OwnAnswer {
-    switch Place(rawValue: number) {
+    switch places[number] {
     case .endpoint:
       let request = MCPRequest(exchange, caller, snapshot, threads.current)
       let answer = serve(request)
       // What a call answers gets its headers with that answer.
       if case .answered = answer { origins.mark(exchange) }
       return answer
+    case .changes:
+      let answer = listen(MCPRequest(exchange, caller, snapshot, threads.current))
+      origins.mark(exchange)
+      return answer
     case .hostMetadata: send(metadata.document(of: "", exchange, snapshot), exchange)
     case .endpointMetadata: send(metadata.document(of: "/mcp", exchange, snapshot), exchange)
-    case .preflight, nil: origins.answerPreflight(exchange)
+    case .preflight: origins.answerPreflight(exchange)
     }
     return .answered
   }
 
   /// A caller that is not let in learns where tokens come from, in the form that the protocol's clients read.
   package func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem) {
-    guard number == Place.endpoint.rawValue else { return }
+    guard places[number] == .endpoint || places[number] == .changes else { return }
     let thread = threads.current
     thread.id.removeAll()
     RPCAnswer.send(.problem(problem), id: thread.id, .modern, exchange, thread.out)

@@ -3,8 +3,8 @@ import Domain
 import Kernel
 
 extension Described {
-  /// A live route. `number` is its place in its manifest.
-  init(_ route: LiveRoute) {
+  /// A live route. A call that lasts longer than `jobAfter` becomes a job.
+  init(_ route: LiveRoute, jobAfter: Duration) {
     let declaration = route.declaration
     self.init(
       name: route.operation.name, tag: route.generation.manifest.id, method: declaration.method,
@@ -19,7 +19,19 @@ extension Described {
     path = declaration.pathSchema
     query = declaration.querySchema
     body = declaration.bodySchema
-    successes = [Success(status: nil, schema: declaration.responseSchema)]
+    // What a GET that says nothing else answers has always been 200.
+    successes = [
+      Success(
+        status: declaration.status ?? (declaration.method == .get ? 200 : nil),
+        schema: declaration.responseSchema)
+    ]
+    hasMarkdown = declaration.responseSchema != nil
+    isList = route.outline.isList
+    hostParameters = HostParameter.allCases.filter { route.outline.parameters.contains($0) }
+    preferences = declaration.dryRun ? [.limits, .dryRun] : [.limits]
+    if route.deadlineNanoseconds > jobAfter.nanoseconds, !declaration.streams {
+      preferences.insert(.async)
+    }
     compiled = route.schemas
     refusals = Refusals.of(route)
     faults = declaration.errors.map { error in
@@ -31,6 +43,28 @@ extension Described {
     words = Described.words(declaration, inQuery: route.safety.query)
     place = "/routes/\(route.number)"
   }
+
+  /// A path of the host's own; nil for one that documents do not speak of.
+  init?(_ route: OwnRoute) {
+    guard let manual = route.manual, case .success(let pattern) = RoutePattern.parse(route.path) else {
+      return nil
+    }
+    self.init(
+      name: manual.operation, tag: Described.ownTag, method: route.method, pattern: pattern, prefix: "")
+    summary = manual.summary
+    description = manual.description
+    key = route.key
+    path = manual.path
+    body = manual.body
+    successes = []
+    others = manual.answers
+    refusals = Refusals.of(route)
+    // Whatever it calls is in the document itself, with its own answer to this.
+    isConsequential = route.method != .get
+  }
+
+  /// No automation can have this name.
+  static let ownTag = "council"
 
   private static func words(_ route: RouteDeclaration, inQuery query: SafetyWords.Set) -> [Word] {
     func parameter(_ word: SafetyWords.Word) -> String? { query.holds(word) ? word.name.description : nil }
@@ -53,6 +87,14 @@ extension Described {
           header: "X-Confirm", parameter: parameter(.confirm),
           description: "Left out at first; then `confirm` of the answer 428, which says what would happen.",
           schema: ["type": "string"], isWanted: true))
+    }
+    if route.errors.contains(where: { $0.status == 412 }) {
+      words.append(
+        Word(
+          header: "If-Match", parameter: parameter(.ifMatch),
+          description:
+            "The `ETag` or `version` that was read: the call takes effect only if that still is so.",
+          schema: ["type": "string"], isWanted: false))
     }
     if route.dryRun {
       words.append(

@@ -28,6 +28,16 @@ struct Described {
     var isWanted: Bool
   }
 
+  /// By what they make of an answer.
+  struct Preferences: OptionSet {
+    let rawValue: Int
+    /// Shorter.
+    static let limits = Preferences(rawValue: 1)
+    static let dryRun = Preferences(rawValue: 2)
+    /// A job.
+    static let async = Preferences(rawValue: 4)
+  }
+
   struct Deprecation {
     var since: String?
     var sunset: String?
@@ -46,8 +56,10 @@ struct Described {
   /// Beyond the summary.
   var description = ""
   var deprecation: Deprecation?
-  /// Any one of these lets a key in; empty: no key is needed.
+  /// Any one of these lets a key in.
   var scopes: [String] = []
+  /// Whether a key is looked at; absent: where there are scopes.
+  var key: OwnRoute.Key?
   /// Schemas of objects with the parameters, and of the bodies.
   var path: JSONValue?
   var query: JSONValue?
@@ -56,6 +68,8 @@ struct Described {
   /// Other media types that the body may have; their schema is any bytes.
   var bodyAlternatives: [String] = []
   var successes = [Success(status: nil, schema: nil)]
+  /// Further answers, of the host itself.
+  var others: [OwnManual.Answer] = []
   var responseType = "application/json"
   var compiled = RouteSchemas()
   /// What the host may answer instead of a success.
@@ -65,6 +79,14 @@ struct Described {
   var isConsequential = false
   /// Words of the host that are sent beside the route's own parameters.
   var words: [Word] = []
+  /// Query parameters of the host.
+  var hostParameters: [HostParameter] = []
+  /// What `Prefer` may say; empty: nothing is heeded.
+  var preferences: Preferences = []
+  /// Answers a list, of which there may be more.
+  var isList = false
+  /// A success may come as Markdown.
+  var hasMarkdown = false
   /// A call with an idempotency key may be answered with what came of an earlier one.
   var mayBeReplayed = false
   /// A success may come in pieces.
@@ -110,6 +132,17 @@ enum Refusals {
     if declaration.confirm { all.append(428) }
     if case .process = route.generation.record.isolation { all.append(502) }
     return Set(all).sorted()
+  }
+
+  /// A path of the host's own, without what its manual says, as a status or as a range of them.
+  static func of(_ route: OwnRoute) -> [Int] {
+    let always = route.maxBodyBytes > 0 ? [413, 415, 422] : []
+    let said = (route.manual?.answers ?? []).map(\.status)
+    let all = [400, 408, 413, 414, 417, 429, 431, 500, 501, 503, 505] + always
+    let keyed = route.key == .none ? [] : [401]
+    return Set(all + keyed + (route.manual?.refusals ?? [])).sorted().filter { status in
+      !said.contains(String(status)) && !said.contains("\(status / 100)XX")
+    }
   }
 
   /// The admin listener: a Host that is not let in is 421; nothing there has a deadline of its own.

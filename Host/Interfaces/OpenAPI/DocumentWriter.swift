@@ -21,11 +21,15 @@ struct DocumentWriter {
 
   enum Profile { case whole, gpt }
 
-  private let facts: Facts
+  let facts: Facts
   private let paths = Arena(capacity: 16 << 10)
   private let schemas = Arena(capacity: 4 << 10)
   private var statuses: Set<Int> = []
   private var names: Set<String> = ["Problem"]
+  /// Parameters that operations share.
+  var parameters: [String: JSONValue] = [:]
+  /// Headers of answers, of which there are few kinds.
+  private var headers: [Int: JSONValue] = [:]
 
   init(_ facts: Facts) {
     self.facts = facts
@@ -33,7 +37,7 @@ struct DocumentWriter {
     schemas.append(json: SharedParts.problem)
   }
 
-  private var isGPT: Bool { facts.profile == .gpt }
+  var isGPT: Bool { facts.profile == .gpt }
 
   // MARK: Paths
 
@@ -77,146 +81,23 @@ struct DocumentWriter {
     if !text.isEmpty { all["description"] = .string(text) }
     if operation.deprecation != nil { all["deprecated"] = true }
     let parameters =
-      pathParameters(operation, names) + queryParameters(operation) + wordParameters(operation)
+      pathParameters(operation, names) + queryParameters(operation)
+      + (isGPT ? wordParameters(operation) : sharedParameters(operation))
     if !parameters.isEmpty { all["parameters"] = .array(parameters) }
     if let body = requestBody(operation) { all["requestBody"] = body }
     all["responses"] = .object(responses(operation))
     if isGPT {
       all["x-openai-isConsequential"] = .bool(operation.isConsequential)
-      all["security"] = operation.scopes.isEmpty ? [] : [["bearer": []]]
+      all["security"] = operation.keyNeed == .none ? [] : [["bearer": []]]
       return all
     }
     all["tags"] = [.string(operation.tag)]
-    all["security"] = SharedParts.security(operation.scopes, facts.version)
+    all["security"] = SharedParts.security(operation.keyNeed, operation.scopes, facts.version)
     if !operation.title.isEmpty { all["x-title"] = .string(operation.title) }
     if !operation.scopes.isEmpty { all["x-scopes"] = .array(operation.scopes.map(JSONValue.string)) }
     if let sunset = operation.deprecation?.sunset { all["x-sunset"] = .string(sunset) }
     if let link = operation.deprecation?.link { all["x-deprecation-link"] = .string(link) }
     return all
-  }
-
-  // MARK: Parameters
-
-  private mutating func pathParameters(_ operation: Described, _ names: [String]) -> [JSONValue] {
-    let own = operation.pattern.parameterNames
-    let schema = operation.path ?? [:]
-    let examples = operation.path.flatMap { SchemaExample.of($0, operation.compiled.path) }
-    let declared = Self.properties(of: schema)
-    var form = SchemaForm(schema, facts.version, name: operation.name + ".path")
-    var all: [JSONValue] = []
-    for (name, shown) in zip(own, names) {
-      var parameter: [String: JSONValue] = ["name": .string(shown), "in": "path", "required": true]
-      parameter.merge(
-        described(declared[name]?.place, in: schema, &form, fallback: ["type": "string"])
-      ) { mine, _ in mine }
-      if let example = examples?[name] { parameter["example"] = example }
-      all.append(.object(parameter))
-    }
-    keep(form.components())
-    return all
-  }
-
-  private mutating func queryParameters(_ operation: Described) -> [JSONValue] {
-    guard let schema = operation.query else { return [] }
-    let declared = Self.properties(of: schema)
-    let examples = SchemaExample.of(schema, operation.compiled.query)
-    var form = SchemaForm(schema, facts.version, name: operation.name + ".query")
-    var all: [JSONValue] = []
-    for name in declared.keys.sorted() {
-      guard let property = declared[name] else { continue }
-      var parameter: [String: JSONValue] = ["name": .string(name), "in": "query"]
-      if property.isRequired { parameter["required"] = true }
-      parameter.merge(described(property.place, in: schema, &form, fallback: [:])) { mine, _ in mine }
-      // Pages send what an example says: one that was made up belongs only where something must be sent.
-      let place = JSONPointer(steps: property.place).value(in: schema)
-      if let example = place.flatMap(SchemaExample.given) ?? (property.isRequired ? examples?[name] : nil) {
-        parameter["example"] = example
-      }
-      all.append(.object(parameter))
-    }
-    keep(form.components())
-    return all
-  }
-
-  /// As headers; for the GPT, which sends none of its own, in the query.
-  private func wordParameters(_ operation: Described) -> [JSONValue] {
-    operation.words.compactMap { word in
-      var parameter: [String: JSONValue] = [
-        "name": .string(word.header), "in": "header", "description": .string(word.description),
-        "schema": word.schema,
-      ]
-      if isGPT {
-        guard word.isWanted, let name = word.parameter else { return nil }
-        parameter["name"] = .string(name)
-        parameter["in"] = "query"
-        if word.header == "Prefer" {
-          parameter["schema"] = ["type": "boolean"]
-          parameter["description"] = "true: answers what would happen, and changes nothing."
-        }
-      }
-      if word.isRequired { parameter["required"] = true }
-      return .object(parameter)
-    }
-  }
-
-  /// Schema, description and more of one parameter.
-  private func described(
-    _ place: [String]?, in root: JSONValue, _ form: inout SchemaForm, fallback: JSONValue
-  ) -> [String: JSONValue] {
-    guard let place, let original = JSONPointer(steps: place).value(in: root) else {
-      return ["schema": plainText(fallback)]
-    }
-    var schema = form.schema(at: place)
-    var all: [String: JSONValue] = [:]
-    if let text = original["description"]?.string {
-      all["description"] = .string(text)
-      schema = schema.without("description")
-    }
-    if original["deprecated"]?.bool == true { all["deprecated"] = true }
-    all["schema"] = plainText(schema.without("example").without("examples"))
-    return all
-  }
-
-  /// No part of a path or query may hold control characters, whatever a plugin would take. Left out where the schema has
-  /// rules of its own about its text, and for the GPT, which has no use for it.
-  private func plainText(_ schema: JSONValue) -> JSONValue {
-    guard case .object(var members) = schema, members["type"] == "string", !isGPT,
-      ["pattern", "enum", "const", "format"].allSatisfy({ members[$0] == nil })
-    else { return schema }
-    members["pattern"] = #"^[^\x00-\x1f\x7f]*$"#
-    return .object(members)
-  }
-
-  struct Property {
-    var place: [String]
-    var isRequired: Bool
-  }
-
-  /// The members that a schema of an object declares, through `$ref` and `allOf`.
-  static func properties(of schema: JSONValue) -> [String: Property] {
-    var found: [String: Property] = [:]
-    var required: Set<String> = []
-    var seen: Set<[String]> = []
-    func look(_ steps: [String], _ depth: Int) {
-      guard depth < 8, seen.insert(steps).inserted,
-        let value = JSONPointer(steps: steps).value(in: schema)?.object
-      else { return }
-      for name in value["required"]?.array?.compactMap(\.string) ?? [] { required.insert(name) }
-      for name in value["properties"]?.object?.keys ?? [:].keys where found[name] == nil {
-        found[name] = Property(place: steps + ["properties", name], isRequired: false)
-      }
-      for index in (value["allOf"]?.array ?? []).indices {
-        look(steps + ["allOf", String(index)], depth + 1)
-      }
-      if let reference = value["$ref"]?.string, reference.hasPrefix("#"),
-        let target = JSONPointer(String(reference.dropFirst()))
-      {
-        look(target.steps, depth + 1)
-      }
-    }
-    look([], 0)
-    for name in required { found[name]?.isRequired = true }
-    return found
   }
 
   // MARK: Bodies
@@ -242,7 +123,7 @@ struct DocumentWriter {
     return .object(media)
   }
 
-  private mutating func keep(_ components: [(name: String, schema: JSONValue)]) {
+  mutating func keep(_ components: [(name: String, schema: JSONValue)]) {
     for (name, schema) in components where names.insert(name).inserted {
       schemas.append(",")
       schemas.append(jsonString: name.utf8.span)
@@ -257,19 +138,22 @@ struct DocumentWriter {
       // The GPT's reader knows single statuses only.
       all[success.status.map(String.init) ?? (isGPT ? "200" : "2XX")] = self.success(operation, success)
     }
+    for other in operation.others where !isGPT || Int(other.status) ?? 400 < 400 {
+      all[other.status] = answer(other, of: operation)
+    }
+    if operation.preferences.contains(.async) {
+      all["202"] = isGPT ? SharedParts.response(202).without("headers") : shared(202)
+    }
     if isGPT {
       all["default"] = ["description": "A problem (RFC 9457).", "content": SharedParts.problemContent]
       return all
     }
-    if operation.method == .get, operation.successes.contains(where: { $0.status == nil }) {
+    if operation.mayBeUnchanged {
       all["304"] = [
         "description": "What `If-None-Match` names is still so.", "headers": SharedParts.headers(of: 304),
       ]
     }
-    for status in operation.refusals {
-      statuses.insert(status)
-      all[String(status)] = ["$ref": .string("#/components/responses/\(SharedParts.name(of: status))")]
-    }
+    for status in operation.refusals { all[String(status)] = shared(status) }
     for status in Set(operation.faults.map(\.status)) {
       let said = operation.faults.filter { $0.status == status }.map { fault in
         "`\(fault.code)`" + (fault.description.isEmpty ? "" : ": \(fault.description)")
@@ -283,19 +167,49 @@ struct DocumentWriter {
     return all
   }
 
+  private mutating func headers(of status: Int?, _ operation: Described) -> JSONValue {
+    let (isDeprecated, mayBeReplayed) = (operation.deprecation != nil, operation.mayBeReplayed)
+    let kind =
+      (status ?? 0) << 3 | (isDeprecated ? 4 : 0) | (mayBeReplayed ? 2 : 0) | (operation.isList ? 1 : 0)
+    if let known = headers[kind] { return known }
+    let made = SharedParts.headers(
+      of: status, isDeprecated: isDeprecated, mayBeReplayed: mayBeReplayed, isList: operation.isList)
+    headers[kind] = made
+    return made
+  }
+
+  private mutating func shared(_ status: Int) -> JSONValue {
+    statuses.insert(status)
+    return SharedParts.reference(to: status)
+  }
+
+  private mutating func answer(_ answer: OwnManual.Answer, of operation: Described) -> JSONValue {
+    var response: [String: JSONValue] = ["description": .string(answer.description)]
+    if !isGPT { response["headers"] = SharedParts.headers(of: Int(answer.status) ?? 200) }
+    var content: [String: JSONValue] = [:]
+    for (type, schema) in answer.content {
+      content[type] =
+        type == OwnManual.problem.type
+        ? ["schema": schema]
+        : media(schema, nil, name: "\(operation.name).response\(answer.status)")
+    }
+    if !content.isEmpty { response["content"] = .object(content) }
+    return .object(response)
+  }
+
   private mutating func success(_ operation: Described, _ success: Described.Success) -> JSONValue {
     var response: [String: JSONValue] = ["description": "It worked."]
     var content: [String: JSONValue] = [:]
     if !isGPT {
-      response["headers"] = SharedParts.headers(
-        of: success.status, isDeprecated: operation.deprecation != nil, mayBeReplayed: operation.mayBeReplayed
-      )
+      response["headers"] = headers(of: success.status, operation)
     }
     if let schema = success.schema {
-      let suffix = success.status.map { ".response\($0)" } ?? ".response"
+      let isOne = operation.successes.count == 1
+      let suffix = isOne ? ".response" : success.status.map { ".response\($0)" } ?? ".response"
       content[operation.responseType] = media(
         schema, operation.compiled.response, name: operation.name + suffix)
     }
+    if operation.hasMarkdown, !isGPT { content["text/markdown"] = ["schema": ["type": "string"]] }
     if operation.streams { content["text/event-stream"] = ["schema": ["type": "string"]] }
     if !content.isEmpty { response["content"] = .object(content) }
     return .object(response)
@@ -342,10 +256,12 @@ struct DocumentWriter {
       return [("securitySchemes", .object(["bearer": SharedParts.securitySchemes["bearer"] ?? [:]]))]
     }
     let responses = statuses.map { (SharedParts.name(of: $0), SharedParts.response($0)) }
-    return [
+    var all: [(String, JSONValue)] = [
       ("responses", .object(Dictionary(responses) { first, _ in first })), ("headers", SharedParts.headers),
       ("securitySchemes", SharedParts.securitySchemes),
     ]
+    if !parameters.isEmpty { all.append(("parameters", .object(parameters))) }
+    return all
   }
 }
 
@@ -359,11 +275,21 @@ extension JSONValue {
 }
 
 extension Described {
+  var keyNeed: OwnRoute.Key { key ?? (scopes.isEmpty ? .none : .required) }
+
+  /// Answers a GET with 304 where the caller has what it would get.
+  var mayBeUnchanged: Bool { method == .get && !preferences.isEmpty }
+
   /// With what a person or a model has to know beside it: what the key must hold, and how long it stays.
   var wholeDescription: String {
     var parts = description.isEmpty ? [] : [description]
     switch scopes.count {
-    case 0: parts.append("Needs no key.")
+    case 0:
+      switch keyNeed {
+      case .none: parts.append("Needs no key.")
+      case .optional: break
+      case .required: parts.append("Needs a key.")
+      }
     case 1: parts.append("Needs the scope `\(scopes[0])`.")
     default: parts.append("Needs one of the scopes \(scopes.map { "`\($0)`" }.joined(separator: ", ")).")
     }

@@ -21,7 +21,9 @@ enum HumanPage {
     let out = Arena(capacity: 16 << 10)
     out.append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>")
     text(facts.title, out)
-    out.append("</title><meta name=\"viewport\" content=\"width=device-width\">")
+    // Without the empty icon a browser asks for /favicon.ico.
+    out.append(
+      "</title><meta name=\"viewport\" content=\"width=device-width\"><link rel=\"icon\" href=\"data:,\">")
     if let assets = facts.assets {
       out.append("<link rel=\"stylesheet\" href=\"\(assets)/swagger-ui.css\">")
     }

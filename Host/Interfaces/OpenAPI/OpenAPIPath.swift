@@ -16,16 +16,19 @@ package final class OpenAPIPath: OwnPath {
     package var maxBytes: Int
     /// How long a request waits for its document.
     package var patience: Duration
+    /// A call that lasts longer becomes a job.
+    package var jobAfter: Duration
 
     package init(
       release: String = "", anonymous: AnonymousView = .all, serverURL: String = "", maxBytes: Int = 64 << 20,
-      patience: Duration = .seconds(30)
+      patience: Duration = .seconds(30), jobAfter: Duration = .seconds(40)
     ) {
       self.release = release
       self.anonymous = anonymous
       self.serverURL = serverURL
       self.maxBytes = maxBytes
       self.patience = patience
+      self.jobAfter = jobAfter
     }
   }
 
@@ -34,8 +37,14 @@ package final class OpenAPIPath: OwnPath {
   private let documents: Documents
   private let digests: any Digests
   private let assets: PageAssets?
+  /// Paths of the host's own, as far as documents tell of them.
+  private let own: [OwnRoute]
 
-  package init(_ facts: Facts, documents: Documents, digests: any Digests, assets: PageAssets? = nil) {
+  package init(
+    _ facts: Facts, own: [OwnRoute] = [], documents: Documents, digests: any Digests,
+    assets: PageAssets? = nil
+  ) {
+    self.own = own.filter { $0.manual != nil }
     self.facts = facts
     self.documents = documents
     self.digests = digests
@@ -84,8 +93,10 @@ package final class OpenAPIPath: OwnPath {
   func document(
     _ request: DocumentRequest, _ snapshot: Snapshot, _ view: DocumentView
   ) throws(Problem) -> Document {
-    let routes = try view.routes(snapshot, of: request.automation)
-    var operations = routes.map(Described.init)
+    var operations = try view.routes(snapshot, of: request.automation).map {
+      Described($0, jobAfter: facts.jobAfter)
+    }
+    if request.automation == nil { operations += described(view, besides: operations, request) }
     var writing = DocumentWriter.Facts()
     writing.version = request.version
     writing.release = facts.release
@@ -109,6 +120,16 @@ package final class OpenAPIPath: OwnPath {
       writer.finish(tags: tags), "application/json", headers: OpenAPIPath.headers, digests: digests)
   }
 
+  /// The host's own; to a GPT, which has 30 operations to spend, only what fetches the answers of its calls.
+  private func described(
+    _ view: DocumentView, besides operations: [Described], _ request: DocumentRequest
+  ) -> [Described] {
+    let all = own.filter(view.shows).compactMap(Described.init)
+    guard request.isGPT else { return all }
+    guard operations.contains(where: { $0.preferences.contains(.async) }) else { return [] }
+    return all.filter { $0.name == "council_get_job" }
+  }
+
   private static let summary =
     "What the automations of this host can do. Every answer has `X-Request-Id`; every error is a problem (RFC 9457) with "
     + "a stable `code`."
@@ -118,6 +139,9 @@ package final class OpenAPIPath: OwnPath {
     return operations.filter { seen.insert($0.tag).inserted }.map { operation in
       let manifest = snapshot.automation(named: operation.tag)?.generation.manifest
       var tag: [String: JSONValue] = ["name": .string(operation.tag)]
+      if operation.tag == Described.ownTag {
+        tag["description"] = "The host itself: calls by name, and what outlasts a request."
+      }
       if let manifest {
         tag["x-displayName"] = .string(manifest.title)
         tag["x-version"] = .string(manifest.version)
@@ -128,12 +152,13 @@ package final class OpenAPIPath: OwnPath {
   }
 
   func page(_ snapshot: Snapshot, _ view: DocumentView) throws(Problem) -> Document {
-    let operations = try view.routes(snapshot, of: nil).map(Described.init)
+    let operations = try view.routes(snapshot, of: nil).map { Described($0, jobAfter: facts.jobAfter) }
     let note = operations.isEmpty ? "Nothing is listed for a caller without a key." : ""
     let page = HumanPage.Facts(
       title: "Council", document: "/openapi.json", assets: assets == nil ? nil : "/docs/assets", note: note)
     return Document(
-      HumanPage.bytes(page, operations), "text/html; charset=utf-8",
+      HumanPage.bytes(page, operations + own.filter(view.shows).compactMap(Described.init)),
+      "text/html; charset=utf-8",
       headers: OpenAPIPath.headers + [("Content-Security-Policy", HumanPage.policy)], digests: digests)
   }
 }

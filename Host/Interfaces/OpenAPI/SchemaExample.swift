@@ -32,12 +32,14 @@ struct SchemaExample {
   static func of(_ schema: JSONValue, _ compiled: (any CompiledSchema)?) -> JSONValue? {
     if let given = given(schema) { return given }
     guard let compiled else { return nil }
-    let document = JSONDocument()
+    let (document, text) = (JSONDocument(), Arena(capacity: 512))
     for manner in Manner.allCases {
       var maker = SchemaExample(schema)
       maker.manner = manner
       guard let value = maker.make(schema, named: "", 0) else { continue }
-      do throws(JSONError) { try document.parse(JSON.encode(value).span) } catch { continue }
+      text.removeAll()
+      text.append(json: value)
+      do throws(JSONError) { try document.parse(text.span(text.all)) } catch { continue }
       if compiled.validate(document.root, limit: 1).isEmpty { return value }
     }
     return nil

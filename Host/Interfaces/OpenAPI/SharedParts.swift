@@ -1,3 +1,4 @@
+import Application
 import Kernel
 
 // What every operation refers to: the problem, the answers that the host gives in a handler's place, headers, and how
@@ -5,11 +6,23 @@ import Kernel
 
 enum SharedParts {
   /// The name of a shared response: its reason phrase, without blanks.
-  static func name(of status: Int) -> String { Problem.title(of: status).filter { $0 != " " } }
+  static func name(of status: Int) -> String {
+    status == 202 ? "Accepted" : Problem.title(of: status).filter { $0 != " " }
+  }
+
+  /// Every operation refers to a dozen of them, so what is referred to is spelled once.
+  private static let references = Dictionary(
+    uniqueKeysWithValues: ([202] + Array(400...505)).map { status -> (Int, JSONValue) in
+      (status, ["$ref": .string("#/components/responses/\(name(of: status))")])
+    })
+
+  /// `status` is one of a problem, or 202.
+  static func reference(to status: Int) -> JSONValue { references[status] ?? .null }
 
   /// What the host says with a status: when, and by which codes.
   static func meaning(of status: Int) -> String {
     switch status {
+    case 202: "The call goes on as a job: fetch its answer from `Location`, with the same key."
     case 400:
       "The request is malformed, or a parameter is not what its schema says: `request.path_parameter_invalid`, "
         + "`request.query_parameter_invalid`, `request.json_invalid` and others. Do not send it again unchanged."
@@ -19,7 +32,9 @@ enum SharedParts {
     case 404:
       "Nothing is there: no route has this path (any more), `route.not_found`, or what it names does not exist."
     case 408: "The request came too slowly: `http.timeout`."
-    case 413: "The body is too large: `http.body_too_large`."
+    case 413:
+      "The body is too large, `http.body_too_large`; or the answer is, for what the caller, its key or the host allows: "
+        + "`answer.too_large`, which says what to do, and in `carried_out` whether a write was carried out."
     case 414: "The path and query are too long: `http.target_too_long`."
     case 415: "The body is not `application/json`, or is coded: `request.media_type`, `http.content_coding`."
     case 409:
@@ -87,6 +102,10 @@ enum SharedParts {
     "RateLimit": header("What is left of it: `\"default\";r=50;t=30`."),
     "IdempotencyReplayed": header("`true`: what came of an earlier call with this idempotency key."),
     "IdempotencyExpires": header("Until when the idempotency key stands for this call."),
+    "Link": header("`<…>; rel=\"next\"`: the next page, where there is one."),
+    "AnswerTruncated": header("Which limit made the page shorter than it was asked for."),
+    "PreferenceApplied": header("What of `Prefer` was heeded."),
+    "JobLocation": header("Where the answer will be: `/jobs/{id}`."),
     "RetryAfter": header("Seconds to wait before the next try.", ["type": "integer", "minimum": 0]),
     "ETag": header("The version of what was answered, where there is one."),
     "Deprecation": header("Since when the route is deprecated (RFC 9745)."),
@@ -99,7 +118,9 @@ enum SharedParts {
   }
 
   /// What an answer of this status carries; nothing where a profile wants none.
-  static func headers(of status: Int?, isDeprecated: Bool = false, mayBeReplayed: Bool = false) -> JSONValue {
+  static func headers(
+    of status: Int?, isDeprecated: Bool = false, mayBeReplayed: Bool = false, isList: Bool = false
+  ) -> JSONValue {
     var all: [String: JSONValue] = [
       "X-Request-Id": reference("XRequestId"), "traceparent": reference("Traceparent"),
       "RateLimit-Policy": reference("RateLimitPolicy"), "RateLimit": reference("RateLimit"),
@@ -108,15 +129,29 @@ enum SharedParts {
       all["Idempotency-Replayed"] = reference("IdempotencyReplayed")
       all["Idempotency-Expires"] = reference("IdempotencyExpires")
     }
+    if isList {
+      all["Link"] = reference("Link")
+      all["Answer-Truncated"] = reference("AnswerTruncated")
+    }
     if isDeprecated {
       all["Deprecation"] = reference("Deprecation")
       all["Sunset"] = reference("Sunset")
     }
     switch status {
-    case nil: all["ETag"] = reference("ETag")
+    case 202?:
+      all["Location"] = reference("JobLocation")
+      all["Retry-After"] = reference("RetryAfter")
+      all["Preference-Applied"] = reference("PreferenceApplied")
+    case nil:
+      all["ETag"] = reference("ETag")
+      all["Preference-Applied"] = reference("PreferenceApplied")
     case 401?: all["WWW-Authenticate"] = reference("WWWAuthenticate")
     case 429?, 503?, 504?: all["Retry-After"] = reference("RetryAfter")
-    case .some(let other): if (200..<300).contains(other) { all["ETag"] = reference("ETag") }
+    case .some(let other):
+      if (200..<300).contains(other) {
+        all["ETag"] = reference("ETag")
+        all["Preference-Applied"] = reference("PreferenceApplied")
+      }
     }
     return .object(all)
   }
@@ -126,10 +161,51 @@ enum SharedParts {
   ]
 
   static func response(_ status: Int) -> JSONValue {
-    [
-      "description": .string(meaning(of: status)), "headers": headers(of: status), "content": problemContent,
+    let running: JSONValue = ["application/json": ["schema": OwnManual.runningJob]]
+    return [
+      "description": .string(meaning(of: status)), "headers": headers(of: status),
+      "content": status == 202 ? running : problemContent,
     ]
   }
+
+  // MARK: Parameters
+
+  /// One of the host's query parameters.
+  static func parameter(_ parameter: HostParameter) -> JSONValue {
+    let schema = parameter.schema
+    return [
+      "name": .string(parameter.rawValue), "in": "query", "description": schema["description"] ?? "",
+      "schema": schema.without("description"),
+    ]
+  }
+
+  /// What `Prefer` may say (RFC 7240), with a name for the parameter that says so.
+  static func prefer(_ preferences: Described.Preferences) -> (name: String, parameter: JSONValue) {
+    var (name, parts) = ("Prefer", [String]())
+    if preferences.contains(.dryRun) {
+      name += "DryRun"
+      parts.append("`dry-run`: answers what would happen, and changes nothing.")
+    }
+    if preferences.contains(.async) {
+      name += "Async"
+      parts.append("`respond-async`: is answered 202 at once, and the call goes on as a job.")
+    }
+    parts.append(
+      "`max-chars=…`, `max-bytes=…`, `max-tokens=…`: as the query parameters. What is not understood is ignored."
+    )
+    return (
+      name,
+      [
+        "name": "Prefer", "in": "header", "description": .string(parts.joined(separator: " ")),
+        "schema": ["type": "string"],
+      ]
+    )
+  }
+
+  static let ifNoneMatch: JSONValue = [
+    "name": "If-None-Match", "in": "header",
+    "description": "The `ETag` of an earlier answer: 304 if it still holds.", "schema": ["type": "string"],
+  ]
 
   static let securitySchemes: JSONValue = [
     "bearer": ["type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <key>`."],
@@ -137,8 +213,14 @@ enum SharedParts {
   ]
 
   /// A key, either way. 3.1 has a place for what the key must hold.
-  static func security(_ scopes: [String], _ version: OpenAPIVersion) -> JSONValue {
-    if scopes.isEmpty { return [] }
+  static func security(
+    _ key: OwnRoute.Key, _ scopes: [String], _ version: OpenAPIVersion
+  ) -> JSONValue {
+    switch key {
+    case .none: return []
+    case .optional: return [[:], ["bearer": []], ["apiKey": []]]
+    case .required: break
+    }
     let roles: [JSONValue] = version == .v31 && scopes.count == 1 ? [.string(scopes[0])] : []
     return [["bearer": .array(roles)], ["apiKey": .array(roles)]]
   }

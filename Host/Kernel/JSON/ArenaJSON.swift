@@ -4,8 +4,13 @@ extension Arena {
   /// none of this arena's own bytes.
   package func append(jsonString text: Span<UInt8>) {
     append(UInt8(ascii: "\""))
+    // What needs no escape is copied as it stands, up to what does.
+    var plain = 0
     for index in text.indices {
       let byte = text[index]
+      guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+      if index > plain { append(text.extracting(plain..<index)) }
+      plain = index + 1
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
         append(UInt8(ascii: "\\"))
@@ -13,13 +18,13 @@ extension Arena {
       case 0x0A: append("\\n")
       case 0x0D: append("\\r")
       case 0x09: append("\\t")
-      case 0..<0x20:
+      default:
         append("\\u00")
         append(Hex.digit(byte >> 4))
         append(Hex.digit(byte & 15))
-      default: append(byte)
       }
     }
+    if plain < text.count { append(text.extracting(plain..<text.count)) }
     append(UInt8(ascii: "\""))
   }
 
@@ -39,11 +44,11 @@ extension Arena {
       append(UInt8(ascii: "]"))
     case .object(let members):
       append(UInt8(ascii: "{"))
-      for (index, name) in members.keys.sorted().enumerated() {
+      for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
         if index > 0 { append(UInt8(ascii: ",")) }
-        append(jsonString: name.utf8.span)
+        append(jsonString: member.key.utf8.span)
         append(UInt8(ascii: ":"))
-        append(json: members[name] ?? .null)
+        append(json: member.value)
       }
       append(UInt8(ascii: "}"))
     }

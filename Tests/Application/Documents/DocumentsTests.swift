@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Doubles
 import Kernel
 import Synchronization
@@ -112,8 +113,10 @@ import Testing
     #expect(builder.counts.withLock { $0 } == ["a": 1] && exchange.status == 0)
   }
 
-  @Test func aBuildThatFailsIsAnsweredAndTriedAgain() throws {
-    let documents = Documents()
+  /// What the routes do not allow stays so until they change; anything else may be different the next time.
+  @Test(arguments: [(422, 1), (404, 2), (500, 2)])
+  func aBuildThatFailsIsAnswered(status: Int, builds: Int) throws {
+    let (documents, built) = (Documents(), Monitor(0))
     documents.start()
     defer { documents.end() }
     for _ in 0..<2 {
@@ -121,11 +124,73 @@ import Testing
       exchange.open()
       let woken = Monitor(false)
       exchange.wake = { _ in woken.signal { $0 = true } }
-      let isLater = try documents.answer(exchange, name("a")) { () throws(Problem) in
-        throw Problem(422, "a.b", "c")
-      }
-      if isLater, exchange.park() { _ = woken.wait { $0 ? true : nil } }
-      #expect(exchange.status == 422 && documents.keptBytes == 0)
+      do throws(Problem) {
+        let isLater = try documents.answer(exchange, name("a")) { () throws(Problem) in
+          built.withLock { $0 += 1 }
+          throw Problem(status, "a.b", "c")
+        }
+        if isLater, exchange.park() { _ = woken.wait { $0 ? true : nil } }
+        #expect(exchange.status == status)
+      } catch { #expect(error.status == status) }
     }
+    #expect(built.withLock { $0 } == builds)
+  }
+
+  // MARK: Whom the thread works for
+
+  /// A request that waits for a document; what is built is noted in its order.
+  private func wait(
+    for name: Documents.Name, in documents: Documents, _ order: Monitor<[Documents.Name]>
+  ) throws -> Exchange {
+    let exchange = Exchange(slot: 0)
+    exchange.open()
+    let isLater = try documents.answer(exchange, name) {
+      order.withLock { $0.append(name) }
+      return Document([65], "text/plain", digests: WeakDigests())
+    }
+    #expect(isLater)
+    return exchange
+  }
+
+  private func key(_ text: String, of scopes: [String], _ matrix: ScopeMatrix) throws -> Documents.Name {
+    Documents.Name(text, .scopes(try matrix.set(scopes)), version: 1)
+  }
+
+  @Test func requestsForTheSameDocumentWaitForOneBuild() throws {
+    let (documents, order) = (Documents(), Monitor<[Documents.Name]>([]))
+    let waiting = try (0..<5).map { _ in try wait(for: name("a"), in: documents, order) }
+    documents.start()
+    let (last, _) = try ask(documents, name("b"), Builder())
+    documents.end()
+    #expect(order.withLock { $0 } == [name("a")] && last.status == 200)
+    #expect(waiting.allSatisfy { $0.status == 200 && $0.answerBody.count == 1 })
+  }
+
+  @Test func whoeverElseWaitsIsNext() throws {
+    let (documents, order, matrix) = (Documents(), Monitor<[Documents.Name]>([]), ScopeMatrix())
+    let strangers = ["a", "b", "c"].map { name($0) }
+    let mine = try key("a", of: ["x:read"], matrix)
+    let other = try key("a", of: ["y:read"], matrix)
+    for name in strangers + [mine, other] { _ = try wait(for: name, in: documents, order) }
+    documents.start()
+    _ = try ask(documents, name("last"), Builder())
+    documents.end()
+    // Two of the same never follow each other while another waits.
+    #expect(order.withLock { $0 } == [strangers[0], mine, strangers[1], other, strangers[2]])
+  }
+
+  @Test func callersWithTheSameRightsHaveFewBuildsWaiting() throws {
+    var limits = Documents.Limits()
+    limits.builds = 2
+    let (documents, order, matrix) = (Documents(limits), Monitor<[Documents.Name]>([]), ScopeMatrix())
+    for text in ["a", "b", "b"] { _ = try wait(for: name(text), in: documents, order) }
+    let refused = #expect(throws: Problem.self) {
+      _ = try self.wait(for: self.name("c"), in: documents, order)
+    }
+    #expect(refused?.code == "documents.busy" && refused?.retryAfterSeconds == 1)
+    // Others have their own.
+    let mine = try wait(for: try key("c", of: ["x:read"], matrix), in: documents, order)
+    documents.end()
+    #expect(mine.status == 503)
   }
 }

@@ -69,6 +69,50 @@ import Testing
     }
   }
 
+  @Test func aSuccessMayHaveOneStatus() throws {
+    #expect(try Manifest.parse(Array(route(#""method":"GET""#).utf8)).routes[0].status == nil)
+    for status in [200, 204, 299] {
+      let text = route(#""method":"POST","status":\#(status)"#)
+      #expect(try Manifest.parse(Array(text.utf8)).routes[0].status == status)
+    }
+    for status in ["199", "300", "\"200\"", "200.5"] {
+      #expect(pointers(#""method":"POST","status":\#(status)"#) == ["/routes/0/status"])
+    }
+    #expect(pointers(#""method":"GET","status":206,"response":{}"#).isEmpty)
+    for status in [204, 205] {
+      #expect(pointers(#""method":"POST","status":\#(status),"response":{}"#) == ["/routes/0/response"])
+    }
+  }
+
+  // MARK: Fields that agents may read without a route
+
+  private func collection(_ resourceFields: String) -> String {
+    #"""
+    {"id":"a","version":"1","requires":["council.records/1"],"routes":[{"method":"GET","path":"/","operation":"o"}],
+     "records":[{"name":"c","fields":[{"name":"label","type":"string"},
+      {"name":"secret","type":"string","encrypted":true}],"resource_fields":\#(resourceFields)}]}
+    """#
+  }
+
+  @Test func resourceFieldsAreFieldsOrWhatTheHostKeeps() throws {
+    let names = ["label", "version", "created_at", "updated_at"]
+    for fields in [["label"], names] {
+      let text = collection(JSON.text(JSONValue.array(fields.map(JSONValue.string))))
+      #expect(try Manifest.parse(Array(text.utf8)).collections[0].resourceFields == fields)
+    }
+    let silent = collection("[]").replacing(#","resource_fields":[]"#, with: "")
+    #expect(try Manifest.parse(Array(silent.utf8)).collections[0].resourceFields == [])
+  }
+
+  @Test(arguments: [
+    (#"["other"]"#, "/0"), (#"["label","other"]"#, "/1"), (#"["secret"]"#, "/0"),
+    (#"["label","label"]"#, "/1"),
+    ("[]", ""), (#""label""#, ""), ("null", ""), ("[7]", "/0"), (#"[""]"#, "/0"), (#"["id"]"#, "/0"),
+  ]) func resourceFieldsThatCannotBeShownAreRefused(fields: String, place: String) {
+    let found = refusal(collection(fields))?.members["errors"]?.array?.compactMap { $0["pointer"]?.string }
+    #expect(found?.contains("/records/0/resource_fields\(place)") == true, "\(found ?? [])")
+  }
+
   @Test func readsWhichVersionOfWhatItIs() throws {
     func read(_ members: String) -> Manifest? {
       try? Manifest.parse(

@@ -1,8 +1,8 @@
 import Application
 import Kernel
 
-/// What one client listens for, and what it is told, as events of its stream.
-struct ListenRequest: Sendable {
+/// What one client listens for with `subscriptions/listen`, and what it is told, as events of its stream.
+struct ListenRequest: ListenerWords {
   /// The id of its request, as JSON: it marks every message of the stream.
   let id: String
   let tools: Bool
@@ -21,9 +21,10 @@ struct ListenRequest: Sendable {
     resources = filter.member("resourcesListChanged".utf8.span)?.kind == .bool(true)
   }
 
-  static let comment = ": nothing new\n\n"
+  /// Each request listens for itself, and its messages say for which.
+  var session: String? { nil }
 
-  var acknowledgement: String {
+  func opening(_ lists: Lists, id: String) -> String {
     var honoured: [String] = []
     if tools { honoured.append("\"toolsListChanged\":true") }
     if resources { honoured.append("\"resourcesListChanged\":true") }
@@ -31,7 +32,7 @@ struct ListenRequest: Sendable {
       "subscriptions/acknowledged", ",\"notifications\":{\(honoured.joined(separator: ","))}")
   }
 
-  var news: [String] {
+  func news(_ lists: Lists, id: String) -> [String] {
     var news: [String] = []
     if tools { news.append(notification("tools/list_changed")) }
     if resources { news.append(notification("resources/list_changed")) }

@@ -2,14 +2,14 @@ package import Application
 import Domain
 import Kernel
 
-/// The clients that listen (`subscriptions/listen`), and the thread that tells them when what is listed has changed.
+/// The clients that listen, of either era (`subscriptions/listen`, or a GET), and the thread that tells them when what is listed has changed.
 ///
 /// A change is what serves: another generation of an automation, one more, one less. Several in quick succession are told
 /// once. Nothing is kept for a client that is slow: its stream ends, and it asks again and reads the lists anew.
 package final class Listeners: Sendable {
   struct Listener {
     let stream: AnswerStream
-    let wishes: ListenRequest
+    let words: any ListenerWords
     /// The key, or the address of a caller without one.
     let caller: String
   }
@@ -18,8 +18,8 @@ package final class Listeners: Sendable {
     var listeners: [Int: Listener] = [:]
     var perCaller: [String: Int] = [:]
     var next = 0
-    /// What they know to serve.
-    var serials: [Int] = []
+    /// What they know of.
+    var lists = Lists()
     var hasChanged = false
     var isOver = false
   }
@@ -30,6 +30,8 @@ package final class Listeners: Sendable {
   private let maxListeners: Int
   private let maxPerCaller: Int
   private let quiet: Duration
+  /// Begins the ids of this process' events.
+  private let origin = String(UInt64.random(in: 0...UInt64.max), radix: 16)
   private let state = Monitor(State())
   private let thread = Monitor<OSThread?>(nil)
 
@@ -72,12 +74,12 @@ package final class Listeners: Sendable {
           503, "mcp.listeners_full", "As many clients listen as may. Read the lists again now and then.",
           retryAfterSeconds: 60)
       }
-      if state.listeners.isEmpty { state.serials = serials }
+      if state.listeners.isEmpty { state.lists = Lists(automations.snapshots.current) }
       state.next += 1
       state.listeners[state.next] = listener
       state.perCaller[listener.caller, default: 0] += 1
       // Before the lock is let go: no news comes before this.
-      listener.stream.write(listener.wishes.acknowledgement)
+      listener.stream.write(listener.words.opening(state.lists, id: "\(origin).\(state.next)"))
       return state.next
     }
     listener.stream.whenOver { [weak self] in self?.remove(number) }
@@ -93,9 +95,8 @@ package final class Listeners: Sendable {
 
   // MARK: The thread
 
-  private var serials: [Int] { automations.snapshots.current.automations.map(\.generation.serial) }
-
   private func run() {
+    var changes = 0
     while true {
       let event: Event? = state.wait(until: .now + quiet) { state in
         if state.isOver { return .end }
@@ -105,24 +106,40 @@ package final class Listeners: Sendable {
       }
       switch event ?? .quiet {
       case .end: return
-      case .quiet: tell { _ in [ListenRequest.comment] }
+      case .quiet: for (_, listener) in listeners { tell(listener, [Listeners.comment]) }
       case .changed:
-        let now = serials
-        let isNews = state.withLock { state in
-          defer { state.serials = now }
-          return state.serials != now
+        let now = Lists(automations.snapshots.current)
+        let before = state.withLock { state in
+          defer { state.lists = now }
+          return state.lists
         }
-        if isNews { tell(\.news) }
+        guard now.serials != before.serials else { continue }
+        changes += 1
+        tell(now.after(before), change: changes)
       }
     }
   }
 
-  private func tell(_ texts: (ListenRequest) -> [String]) {
-    for listener in state.withLock({ Array($0.listeners.values) }) {
-      for text in texts(listener.wishes) where listener.stream.write(text) != .ok {
-        listener.stream.stop()
-        break
-      }
+  private static let comment = ": nothing new\n\n"
+
+  private var listeners: [(number: Int, listener: Listener)] {
+    state.withLock { state in state.listeners.map { ($0.key, $0.value) } }
+  }
+
+  /// Of the streams of one session only the newest is told (2025-11-25, "Multiple Connections"): the others may be left from a
+  /// connection that broke.
+  private func tell(_ lists: Lists, change: Int) {
+    var told: Set<String> = []
+    for (number, listener) in listeners.sorted(by: { $0.number > $1.number }) {
+      if let session = listener.words.session, !told.insert(session).inserted { continue }
+      tell(listener, listener.words.news(lists, id: "\(origin).\(number).\(change)"))
+    }
+  }
+
+  private func tell(_ listener: Listener, _ texts: [String]) {
+    for text in texts where listener.stream.write(text) != .ok {
+      listener.stream.stop()
+      break
     }
   }
 }
