@@ -196,6 +196,7 @@ struct HostSettings {
     runners.needsLandlock = values.runnerNeedsLandlock
     runners.calls = values.runnerCalls
     runners.arenaBytes = values.runnerArenaBytes
+    runners.streams = streams
     runners.overrun = .milliseconds(values.runnerOverrunMilliseconds)
     runners.cpuWindow = .milliseconds(values.runnerCPUWindowMilliseconds)
     runners.cpuPerWindow = .milliseconds(values.runnerCPUMilliseconds)

@@ -4,11 +4,13 @@ import Kernel
 final class NumberSet: Sendable {
   private let words: AtomicWords
 
-  /// The numbers below `count`, all free.
-  init(count: Int) {
+  /// The numbers below `count`, all free, or all taken.
+  init(count: Int, isFull: Bool = true) {
     words = AtomicWords(count: (count + 63) / 64)
-    for number in 0..<count { give(number) }
+    if isFull { for number in 0..<count { give(number) } }
   }
+
+  var isEmpty: Bool { (0..<words.count).allSatisfy { words.load($0) == 0 } }
 
   func take() -> Int? {
     for word in 0..<words.count {

@@ -1,3 +1,6 @@
+package import Application
+import Kernel
+
 /// What runner processes may take, and how patient their host is.
 package struct RunnerSettings: Sendable {
   /// The host's own binary, which knows ``RunnerMain/argument``.
@@ -10,6 +13,8 @@ package struct RunnerSettings: Sendable {
   package var needsLandlock = true
   package var calls = 256
   package var arenaBytes = 16 << 20
+  /// The host's own: a runner's streams hold and last no more.
+  package var streams = AnswerStreams.Limits()
   /// Zero never kills for it.
   package var overrun: Duration = .seconds(2)
   package var cpuWindow: Duration = .seconds(10)
