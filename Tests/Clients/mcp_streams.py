@@ -31,14 +31,14 @@ async def hear_the_progress(base, key, mode):
         heard.append((progress, message))
 
     async with client(base, key, mode) as connection:
-        done = await connection.call_tool("ticker_countdown", {"from": 3, "pause_ms": 1}, progress_callback=note)
+        done = await connection.call_tool("ticker_count_down", {"from": 3, "pause_ms": 1}, progress_callback=note)
         events = ['{"progress":%d,"total":3}' % number for number in range(4)]
         check(not done.is_error and done.content[0].text == "".join(event + "\n" for event in events), done)
         check([message for _, message in heard] == events, heard)
         check([progress for progress, _ in heard] == [1, 2, 3, 4], heard)
-        quiet = await connection.call_tool("ticker_countdown", {"from": 3, "pause_ms": 1})
+        quiet = await connection.call_tool("ticker_count_down", {"from": 3, "pause_ms": 1})
         check(quiet.content == done.content and len(heard) == 4, quiet, heard)
-        wrong = await connection.call_tool("ticker_countdown", {"from": -1}, progress_callback=note)
+        wrong = await connection.call_tool("ticker_count_down", {"from": -1}, progress_callback=note)
         check(wrong.is_error and len(heard) == 4, wrong)
 
 
@@ -54,11 +54,11 @@ async def leave_in_the_middle(base, key, mode):
             async with anyio.create_task_group() as group:
                 group.start_soon(
                     lambda: connection.call_tool(
-                        "ticker_countdown", {"from": 100000, "pause_ms": 60000}, progress_callback=note))
+                        "ticker_count_down", {"from": 100000, "pause_ms": 60000}, progress_callback=note))
                 with anyio.fail_after(30):
                     await begun.wait()
                 group.cancel_scope.cancel()
-        done = await connection.call_tool("ticker_countdown", {"from": 0, "pause_ms": 1})
+        done = await connection.call_tool("ticker_count_down", {"from": 0, "pause_ms": 1})
         check(not done.is_error, done)
 
 

@@ -66,7 +66,7 @@ import Testing
     let host = try host()
     let lazy = try (0..<4).map { _ in try #require(Connection(port: host.port)) }
     for connection in lazy {
-      #expect(connection.ask("/streaming/flood"))
+      #expect(connection.ask("/streaming/flood", version: "1.0"))
       #expect(connection.hears("xxxx"))
     }
     let follower = try #require(Connection(port: host.port))

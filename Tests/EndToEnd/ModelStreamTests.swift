@@ -8,7 +8,7 @@ import Testing
   /// Calls of the countdown that are over, by their status.
   private func rows(_ host: HostUnderTest) -> [Int64] {
     let all = (try? host.admin("GET", "/audit?limit=1000"))?.json?["items"]?.array ?? []
-    return all.filter { $0["operation"]?.string == "countdown" }.compactMap { $0["status"]?.integer }
+    return all.filter { $0["operation"]?.string == "count_down" }.compactMap { $0["status"]?.integer }
   }
 
   @Test(arguments: StreamTests.Place.allCases)
@@ -30,7 +30,7 @@ import Testing
       load: [ModelStreamTests.ticker], settings: place.settings + "answers:\n  job_after_ms: 1000\n")
     let key = try host.issueKey(["ticker:read"])
     func call(_ arguments: String) throws -> (head: String, body: JSONValue?) {
-      let body = #"{"name":"ticker_countdown","arguments":\#(arguments)}"#
+      let body = #"{"name":"ticker_count_down","arguments":\#(arguments)}"#
       let connection = try #require(Connection(port: host.port))
       #expect(
         connection.send(

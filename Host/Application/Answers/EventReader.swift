@@ -44,7 +44,7 @@ package struct EventReader {
     if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
     let name = line[..<colon]
     if name.elementsEqual("data".utf8) {
-      if event.hasData { event.data.append(UInt8(ascii: "\n")) }
+      if event.hasData, event.data.count <= maxBytes { event.data.append(UInt8(ascii: "\n")) }
       event.hasData = true
       event.data += value.prefix(max(0, maxBytes + 1 - event.data.count))
     } else if name.elementsEqual("event".utf8) {
