@@ -8,7 +8,8 @@ import Testing
     var reader = EventReader(maxBytes: maxBytes)
     var found: [String] = []
     func note(_ event: EventReader.Event) {
-      found.append([event.name, event.id, event.data].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "|"))
+      found.append(
+        [event.name, event.id, event.data].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "|"))
     }
     let bytes = Array(text.utf8)
     for start in stride(from: 0, to: bytes.count, by: piece) {

@@ -24,7 +24,8 @@ import Testing
     let runners = (try? host.admin("GET", "/automations/streaming"))?.json?["runners"]?.array ?? []
     return host.residentBytes
       + runners.reduce(0) { all, runner in
-        let pages = System.text("/proc/\(runner["pid"]?.integer ?? 0)/statm").split(separator: " ").dropFirst().first
+        let pages = System.text("/proc/\(runner["pid"]?.integer ?? 0)/statm").split(separator: " ")
+          .dropFirst().first
         return all + (pages.flatMap { Int($0) } ?? 0) * 4096
       }
   }

@@ -32,7 +32,8 @@ import Testing
     let answer = site(
       .events,
       [
-        "retry: 5000\n\nid: 0\nevent: progress\ndata: {\"progress\": 0}\n\nda", "ta: two\r\ndata: lines\r\n\r\n",
+        "retry: 5000\n\nid: 0\nevent: progress\ndata: {\"progress\": 0}\n\nda",
+        "ta: two\r\ndata: lines\r\n\r\n",
         ": no\n\nid: 3\n\ndata:7\n\ndata\n\n", "event: last\ndata: {\"not\": json\n",
       ]
     ).call("a_open")
@@ -54,7 +55,8 @@ import Testing
   @Test func textIsCollectedAsText() {
     let answer = site(.bytes, ["a \"b\"\n", "\u{e9}"], status: 202).call("a_open")
     #expect(answer.status == 202)
-    #expect(answer.body == #"{"ok":true,"status":202,"result":{"text":"a \"b\"\n\#u{e9}","truncated":false}}"#)
+    #expect(
+      answer.body == #"{"ok":true,"status":202,"result":{"text":"a \"b\"\n\#u{e9}","truncated":false}}"#)
     #expect(site(.bytes, ["x"], status: 302).call("a_open").status == 200)
   }
 
@@ -67,7 +69,8 @@ import Testing
   @Test(arguments: [AnswerStream.Kind.events, .bytes])
   func anAnswerIsAsLongAsItsCallerMayHaveIt(_ kind: AnswerStream.Kind) throws {
     let site = site(kind, (0..<100).map { "data: \($0)\n\n" }, ends: false)
-    let key = try site.keys.issue(.init(principal: "p", name: "n", scopes: ["a:read"], answerLimit: 600)).key.text
+    let key = try site.keys.issue(.init(principal: "p", name: "n", scopes: ["a:read"], answerLimit: 600)).key
+      .text
     let answer = site.call("a_get", #"{"id":"7"}"#, key: key)
     #expect(answer.body.utf8.count <= 600 && answer.body.utf8.count > 200, "\(answer.body)")
     #expect(answer.json?["ok"] == true && answer.json?["result"]?["truncated"] == true, "\(answer.body)")

@@ -64,7 +64,9 @@ import Testing
       + #"{"method":"DELETE","path":"/flow","operation":"stop","stream":true,"confirm":true},"#
       + #"{"method":"GET","path":"/flow","operation":"look","stream":true}]}"#
     let calls = Monitor(0)
-    site.serve(behaviour: .runs { exchange in calls.withLock { $0 += exchange.mayStream ? 1 : 0 } }, manifest: manifest)
+    site.serve(
+      behaviour: .runs { exchange in calls.withLock { $0 += exchange.mayStream ? 1 : 0 } }, manifest: manifest
+    )
     let keyed = [("idempotency-key", "k")]
     for answer in [
       site.send("POST", "/a/flow", body: "{}", key: site.writer, headers: keyed),

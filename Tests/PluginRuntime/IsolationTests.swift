@@ -206,7 +206,9 @@ extension PluginRuntimeTests {
     }
 
     /// A ring is used over and over: nothing is lost where it begins anew, whoever is the slower side.
-    @Test(arguments: [1, 7, 1000, 1 << 20]) func bytesComeInOrderWhateverTheClientTakesAtATime(_ piece: Int) throws {
+    @Test(arguments: [1, 7, 1000, 1 << 20]) func bytesComeInOrderWhateverTheClientTakesAtATime(_ piece: Int)
+      throws
+    {
       let plugin = try active()
       let count = piece == 1 ? 500 : 20_000
       for _ in 0..<3 {

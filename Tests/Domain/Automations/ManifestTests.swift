@@ -40,7 +40,10 @@ import Testing
     #expect(route.confirm && route.dryRun && route.idempotency == .required)
   }
 
-  @Test(arguments: [("", true), (",\"idempotency\":\"none\"", true), (",\"idempotency\":\"optional\"", false), (",\"idempotency\":\"required\"", false)])
+  @Test(arguments: [
+    ("", true), (",\"idempotency\":\"none\"", true), (",\"idempotency\":\"optional\"", false),
+    (",\"idempotency\":\"required\"", false),
+  ])
   func aWriteThatStreamsTakesNoKey(_ more: String, _ isFine: Bool) {
     let text =
       #"{"id":"a","version":"1","requires":["council.stream/1"],"routes":[{"method":"POST","path":"/","operation":"a","stream":true\#(more)}]}"#

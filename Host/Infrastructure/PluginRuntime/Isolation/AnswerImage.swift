@@ -25,7 +25,8 @@ enum AnswerImage {
     var bytes = offset + prefixBytes + exchange.answerHeaders.count * 8
     let headCount = exchange.answerHeaders.reduce(0) { $0 + Int($1.name.count) + Int($1.value.count) }
     board.write32(
-      UInt32(exchange.status) | (exchange.hasWritten ? hasWritten : 0) | (exchange.isStreaming ? isStream : 0),
+      UInt32(exchange.status) | (exchange.hasWritten ? hasWritten : 0)
+        | (exchange.isStreaming ? isStream : 0),
       at: &words)
     board.write32(UInt32(exchange.answerHeaders.count), at: &words)
     board.write32(UInt32(headCount), at: &words)

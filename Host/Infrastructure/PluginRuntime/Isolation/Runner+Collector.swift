@@ -37,7 +37,8 @@ extension Runner {
   private var hasNews: Bool {
     for word in 0..<layout.words
     where board.load(BoardLayout.answered(word)) | board.load(BoardLayout.streamed(word)) != 0 { return true }
-    return !streams.news.isEmpty || board.load(BoardLayout.asked) != 0 || board.load(BoardLayout.linesReady) != 0 || hasNewsOfLife
+    return !streams.news.isEmpty || board.load(BoardLayout.asked) != 0
+      || board.load(BoardLayout.linesReady) != 0 || hasNewsOfLife
   }
 
   // MARK: Answers

@@ -84,7 +84,9 @@ extension Runner {
         }
         if now - window.since > settings.cpuWindow.nanoseconds { window = (now, facts.cpuSeconds) }
       }
-      if settings.overrun > .zero, hasOverrun(now) || streams.areOverdue(now.nanoseconds - settings.overrun.nanoseconds) {
+      if settings.overrun > .zero,
+        hasOverrun(now) || streams.areOverdue(now.nanoseconds - settings.overrun.nanoseconds)
+      {
         _ = kill(.overran)
       }
       if let level = identity.withLock({ $0?.log.level }) {
