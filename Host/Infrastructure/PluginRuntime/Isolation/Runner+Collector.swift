@@ -87,7 +87,7 @@ extension Runner {
   }
 
   /// The exchange of a request, with the right to answer it; nil when somebody has.
-  func claimed(_ request: UInt64) -> Exchange? {
+  private func claimed(_ request: UInt64) -> Exchange? {
     guard let exchange = exchanges.exchange(slot: UInt32(truncatingIfNeeded: request) &- 1),
       exchange.claim(request)
     else { return nil }
