@@ -8,7 +8,8 @@ extension HostSettings {
     .init(
       anonymous: AnonymousView(rawValue: values.documents.anonymous) ?? .all,
       maxBytes: values.documents.maxBytes, patience: .milliseconds(values.documents.timeoutMilliseconds),
-      maxBodyBytes: values.maxBodyBytes, jsonDepth: values.jsonDepth)
+      maxBodyBytes: values.maxBodyBytes, jsonDepth: values.jsonDepth,
+      streamTime: .milliseconds(values.jobAfterMilliseconds))
   }
 
   var discovery: DiscoveryPath.Facts {

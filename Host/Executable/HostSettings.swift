@@ -197,6 +197,7 @@ struct HostSettings {
     runners.calls = values.runnerCalls
     runners.arenaBytes = values.runnerArenaBytes
     runners.spin = .microseconds(values.runnerSpinMicroseconds)
+    runners.streams = streams
     runners.overrun = .milliseconds(values.runnerOverrunMilliseconds)
     runners.cpuWindow = .milliseconds(values.runnerCPUWindowMilliseconds)
     runners.cpuPerWindow = .milliseconds(values.runnerCPUMilliseconds)

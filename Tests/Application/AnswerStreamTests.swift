@@ -161,9 +161,71 @@ import Testing
     stream.stop()
     #expect(take(stream).1 == "(end by host)")
   }
+
+  @Test func aTranslatorThatHasEnoughEndsTheStream() throws {
+    let (_, stream) = try begin()
+    let told = Monitor(0)
+    stream.feed { told.withLock { $0 += 1 } }
+    stream.translate(by: Shout(most: 2))
+    #expect(told.withLock { $0 } == 1)
+    #expect(stream.write("a") == .ok && stream.isOpen && stream.write("b") == .ok && !stream.isOpen)
+    #expect(stream.isEndedByHost && stream.write("c") == .gone && told.withLock { $0 } == 2)
+    #expect(take(stream).1 == "AB(end by host)" && take(stream).0 == .end)
+    let (_, early) = try begin()
+    early.write("all")
+    early.translate(by: Shout(most: 1))
+    #expect(!early.isOpen && take(early).1 == "ALL(end by host)")
+  }
+
+  // MARK: Bytes from elsewhere
+
+  @Test func anOfferIsTakenAsFarAsThereIsRoomAndGoesOnWhenToldSo() throws {
+    let (_, stream) = try begin(bufferBytes: 10)
+    let told = Monitor(0)
+    stream.feed { told.withLock { $0 += 1 } }
+    let bytes = Array("0123456789abcdef".utf8)
+    #expect(stream.offer(bytes.span) == 10 && stream.offer(bytes.span) == 0)
+    #expect(take(stream, upTo: 4).1 == "0123" && told.withLock { $0 } == 0)
+    #expect(take(stream, upTo: 1).1 == "4" && told.withLock { $0 } == 1)
+    #expect(stream.offer(bytes.span.extracting(10..<15)) == 5 && take(stream).1 == "56789abcde")
+    #expect(told.withLock { $0 } == 1, "all of it was taken: nobody waits")
+  }
+
+  @Test func whoeverBringsBytesIsToldOfEveryEnd() throws {
+    let ends: [(AnswerStream) -> Void] = [
+      { $0.end() }, { $0.abort() }, { $0.stop() }, { $0.fail() }, { $0.finish() },
+    ]
+    for end in ends {
+      let (_, stream) = try begin()
+      let told = Monitor(0)
+      stream.feed { told.withLock { $0 += 1 } }
+      end(stream)
+      #expect(told.withLock { $0 } == 1 && stream.offer([1].span) == nil)
+    }
+  }
+
+  @Test func roomThatSomebodyHoldsCounts() {
+    let streams = AnswerStreams(AnswerStreams.Limits(streams: 1))
+    #expect(streams.hold() && !streams.hold() && streams.openCount == 1)
+    let exchange = Exchange(slot: 0, streams: streams)
+    #expect(exchange.reserveStream(.events) == nil)
+    streams.makeHeld(.events).finish()
+    #expect(streams.openCount == 0)
+    exchange.streamPermit = .busy
+    #expect(exchange.mayStream && exchange.reserveStream(.events) == nil && streams.openCount == 0)
+  }
 }
 
-private final class Shout: StreamTranslator {
-  func translate(_ bytes: Span<UInt8>, into out: Arena) { out.append(String(bytes).uppercased()) }
+private final class Shout: StreamTranslator, @unchecked Sendable {
+  // Under the lock of the stream.
+  private var left: Int
+
+  init(most: Int = .max) { left = most }
+
+  var wantsMore: Bool { left > 0 }
+  func translate(_ bytes: Span<UInt8>, into out: Arena) {
+    left -= 1
+    out.append(String(bytes).uppercased())
+  }
   func end(byHost: Bool, into out: Arena) { out.append(byHost ? "(end by host)" : "(end)") }
 }

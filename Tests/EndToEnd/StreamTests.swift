@@ -4,18 +4,34 @@ import Testing
 
 /// Answers that leave while they are written: a real host, real plugins, real sockets.
 @Suite struct StreamTests {
-  private static let inProcess = "isolation:\n  default: none\n"
-  private static func plugin(version: Int = 1) -> String {
-    Fixtures.plugin("streaming", "-DVERSION=\(version)")
+  /// Where the plugin's code runs: its streams are the same.
+  enum Place: String, CaseIterable {
+    case inProcess = "none"
+    case isolated = "process"
+
+    var settings: String { "isolation:\n  default: \(rawValue)\n" }
   }
+
+  static func plugin(version: Int = 1) -> String { Fixtures.plugin("streaming", "-DVERSION=\(version)") }
 
   private func state(_ host: HostUnderTest) throws -> (active: Int64, cancelled: Int64) {
     let json = try #require(try host.call("GET", "/streaming/state").json)
     return (json["active"]?.integer ?? -1, json["cancelled"]?.integer ?? -1)
   }
 
-  @Test func theFirstEventArrivesBeforeTheHandlerEnds() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  /// Of the host, and of the plugin's process where that is another.
+  private func residentBytes(_ host: HostUnderTest) -> Int {
+    let runners = (try? host.admin("GET", "/automations/streaming"))?.json?["runners"]?.array ?? []
+    return host.residentBytes
+      + runners.reduce(0) { all, runner in
+        let pages = System.text("/proc/\(runner["pid"]?.integer ?? 0)/statm").split(separator: " ")
+          .dropFirst().first
+        return all + (pages.flatMap { Int($0) } ?? 0) * 4096
+      }
+  }
+
+  @Test(arguments: Place.allCases) func theFirstEventArrivesBeforeTheHandlerEnds(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/follow"))
     #expect(connection.hears("data: v1 0;\n\n"))
@@ -30,8 +46,8 @@ import Testing
     #expect(host.stop() == 0)
   }
 
-  @Test func aHandlerThatWritesOnItsWorkerLosesNothing() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  @Test(arguments: Place.allCases) func aHandlerThatWritesOnItsWorkerLosesNothing(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/count/20000", version: "1.0"))
     let body = try #require(connection.rest().split(separator: "\r\n\r\n", maxSplits: 1).last)
@@ -43,8 +59,8 @@ import Testing
     #expect(other.heard.contains("data: 2\n\n"))
   }
 
-  @Test func anInlineHandlerCanStream() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  @Test(arguments: Place.allCases) func anInlineHandlerCanStream(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/inline"))
     // It may not wait: COUNCIL_DENIED.
@@ -52,8 +68,8 @@ import Testing
     #expect(connection.hears("\r\n0\r\n\r\n"))
   }
 
-  @Test func everyRuleOfTheContractHolds() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  @Test(arguments: Place.allCases) func everyRuleOfTheContractHolds(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/rules"))
     #expect(connection.hears("\r\n0\r\n\r\n"))
@@ -66,16 +82,16 @@ import Testing
     #expect(try host.call("GET", "/streaming/plain").body == "{\"begin\":-4}")
   }
 
-  @Test func aHandlerThatFailsInTheMiddleCutsItsStream() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  @Test(arguments: Place.allCases) func aHandlerThatFailsInTheMiddleCutsItsStream(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/fails"))
     #expect(!connection.rest().hasSuffix("0\r\n\r\n"))
   }
 
-  @Test func aSlowReaderCostsABuffer() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
-    let before = host.residentBytes
+  @Test(arguments: Place.allCases) func aSlowReaderCostsABuffer(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
+    let before = residentBytes(host)
     let connections = try (0..<4).map { _ in try #require(Connection(port: host.port)) }
     for connection in connections {
       #expect(connection.ask("/streaming/flood"))
@@ -84,11 +100,11 @@ import Testing
     // Others are served, and what is written does not pile up.
     for _ in 0..<2000 { #expect(try host.call("GET", "/streaming/state").status == 200) }
     #expect(try state(host).active == 4)
-    #expect(host.residentBytes - before < 16 << 20)
+    #expect(residentBytes(host) - before < 16 << 20)
   }
 
-  @Test func aClientThatLeavesIsNoticedByThePlugin() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  @Test(arguments: Place.allCases) func aClientThatLeavesIsNoticedByThePlugin(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let descriptors = host.descriptors
     for round in 1...3 {
       var connections: [Connection] = []
@@ -106,8 +122,8 @@ import Testing
     #expect(try host.call("GET", "/metrics-not-here").status == 404)
   }
 
-  @Test func aReloadLeavesOpenStreamsToTheOldGeneration() throws {
-    let settings = StreamTests.inProcess + "plugins:\n  drain_timeout_ms: 2000\n"
+  @Test(arguments: Place.allCases) func aReloadLeavesOpenStreamsToTheOldGeneration(_ place: Place) throws {
+    let settings = place.settings + "plugins:\n  drain_timeout_ms: 2000\n"
     let host = try HostUnderTest(load: [StreamTests.plugin()], settings: settings)
     let old = try #require(Connection(port: host.port))
     #expect(old.ask("/streaming/follow", version: "1.0"))
@@ -130,8 +146,8 @@ import Testing
     #expect(new.hears("data: v2 200;"))
   }
 
-  @Test func aHostThatEndsEndsItsStreamsWell() throws {
-    let settings = StreamTests.inProcess + "streams:\n  drain_ms: 300\n"
+  @Test(arguments: Place.allCases) func aHostThatEndsEndsItsStreamsWell(_ place: Place) throws {
+    let settings = place.settings + "streams:\n  drain_ms: 300\n"
     let host = try HostUnderTest(load: [StreamTests.plugin()], settings: settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/follow"))
@@ -140,9 +156,9 @@ import Testing
     #expect(connection.rest().hasSuffix("\r\n0\r\n\r\n"))
   }
 
-  @Test func aHandOverIsNotHeldUpByAStream() throws {
+  @Test(arguments: Place.allCases) func aHandOverIsNotHeldUpByAStream(_ place: Place) throws {
     let settings =
-      StreamTests.inProcess + "streams:\n  drain_ms: 300\nsupervisor:\n  hand_over_idle_ms: 500\n"
+      place.settings + "streams:\n  drain_ms: 300\nsupervisor:\n  hand_over_idle_ms: 500\n"
     let host = try HostUnderTest(load: [StreamTests.plugin()], settings: settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/follow"))
@@ -157,9 +173,9 @@ import Testing
     #expect(next.hears("data: v1 5;"))
   }
 
-  @Test func limitsOfStreamsHold() throws {
+  @Test(arguments: Place.allCases) func limitsOfStreamsHold(_ place: Place) throws {
     let settings =
-      StreamTests.inProcess + "streams:\n  max: 2\n  heartbeat_ms: 100\n  idle_ms: 1500\n"
+      place.settings + "streams:\n  max: 2\n  heartbeat_ms: 100\n  idle_ms: 1500\n"
     let host = try HostUnderTest(load: [StreamTests.plugin()], settings: settings)
     let quiet = try (0..<2).map { _ in try #require(Connection(port: host.port)) }
     for connection in quiet {
@@ -177,8 +193,8 @@ import Testing
     #expect(again.hears("text/event-stream"))
   }
 
-  @Test func aStreamIsAuditedOnceWhenItIsOver() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+  @Test(arguments: Place.allCases) func aStreamIsAuditedOnceWhenItIsOver(_ place: Place) throws {
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: place.settings)
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/streaming/count/5"))
     #expect(connection.hears("\r\n0\r\n\r\n"))
@@ -190,17 +206,9 @@ import Testing
     #expect(rows().first?["status"]?.integer == 200)
   }
 
-  @Test func isolatedAutomationsCannotStream() throws {
-    let host = try HostUnderTest(settings: "isolation:\n  default: process\n")
-    let answer = try host.admin(
-      "POST", "/automations", body: #"{"path":"\#(StreamTests.plugin())"}"#)
-    #expect(answer.status == 422)
-    #expect(answer.code == "isolation.stream_unsupported", "\(answer.body)")
-  }
-
-  @Test func aSwiftHandlerStreams() throws {
+  @Test(arguments: Place.allCases) func aSwiftHandlerStreams(_ place: Place) throws {
     let ticker = HostUnderTest.products + "/libTicker.so"
-    let host = try HostUnderTest(load: [ticker], settings: StreamTests.inProcess)
+    let host = try HostUnderTest(load: [ticker], settings: place.settings)
     let key = try host.issueKey(["ticker:read"])
     let connection = try #require(Connection(port: host.port))
     #expect(connection.ask("/ticker/countdown?from=3&pause_ms=1", key: key, version: "1.0"))
@@ -220,7 +228,7 @@ import Testing
   }
 
   @Test func curlShowsEventsAsTheyCome() throws {
-    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: StreamTests.inProcess)
+    let host = try HostUnderTest(load: [StreamTests.plugin()], settings: Place.inProcess.settings)
     let file = Fixtures.folder + "/curl-\(UUIDv7.make())"
     // curl ends by its own limit, in the middle of a stream that would go on.
     System.shell("curl -sN --max-time 2 http://127.0.0.1:\(host.port)/streaming/follow >'\(file)'")

@@ -128,6 +128,13 @@ static council_status handle(void *self, uint32_t route, council_request request
   }
   if (!strcmp(what, "passwd")) return number(request, outcome(open("/etc/passwd", O_RDONLY)));
   if (!strcmp(what, "proc")) return number(request, outcome(open("/proc/self/maps", O_RDONLY)));
+  if (!strcmp(what, "others")) return number(request, outcome(open("/proc/1/stat", O_RDONLY)));
+  if (!strcmp(what, "thread")) {
+    /* As libdispatch looks at its threads. */
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", gettid());
+    return number(request, outcome(open(path, O_RDONLY)));
+  }
   if (!strcmp(what, "tmp")) return number(request, outcome(open("/tmp/council-hostile", O_WRONLY | O_CREAT, 0600)));
   if (!strcmp(what, "unix")) return number(request, outcome(socket(AF_UNIX, SOCK_STREAM, 0)));
   if (!strcmp(what, "limits")) {

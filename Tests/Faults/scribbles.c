@@ -1,5 +1,8 @@
 /* Finds the memory that it shares with the host, and writes random bytes into it from a thread of its own, as fast as it
- * can: route 1 starts that, route 0 answers. TOTAL, COMMAND and HOT are the board's layout. */
+ * can: route 1 starts that, route 0 answers, route 2 streams. TOTAL, COMMAND and HOT are the board's layout. */
+#define MANIFEST                                                                                             \
+  "{\"id\":\"reject\",\"version\":\"1\",\"requires\":[\"council.stream/1\"],\"routes\":[{\"method\":\"GET\"," \
+  "\"path\":\"/\",\"operation\":\"look\",\"scope\":\"reject:read\",\"stream\":true}]}"
 #define HANDLE handle
 #define CREATE create
 #include "plugin.h"
@@ -9,6 +12,7 @@
 #include <unistd.h>
 
 static const council_http_v1 *http;
+static const council_stream_v1 *stream;
 static uint8_t *board;
 static int probe[2];
 
@@ -54,6 +58,7 @@ static council_status create(const council_host_v1 *host, council_view_v1 config
   (void)config;
   the_host = host;
   http = host->get_extension(host, COUNCIL_HTTP_V1);
+  stream = host->get_extension(host, COUNCIL_STREAM_V1);
   *self = NULL;
   return COUNCIL_OK;
 }
@@ -61,6 +66,20 @@ static council_status create(const council_host_v1 *host, council_view_v1 config
 static council_status handle(void *self, uint32_t route, council_request request) {
   (void)self;
   const char *text = "{}";
+  if (route == 2) {
+    static uint8_t piece[20000];
+    if (stream->begin(request, 200, view(""), NULL, 0) != COUNCIL_OK) return COUNCIL_INTERNAL;
+    for (int i = 0; i < 20; i++) {
+      council_status status;
+      for (int tries = 0; tries < 20; tries++) {
+        status = stream->write(request, (council_view_v1){piece, sizeof piece});
+        if (status != COUNCIL_AGAIN) break;
+        stream->wait(request, 10000000);
+      }
+      if (status != COUNCIL_OK) return COUNCIL_INTERNAL;
+    }
+    return COUNCIL_OK;
+  }
   if (route == 1) {
     pthread_t thread;
     if (!board && pipe(probe) == 0) find();

@@ -116,12 +116,16 @@ final class FunctionSite: Sendable {
     }
     gateway.conclude(exchange)
     let (head, content) = (exchange.answerHead, exchange.answerBody)
+    var streamed = ""
+    if let stream = exchange.stream {
+      while case .bytes = stream.take(upTo: 1 << 20, pause: {}, { streamed += String($0) }) {}
+    }
     let answer = Answer(
       status: exchange.status,
       headers: Dictionary(
         exchange.answerHeaders.map { (String(head.span($0.name)), String(head.span($0.value))) }
       ) { first, _ in first },
-      body: String(content.span(content.all)))
+      body: String(content.span(content.all)) + streamed)
     gateway.finished(exchange, sent: true)
     return answer
   }

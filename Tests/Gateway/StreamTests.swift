@@ -57,6 +57,38 @@ import Testing
     site.gateway.finished(exchange, sent: true)
   }
 
+  /// A stream cannot be kept: nothing runs, wherever the key stands.
+  @Test func aWriteThatStreamsRefusesAKey() {
+    let manifest =
+      #"{"id":"a","version":"1","requires":["council.stream/1"],"routes":[{"method":"POST","path":"/flow","operation":"flow","stream":true,"body":{"type":"object"}},"#
+      + #"{"method":"DELETE","path":"/flow","operation":"stop","stream":true,"confirm":true},"#
+      + #"{"method":"GET","path":"/flow","operation":"look","stream":true}]}"#
+    let calls = Monitor(0)
+    site.serve(
+      behaviour: .runs { exchange in calls.withLock { $0 += exchange.mayStream ? 1 : 0 } }, manifest: manifest
+    )
+    let keyed = [("idempotency-key", "k")]
+    for answer in [
+      site.send("POST", "/a/flow", body: "{}", key: site.writer, headers: keyed),
+      site.send("POST", "/a/flow?idempotency_key=k", body: "{}", key: site.writer),
+      site.send("POST", "/a/flow", body: #"{"idempotency_key":"k"}"#, key: site.writer),
+      site.send("DELETE", "/a/flow", key: site.writer, headers: keyed),
+    ] {
+      #expect(answer.status == 422 && answer.code == "idempotency.stream_unsupported", "\(answer.body)")
+    }
+    #expect(calls.withLock { $0 } == 0 && site.ledger.count == 0)
+    #expect(site.send("POST", "/a/flow", body: "{}", key: site.writer).status == 200)
+    // A GET can be repeated: a key says nothing there.
+    #expect(site.send("GET", "/a/flow", key: site.reader, headers: keyed).status == 200)
+    #expect(calls.withLock { $0 } == 2)
+    // What is confirmed streams, too.
+    let asked = site.send("DELETE", "/a/flow", key: site.writer)
+    let token = (try? JSONValue.parse(asked.body.utf8.span))?["confirm"]?.string ?? ""
+    #expect(asked.status == 428)
+    #expect(site.send("DELETE", "/a/flow", key: site.writer, headers: [("x-confirm", token)]).status == 200)
+    #expect(calls.withLock { $0 } == 3)
+  }
+
   @Test func aProblemInThePlaceOfAStreamEndsIt() throws {
     let (exchange, stream) = try begin()
     exchange.answer(Problem(500, "http.answer_head_too_large", "Too large."))

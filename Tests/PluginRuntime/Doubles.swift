@@ -80,6 +80,39 @@ final class OneRecord: RecordStore {
   func close() {}
 }
 
+/// Reads a stream as an edge does, so many bytes at a time.
+final class StreamClient: Sendable {
+  private let stream: AnswerStream
+  private let piece: Int
+  private let news = Monitor(false)
+
+  init(_ stream: AnswerStream, piece: Int = 1 << 20) {
+    self.stream = stream
+    self.piece = piece
+    stream.connect { [news] in news.signal { $0 = true } }
+  }
+
+  /// Reads to the end; "late" when none comes in time, and the client leaves then.
+  func read(within limit: Duration = .seconds(20)) -> (text: [UInt8], end: String) {
+    let until = Instant.now + limit
+    var text: [UInt8] = []
+    defer { stream.finish() }
+    while true {
+      switch stream.take(upTo: piece, pause: {}, { text += Array($0) }) {
+      case .bytes: continue
+      case .end: return (text, "end")
+      case .broken: return (text, "broken")
+      case .wait:
+        let isWoken = news.wait(until: until) { news -> Bool? in
+          defer { news = false }
+          return news ? true : nil
+        }
+        if isWoken == nil { return (text, "late") }
+      }
+    }
+  }
+}
+
 /// The exchanges of these tests, and the edge's part of their life.
 final class TestEdge: ExchangeTable {
   static let shared = TestEdge()
@@ -87,8 +120,12 @@ final class TestEdge: ExchangeTable {
   private let free: Monitor<[Int]>
   private let woken = Monitor<Set<UInt32>>([])
 
+  let streams = AnswerStreams()
+  var openStreams: Int { streams.openCount }
+
   init() {
-    all = (0..<4096).map { Exchange(slot: UInt32($0)) }
+    let streams = streams
+    all = (0..<4096).map { Exchange(slot: UInt32($0), streams: streams) }
     free = Monitor(Array(0..<4096).reversed())
     for exchange in all {
       exchange.wake = { exchange in _ = self.woken.signal(all: true) { $0.insert(exchange.slot) } }

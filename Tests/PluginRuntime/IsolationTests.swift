@@ -165,6 +165,153 @@ extension PluginRuntimeTests {
       #expect(accepted < 200)
     }
 
+    // MARK: Streams
+
+    @Test func anAnswerSaysThatItIsAStream() throws {
+      let layout = BoardLayout(calls: 1, arenaBytes: 1 << 16)
+      let board = try board(layout)
+      let scratch = Arena()
+      for (status, body, isOne) in [(200, "", true), (200, "x", false), (205, "", false)] {
+        let answer = Exchange(slot: 0)
+        answer.status = status
+        _ = try answer.beginStream(.events)
+        answer.answerBody.append(body)
+        AnswerImage.write(answer, to: board, at: layout.answer(0))
+        let parts = AnswerImage.read(board, layout.answer(0), AnswerImage.count(answer), scratch)
+        #expect(parts?.isStream == (isOne ? true : nil), "\(status) '\(body)'")
+      }
+    }
+
+    private func active(_ more: (inout RunnerSettings) -> Void = { _ in }) throws -> IsolatedPlugin {
+      var settings = RunnerSettings()
+      settings.crashes = 1000
+      more(&settings)
+      let plugin = try Stage.isolated(Workshop.plugin("streaming"), settings)
+      try plugin.create(
+        config: Array("{}".utf8),
+        services: PluginServices(automation: "streaming", generation: 1, records: nil, log: KeptLog()))
+      try plugin.activate()
+      return plugin
+    }
+
+    private func begin(
+      _ plugin: IsolatedPlugin, _ route: Int, _ execution: RouteDeclaration.Execution = .blocking,
+      _ prepare: (Exchange) -> Void = { _ in }
+    ) throws -> Exchange {
+      let exchange = TestEdge.shared.open {
+        $0.started = .now
+        $0.mayStream = true
+        prepare($0)
+      }
+      let completion = plugin.handle(exchange, route: route, execution: execution)
+      try #require(TestEdge.shared.settle(exchange, completion))
+      exchange.close()
+      return exchange
+    }
+
+    private func end(_ plugin: IsolatedPlugin) throws {
+      #expect(System.eventually { plugin.callsInside == 0 })
+      #expect(TestEdge.shared.openStreams == 0)
+      try plugin.quiesce()
+      try plugin.stop()
+      try plugin.destroy()
+    }
+
+    /// A ring is used over and over: nothing is lost where it begins anew, whoever is the slower side.
+    @Test(arguments: [1, 7, 1000, 1 << 20]) func bytesComeInOrderWhateverTheClientTakesAtATime(_ piece: Int)
+      throws
+    {
+      let plugin = try active()
+      let count = piece == 1 ? 500 : 20_000
+      for _ in 0..<3 {
+        let exchange = try begin(plugin, 0) {
+          $0.parameters = [Field(name: $0.head.append("n"), value: $0.head.append(String(count)))]
+        }
+        let client = StreamClient(try #require(exchange.stream), piece: piece)
+        let (text, end) = client.read()
+        #expect(end == "end")
+        #expect(text == Array((0..<count).map { "data: \($0)\n\n" }.joined().utf8))
+        TestEdge.shared.close(exchange)
+      }
+      try self.end(plugin)
+    }
+
+    @Test func whatAProcessHadEndedIsReadToItsEndAfterItsDeath() throws {
+      let plugin = try active()
+      // More than the client's buffer holds, and no more than that and the ring do.
+      let exchange = try begin(plugin, 0) {
+        $0.parameters = [Field(name: $0.head.append("n"), value: $0.head.append("6800"))]
+      }
+      let wanted = (0..<6800).map { "data: \($0)\n\n" }.joined()
+      try #require(wanted.utf8.count > 65_536 && wanted.utf8.count < 65_536 + BoardLayout.ringBytes)
+      let cut = try begin(plugin, 8, .inline)
+      let streams = plugin.all[0].streams
+      #expect(System.eventually { (0..<256).contains { streams[$0]?.end?.how == .whole } })
+      #expect(exchange.stream?.isOpen == true && plugin.callsInside == 2)
+      let pid = try #require(plugin.runners[0].processID)
+      kill(pid_t(pid), SIGKILL)
+      #expect(System.eventually { plugin.runners[0].crashes == 1 && plugin.runners[0].state == .serving })
+      #expect(StreamClient(try #require(cut.stream)).read().end == "broken")
+      let (text, end) = StreamClient(try #require(exchange.stream)).read()
+      #expect(end == "end" && text == Array(wanted.utf8))
+      TestEdge.shared.close(exchange)
+      TestEdge.shared.close(cut)
+      // The call's place, and its ring, go on with the next process.
+      let next = try begin(plugin, 0) {
+        $0.parameters = [Field(name: $0.head.append("n"), value: $0.head.append("5"))]
+      }
+      #expect(StreamClient(try #require(next.stream)).read().end == "end")
+      TestEdge.shared.close(next)
+      try self.end(plugin)
+    }
+
+    @Test func aStreamThatBeginsTooLateIsEndedAtOnce() throws {
+      let plugin = try active()
+      for _ in 0..<50 {
+        let exchange = TestEdge.shared.open {
+          $0.started = .now
+          $0.mayStream = true
+        }
+        let name = exchange.handle
+        // The deadline's answer and the stream race: one of them is the answer.
+        if case .answered = plugin.handle(exchange, route: 1, execution: .inline) {
+          TestEdge.shared.close(exchange)
+          continue
+        }
+        if exchange.claim(name) {
+          exchange.answer(Problem(504, "handler.timeout", "Late."))
+          plugin.cancel(name)
+        } else {
+          try #require(TestEdge.shared.settle(exchange, .pending))
+        }
+        exchange.stream?.finish()
+        TestEdge.shared.close(exchange)
+      }
+      try self.end(plugin)
+    }
+
+    @Test func roomForAStreamIsKeptAndGivenBack() throws {
+      let plugin = try active()
+      let streams = TestEdge.shared.streams
+      var held = 0
+      while streams.hold() { held += 1 }
+      let busy = try begin(plugin, 9, .inline)
+      #expect(busy.status == 503 && Stage.body(of: busy).contains("streaming.busy"))
+      TestEdge.shared.close(busy)
+      streams.leave()
+      let last = try begin(plugin, 9, .inline)
+      #expect(last.status == 200 && !streams.hold())
+      last.stream?.finish()
+      TestEdge.shared.close(last)
+      #expect(System.eventually { plugin.callsInside == 0 })
+      // What a handler that does not stream has kept is free again with its answer.
+      let plain = try begin(plugin, 7, .inline)
+      #expect(plain.status == 200 && streams.hold() && !streams.hold())
+      TestEdge.shared.close(plain)
+      for _ in 0..<held { streams.leave() }
+      try self.end(plugin)
+    }
+
     // MARK: A runner out of its mind
 
     /// The plugin's threads write random bytes all over the shared memory while calls run: each call ends, well or with
@@ -188,12 +335,15 @@ extension PluginRuntimeTests {
         config: Array("{}".utf8),
         services: PluginServices(automation: "reject", generation: 1, records: OneRecord(), log: log))
       try plugin.activate()
+      var streamed: [String: Int] = [:]
       func ask(_ route: Int) throws -> Int {
         let exchange = TestEdge.shared.open {
+          $0.started = .now
           $0.deadline = .now + .seconds(1)
+          $0.mayStream = route == 2
           $0.path = $0.head.append("/\(route)")
         }
-        let completion = plugin.handle(exchange, route: route, execution: route == 1 ? .blocking : .inline)
+        let completion = plugin.handle(exchange, route: route, execution: route == 0 ? .inline : .blocking)
         // The test's part of the deadline.
         let settled = TestEdge.shared.settle(exchange, completion, within: .seconds(3))
         if !settled {
@@ -206,15 +356,22 @@ extension PluginRuntimeTests {
           }
         }
         defer { TestEdge.shared.close(exchange) }
+        if let stream = exchange.stream {
+          // A client that leaves after a while, where the end does not come.
+          let client = StreamClient(stream)
+          exchange.close()
+          streamed[client.read(within: .milliseconds(300)).end, default: 0] += 1
+        }
         return exchange.status
       }
-      #expect(try ask(0) == 200)
+      #expect(try ask(0) == 200 && ask(2) == 200 && streamed == ["end": 1])
       var counts: [Int: Int] = [:]
       let began = Instant.now
       while Instant.now - began < 3_000_000_000 {
         // Route 1 starts the writing in whatever process there is.
         counts[try ask(1), default: 0] += 1
         for _ in 0..<20 { counts[try ask(0), default: 0] += 1 }
+        for _ in 0..<2 { counts[try ask(2), default: 0] += 1 }
       }
       #expect(counts.keys.allSatisfy { [200, 500, 502, 503, 504].contains($0) }, "\(counts)")
       let crashes = plugin.runners[0].crashes
@@ -224,12 +381,15 @@ extension PluginRuntimeTests {
       kill(pid_t(pid), SIGKILL)
       #expect(
         System.eventually { plugin.runners[0].crashes > crashes && plugin.runners[0].state == .serving })
-      for _ in 0..<100 { #expect(try ask(0) == 200) }
-      #expect(plugin.callsInside == 0)
+      #expect(System.eventually { plugin.callsInside == 0 })
+      for _ in 0..<100 { #expect(try ask(0) == 200 && ask(2) == 200) }
+      #expect(plugin.callsInside == 0 && TestEdge.shared.openStreams == 0)
       try plugin.quiesce()
       try plugin.stop()
       try plugin.destroy()
-      print("isolation: scribbled, \(counts.sorted { $0.key < $1.key }), \(crashes) processes ended")
+      print(
+        "isolation: scribbled, \(counts.sorted { $0.key < $1.key }), streams \(streamed), \(crashes) processes ended"
+      )
     }
   }
 }

@@ -14,7 +14,10 @@
   "," ROUTE("/plain", "plain", "blocking", "") "," ROUTE("/rules", "rules", "blocking", STREAMS) ","         \
   ROUTE("/fails", "fails", "blocking", STREAMS) "," ROUTE("/flood", "flood", "blocking", STREAMS) ","        \
   ROUTE("/inline", "inline_stream", "inline", STREAMS) "," ROUTE("/state", "state", "inline", "") ","         \
-  ROUTE("/bytes", "bytes", "inline", STREAMS) "," ROUTE("/busy", "busy", "inline", STREAMS) "]}"
+  ROUTE("/bytes", "bytes", "inline", STREAMS) "," ROUTE("/busy", "busy", "inline", STREAMS) ","              \
+  ROUTE("/crash", "crash", "blocking", STREAMS) ","                                                          \
+  ROUTE("/stubborn", "stubborn", "blocking", ",\"deadline_ms\":300" STREAMS) ","                             \
+  "{\"method\":\"POST\",\"path\":\"/write\",\"operation\":\"write\",\"public\":true" STREAMS "}]}"
 #define CREATE create
 #define HANDLE handle
 #define CANCEL cancel
@@ -25,11 +28,11 @@
 #include <unistd.h>
 #include "plugin.h"
 
-enum { COUNT, FOLLOW, PLAIN, RULES, FAILS, FLOOD, INLINE, STATE, BYTES, BUSY };
+enum { COUNT, FOLLOW, PLAIN, RULES, FAILS, FLOOD, INLINE, STATE, BYTES, BUSY, CRASH, STUBBORN, WRITE };
 
 static const council_http_v1 *http;
 static const council_stream_v1 *stream;
-static atomic_int active, cancelled, stopping;
+static atomic_int active, cancelled, stopping, crashing, written;
 
 static council_status create(const council_host_v1 *host, council_view_v1 config, void **self) {
   (void)config;
@@ -130,13 +133,17 @@ static council_status handle(void *self, uint32_t route, council_request request
     }
     case FOLLOW: {
       pthread_t thread;
+      pthread_attr_t small;
       if (stream->begin(request, 200, view(""), NULL, 0) != COUNCIL_OK) return COUNCIL_INTERNAL;
       active++;
-      pthread_create(&thread, NULL, follow, (void *)(uintptr_t)request);
+      pthread_attr_init(&small);
+      pthread_attr_setstacksize(&small, 65536);
+      pthread_create(&thread, &small, follow, (void *)(uintptr_t)request);
       pthread_detach(thread);
       return COUNCIL_PENDING;
     }
     case PLAIN:
+      crashing = 1;
       snprintf(text, sizeof text, "{\"begin\":%d}", stream->begin(request, 200, view(""), NULL, 0));
       answer(request, 200, text);
       return COUNCIL_OK;
@@ -171,8 +178,24 @@ static council_status handle(void *self, uint32_t route, council_request request
       if (stream->begin(request, 200, view(""), NULL, 0) == COUNCIL_OK) return COUNCIL_PENDING;
       http->problem(request, 503, view("streaming.busy"), view("No room for another stream."));
       return COUNCIL_OK;
+    case CRASH:
+      stream->begin(request, 200, view(""), NULL, 0);
+      patiently(request, "data: half\n\n");
+      /* Until its client has heard the half, and asks for plain. */
+      while (!crashing) usleep(1000);
+      abort();
+    case STUBBORN:
+      stream->begin(request, 200, view(""), NULL, 0);
+      patiently(request, "data: half\n\n");
+      sleep(600);
+      return COUNCIL_OK;
+    case WRITE:
+      written++;
+      stream->begin(request, 200, view(""), NULL, 0);
+      patiently(request, "data: written\n\n");
+      return COUNCIL_OK;
     default:
-      snprintf(text, sizeof text, "{\"active\":%d,\"cancelled\":%d}", active, cancelled);
+      snprintf(text, sizeof text, "{\"active\":%d,\"cancelled\":%d,\"written\":%d}", active, cancelled, written);
       answer(request, 200, text);
       return COUNCIL_OK;
   }

@@ -290,9 +290,7 @@ package final class ChangeAutomation: Sendable {
     let (planned, lint) = try clock.measure(.plan) {
       () throws(Problem) -> (PlanGeneration.Plan, LintReport) in
       try check(request.intent, manifest, previous)
-      return (
-        try plan(manifest, config: config, isolation: isolation), try self.lint(manifest, request.source)
-      )
+      return (try plan(manifest, config: config), try self.lint(manifest, request.source))
     }
     if let recording = request.replay {
       try clock.measure(.replay) { () throws(Problem) in

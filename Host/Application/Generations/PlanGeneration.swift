@@ -25,16 +25,9 @@ package struct PlanGeneration: Sendable {
   }
 
   package func callAsFunction(
-    _ manifest: Manifest, config: [UInt8], isolation: Isolation = .inProcess
+    _ manifest: Manifest, config: [UInt8]
   ) throws(Problem) -> Plan {
     var conflicts: [Problem] = []
-    if isolation != .inProcess, let number = manifest.routes.firstIndex(where: \.streams) {
-      conflicts.append(
-        Problem(
-          422, "isolation.stream_unsupported",
-          "\(manifest.routes[number].operation) streams, which an isolated automation cannot: load it in process, or "
-            + "answer with whole bodies.", members: ["pointer": .string("/routes/\(number)/stream")]))
-    }
     let missing = manifest.requires.filter { !PlanGeneration.extensions.contains($0) }
     if !missing.isEmpty {
       conflicts.append(

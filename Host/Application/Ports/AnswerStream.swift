@@ -47,6 +47,12 @@ package final class AnswerStream: Sendable {
     var moved: Instant
     var isEndedByHost = false
     var translator: (any StreamTranslator)?
+    /// Tells whoever ``feed(told:)`` named.
+    var feeder: (@Sendable () -> Void)?
+    /// An ``AnswerStream/offer(_:)`` was cut short.
+    var isFeederWaiting = false
+    /// When the host ends the stream at the latest.
+    var until: Instant
     var watchers: [@Sendable () -> Void] = []
 
     var waiting: Int { buffer.count - taken }
@@ -66,7 +72,7 @@ package final class AnswerStream: Sendable {
     self.kind = kind
     self.streams = streams
     began = streams.now()
-    state = Monitor(State(written: began, moved: began))
+    state = Monitor(State(written: began, moved: began, until: began + streams.limits.longest))
   }
 }
 
@@ -81,19 +87,32 @@ extension AnswerStream {
       guard state.phase == .open else { return (.gone, nil) }
       guard bytes.count <= streams.limits.bufferBytes else { return (.tooLong, nil) }
       guard state.waiting + bytes.count <= streams.limits.bufferBytes else { return (.full, nil) }
-      state.written = streams.now()
-      if let translator = state.translator {
-        compact(&state)
-        let before = state.waiting
-        translator.translate(bytes, into: state.buffer)
-        noteAppended(&state, wasEmpty: before == 0)
-      } else {
-        append(bytes, &state)
-      }
-      return (.ok, unpark(&state))
+      return (.ok, accept(bytes, &state))
     }
     wake?()
     return result
+  }
+
+  /// Takes bytes in; returns who is to be woken.
+  private func accept(_ bytes: Span<UInt8>, _ state: inout State) -> (@Sendable () -> Void)? {
+    state.written = streams.now()
+    if let translator = state.translator {
+      compact(&state)
+      let before = state.waiting
+      translator.translate(bytes, into: state.buffer)
+      noteAppended(&state, wasEmpty: before == 0)
+      if !translator.wantsMore {
+        let closing = close(&state, .ending, byHost: true)
+        return { [self] in
+          // Those who wait for room.
+          self.state.signal(all: true) { _ in }
+          closing?()
+        }
+      }
+    } else {
+      append(bytes, &state)
+    }
+    return unpark(&state)
   }
 
   @discardableResult
@@ -116,7 +135,7 @@ extension AnswerStream {
   package var isOpen: Bool { state.withLock { $0.phase == .open } }
 
   /// When the host ends the stream at the latest.
-  package var deadline: Instant { began + streams.limits.longest }
+  package var deadline: Instant { state.withLock { $0.until } }
 
   /// Calls `body` once, when nothing more of the stream will reach the client; at once, when that is so already. On a
   /// thread that must not block. [any]
@@ -134,23 +153,59 @@ package protocol StreamTranslator: AnyObject, Sendable {
   /// Appends to `out` what `bytes` become; may keep an incomplete rest for the next time. Under the stream's lock: it calls
   /// nothing of the stream and does not block. [any, one at a time]
   func translate(_ bytes: Span<UInt8>, into out: Arena)
+  /// False: its client gets no more, whatever is written, so the host ends the stream. Asked after each ``translate(_:into:)``.
+  var wantsMore: Bool { get }
   /// The writer ended well, or the host ended the stream in its place; appends what completes the answer. As above.
   func end(byHost: Bool, into out: Arena)
 }
 
+extension StreamTranslator {
+  package var wantsMore: Bool { true }
+}
+
 extension AnswerStream {
   /// From now on, and for what still waits, `translator` stands between writer and client. Before the edge took anything:
-  /// in ``OwnPath`` terms, from `wrap`. [event]
-  package func translate(by translator: any StreamTranslator) {
-    state.withLock { state in
+  /// in ``OwnPath`` terms, from `wrap`. `longest` is a shorter time than the host's limit. [event]
+  package func translate(by translator: any StreamTranslator, longest: Duration? = nil) {
+    let told = state.signal(all: true) { state in
       let written = state.buffer
       let range = ByteRange(offset: state.taken, count: state.waiting)
       state.buffer = Arena(capacity: 512)
       state.taken = 0
       state.translator = translator
+      if let longest { state.until = min(state.until, began + longest) }
       if !range.isEmpty { translator.translate(written.span(range), into: state.buffer) }
-      if state.phase == .ending { translator.end(byHost: state.isEndedByHost, into: state.buffer) }
+      if state.phase == .ending {
+        translator.end(byHost: state.isEndedByHost, into: state.buffer)
+      } else if !translator.wantsMore {
+        // Nobody waits for bytes before they are taken for the first time.
+        _ = close(&state, .ending, byHost: true)
+      }
+      // What took all the room may have become little.
+      state.isFeederWaiting = false
+      return state.feeder
     }
+    told?()
+  }
+}
+
+// MARK: - Whoever brings bytes from elsewhere
+
+extension AnswerStream {
+  /// From now on `told` is called when an ``offer(_:)`` that was cut short may go on, and when the stream is closed, by
+  /// whomever. It does not block. [any]
+  package func feed(told: @escaping @Sendable () -> Void) { state.withLock { $0.feeder = told } }
+
+  /// Appends as much as there is room for, from the front, and says how much; nil when the stream is over. [any]
+  package func offer(_ bytes: Span<UInt8>) -> Int? {
+    let (taken, wake) = state.withLock { state -> (Int?, (@Sendable () -> Void)?) in
+      guard state.phase == .open else { return (nil, nil) }
+      let count = min(bytes.count, max(0, streams.limits.bufferBytes - state.waiting))
+      if count < bytes.count { state.isFeederWaiting = true }
+      return (count, count > 0 ? accept(bytes.extracting(0..<count), &state) : nil)
+    }
+    wake?()
+    return taken
   }
 }
 
@@ -173,21 +228,28 @@ extension AnswerStream {
   package var isEndedByHost: Bool { state.withLock { $0.isEndedByHost } }
 
   private func close(_ phase: Phase, byHost: Bool) {
-    let wake = state.signal(all: true) { state -> (@Sendable () -> Void)? in
-      // What ends already may still break.
-      guard state.phase == .open || (state.phase == .ending && phase == .broken) else { return nil }
-      if state.phase == .open { state.isEndedByHost = byHost }
-      state.phase = phase
-      state.moved = streams.now()
-      if phase == .broken {
-        state.buffer.removeAll(retaining: 0)
-        state.taken = 0
-      } else if let translator = state.translator {
-        translator.end(byHost: byHost, into: state.buffer)
-      }
-      return unpark(&state)
+    state.signal(all: true) { close(&$0, phase, byHost: byHost) }?()
+  }
+
+  /// Returns what is to be called once the lock is free. Whoever waits for room is to be signalled.
+  private func close(_ state: inout State, _ phase: Phase, byHost: Bool) -> (@Sendable () -> Void)? {
+    // What ends already may still break.
+    guard state.phase == .open || (state.phase == .ending && phase == .broken) else { return nil }
+    if state.phase == .open { state.isEndedByHost = byHost }
+    state.phase = phase
+    state.moved = streams.now()
+    if phase == .broken {
+      state.buffer.removeAll(retaining: 0)
+      state.taken = 0
+    } else if let translator = state.translator {
+      translator.end(byHost: byHost, into: state.buffer)
     }
-    wake?()
+    let wake = unpark(&state)
+    guard let told = state.feeder else { return wake }
+    return {
+      wake?()
+      told()
+    }
   }
 
   /// What the keeper does next.
@@ -207,7 +269,7 @@ extension AnswerStream {
       let isPending = state.phase != .open || state.waiting > 0
       if isPending, now - state.moved >= sendLimit.nanoseconds { return (.stalled, false, nil) }
       guard state.phase == .open else { return (.fine, false, nil) }
-      if now >= began + limits.longest || now - state.written >= limits.idle.nanoseconds {
+      if now >= state.until || now - state.written >= limits.idle.nanoseconds {
         return (.fine, true, nil)
       }
       guard kind == .events, state.waiting == 0, state.isAtBoundary,
@@ -244,6 +306,7 @@ extension AnswerStream {
     // Whoever waits for room is told at half of the buffer, not at each byte.
     let half = streams.limits.bufferBytes / 2
     var isRoom = false
+    var told: (@Sendable () -> Void)?
     let next = state.withLock { state -> Next in
       if state.phase == .broken || state.phase == .over { return .broken }
       let count = min(room, state.waiting)
@@ -259,6 +322,10 @@ extension AnswerStream {
       isRoom = state.waiting > half && state.waiting - count <= half
       state.taken += count
       state.moved = streams.now()
+      if state.isFeederWaiting, state.waiting <= half {
+        state.isFeederWaiting = false
+        told = state.feeder
+      }
       if state.waiting == 0 {
         state.buffer.removeAll(retaining: 4096)
         state.taken = 0
@@ -266,6 +333,7 @@ extension AnswerStream {
       return .bytes(count)
     }
     if isRoom { state.signal(all: true) { _ in } }
+    told?()
     return next
   }
 
@@ -273,11 +341,13 @@ extension AnswerStream {
   package func finish() {
     let watchers = state.signal(all: true) { state -> [@Sendable () -> Void]? in
       if state.phase == .over { return nil }
+      if let told = state.feeder { state.watchers.append(told) }
       if state.phase == .open { state.isEndedByHost = true }
       state.phase = .over
       state.buffer = Arena(capacity: 16)
       state.taken = 0
       state.wake = nil
+      state.feeder = nil
       state.translator = nil
       defer { state.watchers = [] }
       return state.watchers

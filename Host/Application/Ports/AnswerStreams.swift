@@ -47,15 +47,23 @@ package final class AnswerStreams: Sendable {
   package var openCount: Int { count.load(ordering: .relaxed) }
 
   /// nil: as many are open as may be.
-  func make(_ kind: AnswerStream.Kind) -> AnswerStream? {
+  func make(_ kind: AnswerStream.Kind) -> AnswerStream? { hold() ? makeHeld(kind) : nil }
+
+  /// Counts a stream that somebody may begin later: ``makeHeld(_:)`` or ``leave()`` follows, once. False: as many are open
+  /// as may be. [any]
+  package func hold() -> Bool {
     guard count.add(1, ordering: .relaxed).newValue <= limits.streams else {
       count.subtract(1, ordering: .relaxed)
-      return nil
+      return false
     }
-    return AnswerStream(kind, of: self)
+    return true
   }
 
-  func leave() { count.subtract(1, ordering: .relaxed) }
+  /// A stream that ``hold()`` has counted. [any]
+  package func makeHeld(_ kind: AnswerStream.Kind) -> AnswerStream { AnswerStream(kind, of: self) }
+
+  /// A stream that was counted is over, or will not be. [any]
+  package func leave() { count.subtract(1, ordering: .relaxed) }
 
   /// Of exchanges that no edge made: tests', and those of listeners without streams.
   package static let unused = AnswerStreams()
@@ -77,7 +85,9 @@ extension Exchange {
 
   /// A stream that counts already, for ``beginStream(_:)``, or for ``AnswerStream/finish()`` where the answer cannot be
   /// claimed; nil when as many are open as may be. [any]
-  package func reserveStream(_ kind: AnswerStream.Kind) -> AnswerStream? { streams.make(kind) }
+  package func reserveStream(_ kind: AnswerStream.Kind) -> AnswerStream? {
+    streamPermit == .busy ? nil : streams.make(kind)
+  }
 
   /// As ``beginStream(_:)``, with a stream that was reserved.
   package func beginStream(_ stream: AnswerStream) {

@@ -134,10 +134,20 @@ package final class Exchange: @unchecked Sendable {
   package private(set) var isStreaming = false
   /// Whether the handler of this request may answer with a stream; set before it runs. [any]
   package var mayStream: Bool {
-    get { isStreamAllowed.load(ordering: .relaxed) }
-    set { isStreamAllowed.store(newValue, ordering: .relaxed) }
+    get { streamPermit != .denied }
+    set { streamPermit = newValue ? .granted : .denied }
   }
-  private let isStreamAllowed = Atomic<Bool>(false)
+  package enum StreamPermit: UInt8 {
+    case denied, granted
+    /// The route streams, and as many streams are open as may be: somebody else has counted them. See
+    /// ``reserveStream(_:)``.
+    case busy
+  }
+  package var streamPermit: StreamPermit {
+    get { StreamPermit(rawValue: permit.load(ordering: .relaxed)) ?? .denied }
+    set { permit.store(newValue.rawValue, ordering: .relaxed) }
+  }
+  private let permit = Atomic<UInt8>(StreamPermit.denied.rawValue)
   /// What bounds the streams of this exchange's listeners.
   package let streams: AnswerStreams
   private let currentStream = Monitor<AnswerStream?>(nil)

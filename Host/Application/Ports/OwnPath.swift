@@ -84,6 +84,8 @@ package final class RouteCall {
   package let route: LiveRoute
   /// What the protocol has to know when it wraps the answer.
   package let state: AnyObject?
+  /// Bytes that the whole answer may have at most. Set before a stream is wrapped; other answers are short enough by then.
+  package var answerLimit = Int.max
 
   package init(_ route: LiveRoute, state: AnyObject? = nil) {
     self.route = route

@@ -52,6 +52,7 @@ package final class Safety: Sendable {
     _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, _ caller: Caller
   ) throws(Problem) -> Decision {
     let declaration = route.declaration
+    if declaration.streams, !exchange.idempotencyKey.isEmpty { throw Safety.noKeyOfStreams }
     if exchange.isDryRun {
       guard declaration.dryRun else { throw Safety.noDryRun }
       SafetyWords.showDryRun(exchange)
@@ -137,6 +138,11 @@ extension Safety {
   static let noDryRun = Problem(
     422, "dry_run.unsupported",
     "Nothing was done: this route cannot be tried without effect. Send the call without the wish for a dry run if it may take effect."
+  )
+
+  static let noKeyOfStreams = Problem(
+    422, "idempotency.stream_unsupported",
+    "Nothing was done: this route answers with a stream, which cannot be kept under an idempotency key to be sent again. Send the call without the key, once; if it breaks off, read what it changed before you send it again."
   )
 
   static let keyMissing = Problem(

@@ -34,10 +34,11 @@ extension RouteDeclaration {
     }
   }
 
-  /// Whether a word means something to this route. A dry run that it does not offer has to be refused.
+  /// Whether a word means something to this route. A dry run that it does not offer has to be refused, and a key where the
+  /// answer streams.
   package func heeds(_ word: SafetyWords.Word) -> Bool {
     switch word {
-    case .key: idempotency != .none
+    case .key: idempotency != .none || streams && method != .get
     case .confirm: confirm
     case .dryRun: method != .get
     case .ifMatch: method != .get && method != .post

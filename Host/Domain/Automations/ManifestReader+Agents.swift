@@ -71,13 +71,14 @@ extension ManifestReader {
     return isSet
   }
 
-  mutating func idempotency(_ value: JSONValue?, _ at: String, reads: Bool) -> Idempotency {
-    guard let value else { return reads ? .none : .optional }
+  mutating func idempotency(_ value: JSONValue?, _ at: String, reads: Bool, streams: Bool) -> Idempotency {
+    guard let value else { return reads || streams ? .none : .optional }
     guard let rule = value.string.flatMap(Idempotency.init(rawValue:)) else {
       fault(at, "must be 'none', 'optional' or 'required'")
       return .none
     }
     if reads, rule != .none { fault(at, "a GET changes nothing: it can be repeated without a key") }
+    if streams, rule != .none { fault(at, "an answer that is a stream cannot be kept under a key") }
     return rule
   }
 }

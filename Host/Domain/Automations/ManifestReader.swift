@@ -177,6 +177,7 @@ struct ManifestReader {
     }
     let deadline = whole(members["deadline_ms"], at + "/deadline_ms", in: 1...3_600_000)
     let reads = method == .get
+    let streams = flag(members["stream"], at + "/stream") ?? false
     return RouteDeclaration(
       method: method ?? .get, path: path, operation: operation,
       summary: text(members["summary"], at + "/summary", max: 2000) ?? "",
@@ -193,8 +194,8 @@ struct ManifestReader {
       deprecation: deprecation(members["deprecated"], at + "/deprecated"),
       confirm: effect(members["confirm"], at + "/confirm", reads: reads),
       dryRun: effect(members["dry_run"], at + "/dry_run", reads: reads),
-      idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads),
-      streams: flag(members["stream"], at + "/stream") ?? false)
+      idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads, streams: streams),
+      streams: streams)
   }
 
   private mutating func limit(_ value: JSONValue?, _ at: String) -> RateLimit? {

@@ -19,8 +19,14 @@ extension FunctionScratch {
     text.append("}")
     answer.removeAll()
     answer.append(text.span(text.all))
+    envelopHead(exchange)
+  }
+
+  /// Status and headers of an answer whose body is an envelope.
+  func envelopHead(_ exchange: Exchange) {
     forgetContentHeaders(exchange)
     exchange.addHeader("Content-Type", "application/json")
+    let status = exchange.status
     // A redirection would have the caller send the call elsewhere; the others have no body.
     if status == 204 || status == 205 || (300..<400).contains(status) { exchange.status = 200 }
   }
@@ -35,7 +41,7 @@ extension FunctionScratch {
     } else if let words = FunctionScratch.words(answer) {
       text.append(jsonString: words.utf8.span)
     } else {
-      let type = contentType(exchange) ?? "application/octet-stream"
+      let type = contentType(exchange)
       text.append("null,\"content_type\":")
       text.append(jsonString: type.utf8.span)
       text.append(",\"bytes\":\(answer.count)")
@@ -63,10 +69,10 @@ extension FunctionScratch {
     return true
   }
 
-  private func contentType(_ exchange: Exchange) -> String? {
+  func contentType(_ exchange: Exchange) -> String {
     let head = exchange.answerHead
     let field = exchange.answerHeaders.first { head.span($0.name).hasPrefix(ignoringCase: "content-type") }
-    return field.map { String(head.span($0.value)) }
+    return field.map { String(head.span($0.value)) } ?? "application/octet-stream"
   }
 
   /// The answer as text; nil where it is none.

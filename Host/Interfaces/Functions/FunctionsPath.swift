@@ -20,11 +20,15 @@ package final class FunctionsPath: OwnPath {
     package var maxBodyBytes: Int
     /// Of a call, and of its arguments.
     package var jsonDepth: Int
+    /// How long the events of a stream are collected.
+    package var streamTime: Duration
 
     package init(
       anonymous: AnonymousView = .all, maxBytes: Int = 64 << 20, patience: Duration = .seconds(30),
-      maxBodyBytes: Int = 1 << 20, jsonDepth: Int = JSONDocument.defaultMaxDepth
+      maxBodyBytes: Int = 1 << 20, jsonDepth: Int = JSONDocument.defaultMaxDepth,
+      streamTime: Duration = .seconds(40)
     ) {
+      self.streamTime = streamTime
       self.anonymous = anonymous
       self.maxBytes = maxBytes
       self.patience = patience
@@ -66,9 +70,16 @@ package final class FunctionsPath: OwnPath {
     }
   }
 
-  /// A stream is passed on as it is: its end is not known when its head leaves.
+  /// A stream becomes one answer, too: see ``FunctionStream``.
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {
-    if !exchange.isStreaming { threads.current.envelop(exchange) }
+    let scratch = threads.current
+    guard let stream = exchange.stream else { return scratch.envelop(exchange) }
+    stream.translate(
+      by: FunctionStream(
+        status: exchange.status, isEvents: stream.kind == .events, type: scratch.contentType(exchange),
+        maxBytes: call.answerLimit, depth: facts.jsonDepth),
+      longest: facts.streamTime)
+    scratch.envelopHead(exchange)
   }
 
   private func list(_ exchange: Exchange, _ caller: Caller, _ snapshot: Snapshot) throws(Problem) -> OwnAnswer

@@ -9,7 +9,11 @@ extension Gateway {
   /// Status and headers are about to be sent. [event]
   func concludeStream(_ exchange: Exchange, _ call: Call) {
     if let route = call.route { exchange.stream?.ownerSerial = route.generation.serial }
-    if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
+    if let own = call.own, let routeCall = call.routeCall {
+      let budget = call.wishes?.budget
+      routeCall.answerLimit = min(call.answerLimit, budget?.characters ?? .max, budget?.bytes ?? .max)
+      own.path.wrap(exchange, routeCall)
+    }
     decorate(exchange, call, threads.current.scratch)
   }
 

@@ -281,8 +281,7 @@ typedef struct council_records_v1 {
  * write from any thread; a negative status cuts the stream off. The route's deadline is that of begin; from there on the
  * host's limits of streams hold, and `deadline` tells the time that is left. A client that leaves, a limit, and a
  * generation that goes when its drain is over end the stream: calls get COUNCIL_STALE, and `cancel` comes. A stream does
- * not end with its handler: a worker thread is free for others only when handle returns.
- * Not for isolated automations: they are refused in PLAN. */
+ * not end with its handler: a worker thread is free for others only when handle returns. */
 typedef struct council_stream_v1 {
   /* Sends status and headers. `status` is one that has a body, 200 to 599 but not 204, 205 and 304; an empty
    * `content_type` stands for text/event-stream, and such a stream gets comments from the host while it is quiet, and ends

@@ -40,6 +40,17 @@ import Testing
     #expect(route.confirm && route.dryRun && route.idempotency == .required)
   }
 
+  @Test(arguments: [
+    ("", true), (",\"idempotency\":\"none\"", true), (",\"idempotency\":\"optional\"", false),
+    (",\"idempotency\":\"required\"", false),
+  ])
+  func aWriteThatStreamsTakesNoKey(_ more: String, _ isFine: Bool) {
+    let text =
+      #"{"id":"a","version":"1","requires":["council.stream/1"],"routes":[{"method":"POST","path":"/","operation":"a","stream":true\#(more)}]}"#
+    let route = try? Manifest.parse(Array(text.utf8)).routes.first
+    #expect(route?.idempotency == (isFine ? Idempotency.none : nil))
+  }
+
   private func route(_ members: String) -> String {
     #"{"id":"a","version":"1","routes":[{"path":"/","operation":"o",\#(members)}]}"#
   }

@@ -1,12 +1,14 @@
 import Application
 import Kernel
 
-/// An answer as bytes in shared memory: status and whether something was written on the way to it, count of headers, of their bytes and of the body; two words for each
-/// header; names and values; the body. Written by the runner: the host copies it and believes nothing.
+/// An answer as bytes in shared memory: status, whether something was written on the way to it and whether the body is a
+/// stream; count of headers, of their bytes and of the body; two words for each header; names and values; the body, none of a
+/// stream. Written by the runner: the host copies it and believes nothing.
 enum AnswerImage {
   private static let prefixBytes = 16
   /// Beside the status.
   private static let hasWritten: UInt32 = 1 << 16
+  private static let isStream: UInt32 = 1 << 17
   /// The plugin's own, and what the runner's code adds to a problem.
   private static let maxHeaders = AnswerRules.maxHeaders + 4
   private static let maxHeaderBytes = AnswerRules.maxHeaderBytes + 1024
@@ -22,7 +24,10 @@ enum AnswerImage {
     var words = offset
     var bytes = offset + prefixBytes + exchange.answerHeaders.count * 8
     let headCount = exchange.answerHeaders.reduce(0) { $0 + Int($1.name.count) + Int($1.value.count) }
-    board.write32(UInt32(exchange.status) | (exchange.hasWritten ? hasWritten : 0), at: &words)
+    board.write32(
+      UInt32(exchange.status) | (exchange.hasWritten ? hasWritten : 0)
+        | (exchange.isStreaming ? isStream : 0),
+      at: &words)
     board.write32(UInt32(exchange.answerHeaders.count), at: &words)
     board.write32(UInt32(headCount), at: &words)
     board.write32(UInt32(bodyCount), at: &words)
@@ -43,12 +48,14 @@ enum AnswerImage {
     scratch.removeAll()
     _ = board.copy(offset, prefixBytes, to: scratch)
     let first = word(scratch, 0)
-    let status = Int(first & ~hasWritten)
+    let status = Int(first & ~(hasWritten | isStream))
+    let streams = first & isStream != 0
     let headers = Int(word(scratch, 4))
     let headCount = Int(word(scratch, 8))
     let bodyCount = Int(word(scratch, 12))
     guard (200...599).contains(status), headers <= maxHeaders, headCount <= maxHeaderBytes,
       bodyCount <= AnswerRules.maxBodyBytes, bodyCount == 0 || AnswerRules.mayHaveBody(status),
+      !streams || bodyCount == 0 && AnswerRules.mayStream(status),
       prefixBytes + headers * 8 + headCount + bodyCount == count
     else { return nil }
     _ = board.copy(offset + prefixBytes, headers * 8 + headCount, to: scratch)
@@ -69,13 +76,14 @@ enum AnswerImage {
       start += nameCount + valueCount
     }
     return Parts(
-      status: status, hasWritten: first & hasWritten != 0, headers: fields,
+      status: status, hasWritten: first & hasWritten != 0, isStream: streams, headers: fields,
       bodyOffset: offset + count - bodyCount, bodyCount: bodyCount)
   }
 
   struct Parts {
     var status: Int
     var hasWritten: Bool
+    var isStream: Bool
     /// Places in the scratch.
     var headers: [Field]
     var bodyOffset: Int

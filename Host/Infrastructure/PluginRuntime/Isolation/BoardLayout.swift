@@ -62,6 +62,18 @@ struct BoardLayout: Sendable, Equatable {
   static let outcome = 1984
   static let outcomeCount = 1992
 
+  // MARK: Streams
+
+  /// runner sets, host takes: calls whose streams have bytes in their rings, or an end.
+  static func streamed(_ word: Int) -> Int { 2048 + word * 8 }
+  /// host sets, runner takes: calls whose rings have room again, or whose streams are over.
+  static func streamRoom(_ word: Int) -> Int { 2240 + word * 8 }
+  /// Rung by the host, slept on by the runner's thread of streams.
+  static let streamBell = 2432
+  /// host: what a stream may hold in the runner, in bytes, and how long it lasts at most, in nanoseconds.
+  static let streamBuffer = 2496
+  static let streamLongest = 2504
+
   // MARK: Records of calls, 128 bytes each
 
   static let callBytes = 128
@@ -75,7 +87,7 @@ struct BoardLayout: Sendable, Equatable {
     case sequence = 0
     case offset = 8
     case count = 16
-    /// Bit 32: the route is inline.
+    /// With ``inline``, ``mayStream`` and ``noStreamNow``.
     case route = 24
     case deadline = 32
     /// The sequence number of the call that is cancelled.
@@ -89,6 +101,11 @@ struct BoardLayout: Sendable, Equatable {
     case answerOffset = 72
     case answerCount = 80
   }
+
+  /// Beside the number of the route: it is inline, it streams, as many streams are open as may be.
+  static let inline: UInt64 = 1 << 32
+  static let mayStream: UInt64 = 1 << 33
+  static let noStreamNow: UInt64 = 1 << 34
 
   // MARK: Records of records calls, 128 bytes each
 
@@ -116,6 +133,28 @@ struct BoardLayout: Sendable, Equatable {
     case isProblem = 96
   }
 
+  // MARK: Records of streams, one for each call, 128 bytes each
+
+  private var firstStream: Int { firstAsk + BoardLayout.asks * 128 }
+  func stream(_ number: Int, _ field: StreamField) -> Int { firstStream + number * 128 + field.rawValue }
+
+  /// Bytes of a ring are counted from the first that any stream of its call ever wrote: the place of a byte is its number
+  /// modulo ``ringBytes``.
+  enum StreamField: Int {
+    // host
+    /// How many bytes were taken.
+    case taken = 0
+    /// The sequence number of the call whose stream nobody wants any more.
+    case over = 8
+    // runner
+    /// How many bytes were written.
+    case written = 64
+    /// The sequence number of the last call whose stream ended, and how: see ``StreamTable/End``.
+    case ended = 72
+    /// Not 0: the runner waits for room, and is to be woken. The host clears it.
+    case starved = 80
+  }
+
   /// Beside the operation of a records call.
   static let dryRun: UInt64 = 1 << 32
 
@@ -126,7 +165,7 @@ struct BoardLayout: Sendable, Equatable {
   static let callBytesInline = 8192
   static let askBytesInline = 8192
 
-  private var firstLine: Int { align(firstAsk + BoardLayout.asks * 128) }
+  private var firstLine: Int { align(firstStream + calls * 128) }
   func line(_ number: Int) -> Int { firstLine + number * BoardLayout.lineBytes }
   private var commandStart: Int { align(firstLine + BoardLayout.lines * BoardLayout.lineBytes) }
   var commandBytes: Int { commandStart }
@@ -139,8 +178,12 @@ struct BoardLayout: Sendable, Equatable {
   func askInput(_ number: Int) -> Int { firstAskInput + number * BoardLayout.askBytesInline }
   private var firstAskResult: Int { firstAskInput + BoardLayout.asks * BoardLayout.askBytesInline }
   func askResult(_ number: Int) -> Int { firstAskResult + number * BoardLayout.askBytesInline }
+  /// What the stream of a call writes, on its way.
+  static let ringBytes = 16 * 1024
+  private var firstRing: Int { align(firstAskResult + BoardLayout.asks * BoardLayout.askBytesInline) }
+  func ring(_ number: Int) -> Int { firstRing + number * BoardLayout.ringBytes }
   /// The host writes one arena, the runner the other.
-  var hostArena: Int { align(firstAskResult + BoardLayout.asks * BoardLayout.askBytesInline) }
+  var hostArena: Int { firstRing + calls * BoardLayout.ringBytes }
   var runnerArena: Int { hostArena + arenaBytes }
   var totalBytes: Int { runnerArena + arenaBytes }
 

@@ -8,7 +8,7 @@ import Synchronization
 /// process.
 package final class IsolatedPlugin: LoadedPlugin {
   package let manifest: [UInt8]
-  private let all: [Runner]
+  let all: [Runner]
   /// Which of several runners the next call goes to.
   private let turn = Atomic<Int>(0)
 

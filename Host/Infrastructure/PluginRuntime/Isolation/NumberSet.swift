@@ -5,12 +5,14 @@ final class NumberSet: Sendable {
   private let words: AtomicWords
   private let count: Int
 
-  /// The numbers below `count`, all free.
-  init(count: Int) {
+  /// The numbers below `count`, all free, or all taken.
+  init(count: Int, isFull: Bool = true) {
     self.count = count
     words = AtomicWords(count: (count + 63) / 64)
-    for number in 0..<count { give(number) }
+    if isFull { for number in 0..<count { give(number) } }
   }
+
+  var isEmpty: Bool { (0..<words.count).allSatisfy { words.load($0) == 0 } }
 
   func take() -> Int? {
     for word in 0..<words.count {

@@ -10,6 +10,7 @@ extension Runner {
     var wait = ShortWait()
     while true {
       var found = takeAnswers(scratch)
+      if takeStreams(scratch) { found = true }
       if takeAsks() { found = true }
       if takeLines() { found = true }
       if hasNewsOfLife {
@@ -29,12 +30,15 @@ extension Runner {
         unless: { hasNews })
     }
     failAll(Runner.crashed)
+    dropStreams { _ in true }
     life.signal(all: true) { $0.hasCollector = false }
   }
 
   private var hasNews: Bool {
-    for word in 0..<layout.words where board.load(BoardLayout.answered(word)) != 0 { return true }
-    return board.load(BoardLayout.asked) != 0 || board.load(BoardLayout.linesReady) != 0 || hasNewsOfLife
+    for word in 0..<layout.words
+    where board.load(BoardLayout.answered(word)) | board.load(BoardLayout.streamed(word)) != 0 { return true }
+    return !streams.news.isEmpty || board.load(BoardLayout.asked) != 0
+      || board.load(BoardLayout.linesReady) != 0 || hasNewsOfLife
   }
 
   // MARK: Answers
@@ -68,6 +72,7 @@ extension Runner {
   /// An event thread says which call it awaits. While it took the bit, the process may have ended, the collector have
   /// failed that call, and another have come to its place: that is no breach.
   private func finish(_ number: Int, _ scratch: Arena, awaiting: UInt64? = nil) -> Exchange? {
+    let incarnation = streams.incarnation
     let current = number < layout.calls ? table.current(number) : nil
     guard let sequence = current, board.load(layout.call(number, .answerSequence)) == sequence,
       table.take(number, sequence)
@@ -84,7 +89,8 @@ extension Runner {
     } else if count == 0 {
       // The handler of a cancelled call came back: the host has answered long ago.
       exchange?.answer(Runner.crashed)
-    } else if let parts = AnswerImage.read(board, Int(offset), Int(count), scratch) {
+    } else if let parts = AnswerImage.read(board, Int(offset), Int(count), scratch), mayBegin(parts, number) {
+      if parts.isStream { return begin(parts, number, sequence, incarnation, exchange, scratch) }
       if let exchange { AnswerImage.answer(exchange, parts, board, scratch) }
     } else {
       exchange?.answer(Runner.crashed)
@@ -124,7 +130,7 @@ extension Runner {
       retryAfterSeconds: Int(settings.rest.nanoseconds / 1_000_000_000) + 1)
   }
 
-  private func breach(_ what: String) {
+  func breach(_ what: String) {
     if kill(.breach) { log(.critical, "a runner broke the protocol: \(what)") }
   }
 
@@ -134,6 +140,7 @@ extension Runner {
   private func bury(_ scratch: Arena) {
     // What it finished is finished.
     _ = takeAnswers(scratch)
+    _ = takeStreams(scratch)
     _ = takeLines()
     var waiting: [UInt64] = []
     for word in 0..<layout.words { waiting.append(board.load(BoardLayout.submitted(word))) }
@@ -151,6 +158,7 @@ extension Runner {
       _ = board.takeAll(BoardLayout.answered(word))
       _ = board.takeAll(BoardLayout.cancelled(word))
     }
+    buryStreams()
     for word in [
       BoardLayout.asked, BoardLayout.linesReady, BoardLayout.linesTaken, BoardLayout.runnerSleeps,
       BoardLayout.outcomeCount,

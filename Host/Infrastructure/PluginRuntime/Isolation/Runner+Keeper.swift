@@ -84,7 +84,11 @@ extension Runner {
         }
         if now - window.since > settings.cpuWindow.nanoseconds { window = (now, facts.cpuSeconds) }
       }
-      if settings.overrun > .zero, hasOverrun(now) { _ = kill(.overran) }
+      if settings.overrun > .zero,
+        hasOverrun(now) || streams.areOverdue(now.nanoseconds - settings.overrun.nanoseconds)
+      {
+        _ = kill(.overran)
+      }
       if let level = identity.withLock({ $0?.log.level }) {
         board.store(UInt64(level.rawValue), at: BoardLayout.logLevel)
       }

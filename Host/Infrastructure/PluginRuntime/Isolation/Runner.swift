@@ -55,6 +55,7 @@ final class Runner: Sendable {
   let board: SharedBoard
   let layout: BoardLayout
   let table: CallTable
+  let streams: StreamTable
   let desk: RecordsDesk
   let exchanges: any ExchangeTable
   let life = Monitor(Life())
@@ -105,8 +106,11 @@ final class Runner: Sendable {
     self.file = file
     self.board = board
     table = CallTable(count: layout.calls)
+    streams = StreamTable(calls: layout.calls)
     blocks = Monitor(BlockTable(arenaBytes: layout.arenaBytes))
     spin = AdaptiveSpin(limit: settings.spin)
+    board.store(UInt64(settings.streams.bufferBytes), at: BoardLayout.streamBuffer)
+    board.store(UInt64(settings.streams.longest.nanoseconds), at: BoardLayout.streamLongest)
     do throws(OSThread.Refused) {
       try OSThread(attempting: "runner-answers") { self.collect() }.leave()
       try OSThread(attempting: "runner-keeper") { self.keep() }.leave()
@@ -169,7 +173,9 @@ extension Runner {
     let sequence = table.submit(number, request: exchange.handle, deadline: exchange.deadline, block: block)
     board.store(UInt64(offset), at: layout.call(number, .offset))
     board.store(UInt64(count), at: layout.call(number, .count))
-    board.store(UInt64(route) | (isInline ? 1 << 32 : 0), at: layout.call(number, .route))
+    board.store(
+      UInt64(route) | (isInline ? BoardLayout.inline : 0) | admitStream(exchange, number),
+      at: layout.call(number, .route))
     board.store(UInt64(bitPattern: exchange.deadline.nanoseconds), at: layout.call(number, .deadline))
     board.store(sequence, at: layout.call(number, .sequence))
     // Where other calls wait, this thread has more to do than to look.
@@ -219,6 +225,7 @@ extension Runner {
   /// After ``CallTable/take(_:_:)``: the place of a call is free again.
   func end(_ number: Int, _ sequence: UInt64) {
     if let block = table.block(number) { blocks.withLock { $0.give(block) } }
+    forgoStream(number)
     table.end(number, sequence)
   }
 

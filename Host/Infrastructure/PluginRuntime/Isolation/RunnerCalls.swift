@@ -17,7 +17,10 @@ final class RunnerCalls: ExchangeTable {
   // By exchange: the call it serves, and whether its answer is not wanted any more.
   private let numbers: AtomicWords
   private let sequences: AtomicWords
-  private let dropped: AtomicWords
+  let dropped: AtomicWords
+  /// In ``dropped``: the answer was a stream, which the host has ended.
+  static let droppedStream: UInt64 = 2
+  let outlets: StreamOutlets
   /// By call: the exchange that serves it, plus one.
   private let serving: AtomicWords
   private let arena: RunnerArena
@@ -29,7 +32,9 @@ final class RunnerCalls: ExchangeTable {
     self.arena = arena
     layout = board.layout
     let count = layout.calls + RunnerCalls.extra
-    all = (0..<count).map { Exchange(slot: UInt32($0)) }
+    let outlets = StreamOutlets(board)
+    self.outlets = outlets
+    all = (0..<count).map { Exchange(slot: UInt32($0), streams: outlets.limits) }
     spare = Exchange(slot: UInt32(count))
     free = NumberSet(count: count)
     numbers = AtomicWords(count: count + 1)
@@ -99,13 +104,14 @@ final class RunnerCalls: ExchangeTable {
     numbers.storeReleasing(UInt64(number), at: index)
     sequences.storeReleasing(sequence, at: index)
     dropped.store(0, at: index)
+    exchange.streamPermit = RunnerCalls.permit(route)
     exchange.open()
     exchange.beginHandling()
     serving.storeReleasing(UInt64(index) + 1, at: number)
     // Either a cancel sees what is served now, or this sees the cancel.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     if board.load(layout.call(number, .cancelled)) == sequence { return drop(exchange) }
-    let isInline = route >> 32 != 0
+    let isInline = route & BoardLayout.inline != 0
     let completion = plugin.handle(
       exchange, route: Int(route & 0xFFFF_FFFF), execution: isInline ? .inline : .blocking)
     switch completion {
@@ -128,16 +134,21 @@ final class RunnerCalls: ExchangeTable {
 
   private func finish(_ exchange: Exchange) {
     let index = Int(exchange.slot)
-    send(exchange, Int(numbers.loadAcquiring(index)), sequences.loadAcquiring(index))
+    let (number, sequence) = (Int(numbers.loadAcquiring(index)), sequences.loadAcquiring(index))
+    let outlet = exchange.stream.map { prepare($0, exchange, number, sequence) }
+    send(exchange, number, sequence)
     exchange.close()
+    if let outlet { return begin(outlet) }
     if exchange.relinquish() { recycle(exchange) }
   }
 
   /// Nobody looks at an exchange any more. [any]
-  private func recycle(_ exchange: Exchange) {
+  func recycle(_ exchange: Exchange) {
     let index = Int(exchange.slot)
-    if dropped.loadAcquiring(index) != 0 {
-      tell(Int(numbers.load(index)), sequences.load(index), offset: 0, count: 0, isDropped: true)
+    switch dropped.loadAcquiring(index) {
+    case 0: break
+    case RunnerCalls.droppedStream: tellEnd(Int(numbers.load(index)), sequences.load(index), .noticed)
+    default: tell(Int(numbers.load(index)), sequences.load(index), offset: 0, count: 0, isDropped: true)
     }
     exchange.reset()
     free.give(index)
@@ -192,6 +203,7 @@ final class RunnerCalls: ExchangeTable {
 
   /// Tells the plugin of calls whose answers nobody waits for. [control]
   func takeCancelled(_ plugin: InProcessPlugin) {
+    for request in outlets.takeCancels() { plugin.cancel(request) }
     for word in 0..<layout.words {
       forEachBit(board.takeAll(BoardLayout.cancelled(word))) { bit in
         let number = word * 64 + bit

@@ -10,6 +10,7 @@ final class RunnerControl {
   private let calls: RunnerCalls
   private let log: RunnerLog
   private var plugin: InProcessPlugin?
+  private var streams = false
   private var patience: Duration = .seconds(10)
   private var done: UInt64 = 0
 
@@ -24,13 +25,14 @@ final class RunnerControl {
 
   func run() -> Never {
     while true {
+      // First: a plugin that is to stop may wait for handlers that end when they are cancelled.
+      if let plugin { calls.takeCancelled(plugin) }
       let command = board.load(BoardLayout.command)
       if command != done { obey(command) }
-      if let plugin { calls.takeCancelled(plugin) }
       board.sleep(
         BoardLayout.controlBell, sleeper: nil, limit: .seconds(1),
         unless: {
-          board.load(BoardLayout.command) != done
+          board.load(BoardLayout.command) != done || calls.outlets.hasCancels
             || (0..<layout.words).contains { board.load(BoardLayout.cancelled($0)) != 0 }
         })
     }
@@ -85,7 +87,9 @@ final class RunnerControl {
     guard let plugin, let order = RunnerWire.createOrder(payload) else {
       throw refusal(.start, "crashed", "The runner cannot read its order.", status: 502)
     }
-    let names = try Manifest.parse(plugin.manifest).collections.map(\.name)
+    let manifest = try Manifest.parse(plugin.manifest)
+    streams = manifest.routes.contains(where: \.streams)
+    let names = manifest.collections.map(\.name)
     try plugin.create(
       config: order.config,
       services: PluginServices(
@@ -98,6 +102,7 @@ final class RunnerControl {
     try plugin.activate()
     let calls = calls
     OSThread("dispatcher", stackBytes: 8 << 20) { calls.dispatch(plugin) }.leave()
+    if streams { OSThread("streams") { calls.serveStreams() }.leave() }
   }
 
   /// The host has its answers; a handler may still be about to return.

@@ -1,3 +1,6 @@
+package import Application
+import Kernel
+
 /// What runner processes may take, and how patient their host is.
 package struct RunnerSettings: Sendable {
   /// The host's own binary, which knows ``RunnerMain/argument``.
@@ -13,6 +16,8 @@ package struct RunnerSettings: Sendable {
   /// How long an event thread looks for the answer of an inline route when it is the only call, instead of being woken for
   /// it. Zero never looks.
   package var spin: Duration = .microseconds(50)
+  /// The host's own: a runner's streams hold and last no more.
+  package var streams = AnswerStreams.Limits()
   /// Zero never kills for it.
   package var overrun: Duration = .seconds(2)
   package var cpuWindow: Duration = .seconds(10)

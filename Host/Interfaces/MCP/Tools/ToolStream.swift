@@ -11,8 +11,7 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
   private let isEvents: Bool
   private let isError: Bool
   private let maxBytes: Int
-  private var line: [UInt8] = []
-  private var data: [UInt8] = []
+  private var events: EventReader
   private var text: [UInt8] = []
   private var count = 0
   private var isCut = false
@@ -24,6 +23,7 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
     self.isEvents = isEvents
     self.isError = isError
     self.maxBytes = maxBytes
+    events = EventReader(maxBytes: maxBytes)
   }
 
   func translate(_ bytes: Span<UInt8>, into out: Arena) {
@@ -32,18 +32,11 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
       if bytes.count > 0 { tell("\(text.count) bytes", out) }
       return
     }
-    for index in bytes.indices {
-      let byte = bytes[index]
-      if byte == UInt8(ascii: "\n") {
-        endLine(out)
-      } else if byte != UInt8(ascii: "\r"), line.count <= maxBytes {
-        line.append(byte)
-      }
-    }
+    events.read(bytes) { tell($0, out) }
   }
 
   func end(byHost: Bool, into out: Arena) {
-    if !data.isEmpty { endEvent(out) }
+    if isEvents { events.end { tell($0, out) } }
     let result = Arena(capacity: text.count + 256)
     result.append(opening)
     result.append("\"content\":[")
@@ -56,29 +49,13 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
     append(result, to: out)
   }
 
-  // MARK: Events (WHATWG HTML, section 9.2)
-
-  private func endLine(_ out: Arena) {
-    defer { line.removeAll(keepingCapacity: true) }
-    if line.isEmpty { return endEvent(out) }
-    let name = Array("data:".utf8)
-    guard line.starts(with: name) else { return }
-    let value = line.dropFirst(name.count)
-    if !data.isEmpty { data.append(UInt8(ascii: "\n")) }
-    data += value.first == UInt8(ascii: " ") ? value.dropFirst() : value
-  }
-
-  private func endEvent(_ out: Arena) {
-    guard !data.isEmpty else { return }
-    let event = data
-    keep(event.span)
-    let newline = [UInt8(ascii: "\n")]
-    keep(newline.span)
-    tell(String(decoding: data, as: UTF8.self), out)
-    data.removeAll(keepingCapacity: true)
-  }
-
   // MARK: What is told
+
+  private func tell(_ event: EventReader.Event, _ out: Arena) {
+    keep(event.data.span)
+    keep([UInt8(ascii: "\n")].span)
+    tell(String(decoding: event.data, as: UTF8.self), out)
+  }
 
   private func keep(_ bytes: Span<UInt8>) {
     for index in bytes.indices {
