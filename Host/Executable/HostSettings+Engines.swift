@@ -128,6 +128,6 @@ extension HostSettings {
       values.mcp, version: Services.version, serverURL: values.documents.serverURL,
       hasTLS: publicListener.tls != nil,
       showsScopes: values.documents.anonymous == AnonymousView.all.rawValue,
-      jsonDepth: values.jsonDepth)
+      jsonDepth: values.jsonDepth, jobAfter: jobAfter)
   }
 }

@@ -65,7 +65,7 @@ import Testing
       seen += ids
       // The last record of the page, where the cursor stands.
       if let last = ids.last {
-        #expect(connection.request("DELETE", "/accounts/\(last)", key: key)?.status == 204)
+        #expect(try host.confirm("DELETE", "/accounts/\(last)", key: key).status == 204)
         deleted.insert(last)
       }
       after = page.json?["next"]?.string.map { "&after=" + PercentText.component($0) } ?? ""
