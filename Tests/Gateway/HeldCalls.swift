@@ -40,9 +40,9 @@ final class HeldCalls: Sendable {
 extension Site {
   /// Handlers that are held, or that answer at once.
   static func ofJobs(
-    _ limits: Jobs.Limits, _ held: HeldCalls?, ownPaths: [any OwnPath] = []
+    _ limits: Jobs.Limits, _ held: HeldCalls?, ownPaths: [any OwnPath] = [], anonymous: Int = 1
   ) -> Site {
-    let site = Site(ownPaths: ownPaths, jobs: limits)
+    let site = Site(ownPaths: ownPaths, jobs: limits, anonymous: anonymous)
     site.serve(
       behaviour: held.map { held in .handles { held.hold($0) } }
         ?? .says(200, "application/json", HeldCalls.answer), manifest: HeldCalls.manifest)

@@ -123,12 +123,17 @@ import Testing
     }
   }
 
+  /// As limits count: an IPv4 address, or the first half of an IPv6 one.
   @Test func anAddressHasAShareWhereThereIsNoKey() {
-    let site = site(.init(after: .seconds(60), count: 2, sharePercent: 1))
-    func send(_ peer: UInt64) -> Int {
-      site.send("GET", "/a/open", headers: [("prefer", "respond-async")], peer: (0, peer)).status
+    let site = Site.ofJobs(.init(after: .seconds(60), count: 4, sharePercent: 1), held, anonymous: 100)
+    let (ours, others): ((UInt64, UInt64), (UInt64, UInt64)) = ((0x2001_0DB8, 1), (0, 0xFFFF_0A00_0001))
+    for peer in [ours, others] {
+      let answer = site.send("GET", "/a/open", headers: [("prefer", "respond-async")], peer: peer)
+      #expect(answer.status == 202, "\(answer)")
     }
-    #expect(send(1) == 202 && send(2) == 202 && site.gateway.jobs.count.running == 2)
+    let neighbour = WaitingRequest(
+      site, "GET", "/a/open", key: nil, headers: [("prefer", "respond-async")], peer: (ours.0, 2))
+    #expect(site.gateway.jobs.count.running == 2 && held.answer() && neighbour.conclude().status == 200)
   }
 
   @Test func keptAnswersOfOneKeyGoBeforeThoseOfOthers() throws {

@@ -26,7 +26,7 @@ extension Gateway {
     call.isHandled = true
     let owner = call.grant.map { JobTable.Owner.key(ports.keys.table.id(of: $0)) }
     let terms = Jobs.Terms(
-      owner: owner ?? .address(exchange.peer.0, exchange.peer.1), route: route, wishes: call.wishes,
+      owner: owner ?? .address(CallerTag(peer: exchange.peer)), route: route, wishes: call.wishes,
       isDryRun: call.isDryRun, keyed: keyed?.name)
     if Preferences.value("respond-async", of: exchange) != nil, let id = jobs.adopt(errand, terms) {
       errand.runs(as: id, of: jobs)

@@ -7,7 +7,7 @@ struct JobTable {
   /// Who has a share of the table: a key, or an address on a route that needs none.
   enum Owner: Hashable {
     case key(KeyID)
-    case address(UInt64, UInt64)
+    case address(CallerTag)
   }
 
   /// What a job was asked for, and by whom.
