@@ -25,8 +25,9 @@ import Testing
   @Test func aKeyedCallThatLastsBecomesAJobAndTheLedgerKeepsItsAnswer() throws {
     let site = site(.init(after: .milliseconds(1)))
     site.gateway.jobs.start()
-    defer { site.gateway.jobs.end() }
     let accepted = waiting(site).conclude()
+    // No later call becomes a job, however slow this machine is.
+    site.gateway.jobs.end()
     let job = try #require(accepted.body?["job"]?.string)
     #expect(accepted.status == 202 && site.ledger.count == 1)
 
