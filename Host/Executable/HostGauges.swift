@@ -107,7 +107,8 @@ enum HostGauges {
   }
 
   static func register(with meter: any RequestMeter, jobs: Jobs) {
-    meter.gauge("council_jobs", help: "Calls that became jobs, by state: they run, or their answer is kept.") {
+    meter.gauge("council_jobs", help: "Calls that became jobs, by state: they run, or their answer is kept.")
+    {
       let count = jobs.count
       return [
         GaugeSample([("state", "running")], Double(count.running)),

@@ -234,7 +234,8 @@ import Testing
     #expect(try jobs(host) == [#"council_jobs{state="kept"} 0"#, #"council_jobs{state="running"} 1"#])
     // One look: it waits.
     let ended = try call("jobs_get", #"{"job":"\#(job)"}"#)
-    #expect(ended.status == 200 && ended.json?["ok"] == true && ended.json?["result"]?["job"] == nil, "\(ended)")
+    #expect(
+      ended.status == 200 && ended.json?["ok"] == true && ended.json?["result"]?["job"] == nil, "\(ended)")
     #expect(try jobs(host) == [#"council_jobs{state="kept"} 1"#, #"council_jobs{state="running"} 0"#])
     #expect(try call("jobs_cancel", #"{"job":"\#(job)"}"#).json?["status"] == 204)
     #expect(try call("jobs_get", #"{"job":"\#(job)"}"#).status == 404)

@@ -112,7 +112,9 @@ import Testing
     let list = site.list("?automation=a", key: site.reader)
     #expect(names(list) == ["a_long", "jobs_get", "jobs_cancel"])
     #expect(list.json?["not_strict"] == [])
-    for (jobAfter, scopes) in [(Duration?.none, ["a:read"]), (.seconds(60), ["a:read"]), (.seconds(40), ["a:brief"])] {
+    for (jobAfter, scopes) in [
+      (Duration?.none, ["a:read"]), (.seconds(60), ["a:read"]), (.seconds(40), ["a:brief"]),
+    ] {
       let other = FunctionSite(manifest: FunctionListTests.long, jobAfter: jobAfter)
       let key = try other.keys.issue(.init(principal: "p", name: "p", scopes: scopes)).key.text
       #expect(names(other.list(key: key)) == [scopes == ["a:brief"] ? "a_brief" : "a_long"])

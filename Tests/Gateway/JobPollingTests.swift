@@ -31,7 +31,8 @@ import Testing
     #expect(call.body?["was"] == 202 && call.body?["answer"]?["status"] == "running")
     let job = try #require(call.body?["answer"]?["job"]?.string)
     let next = try #require(call.body?["answer"]?["detail"]?.string)
-    #expect(next.contains("jobs_get") && next.contains("/jobs/\(job)") && next.contains("do not send it again"))
+    #expect(
+      next.contains("jobs_get") && next.contains("/jobs/\(job)") && next.contains("do not send it again"))
     #expect(site.audit.rows.last?.job == job && site.audit.rows.last?.labels.contains("\"long\"") == true)
 
     let waiting = asking(site, job)

@@ -167,18 +167,25 @@ import Testing
     _ = send("POST", "/a/safe", "{}", ["idempotency-key": "used"])
     let token = try token(send("DELETE", "/a/safe/1"))
     let refusals: [(Site.Answer, String, String)] = [
-      (send("POST", "/a/safe", #"{"n":1}"#, ["idempotency-key": "used"]), "idempotency.key_reused", "Use a new key"),
+      (
+        send("POST", "/a/safe", #"{"n":1}"#, ["idempotency-key": "used"]), "idempotency.key_reused",
+        "Use a new key"
+      ),
       (send("POST", "/a/strict"), "idempotency.key_missing", "send it as header Idempotency-Key"),
       (send("POST", "/a/safe", #"{"idempotency_key":7}"#), "idempotency.key_invalid", "Send a UUID"),
       (send("POST", "/a/safe", "{}", ["idempotency-key": ""]), "idempotency.key_invalid", "Send a UUID"),
       (send("POST", "/a/own", ["prefer": "dry-run"]), "dry_run.unsupported", "Send the call without"),
       (send("POST", "/a/safe?dry_run=yes", "{}"), "dry_run.invalid", "Send the call again"),
-      (send("DELETE", "/a/safe/2", ["x-confirm": token]), "confirmation.mismatch", "make exactly the same call again"),
+      (
+        send("DELETE", "/a/safe/2", ["x-confirm": token]), "confirmation.mismatch",
+        "make exactly the same call again"
+      ),
       (send("DELETE", "/a/safe/1?confirm="), "confirmation.invalid", "Make the call without one"),
     ]
     for (answer, code, step) in refusals {
       let detail = try #require(try JSONValue.parse(answer.body.utf8.span)["detail"]?.string)
-      #expect(answer.code == code && detail.contains(step) && detail.hasPrefix("Nothing was done"), "\(detail)")
+      #expect(
+        answer.code == code && detail.contains(step) && detail.hasPrefix("Nothing was done"), "\(detail)")
     }
     for (problem, step) in [
       (Safety.inProgress, "Send the same call again"), (Safety.inProgress(as: "j"), "with jobs_get"),

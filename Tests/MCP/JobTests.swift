@@ -40,7 +40,8 @@ import Testing
       #expect(get["description"]?.string?.isEmpty == false && get["title"]?.string?.isEmpty == false)
     }
     // Not who calls only what is brief or streams; not where there are no jobs.
-    let brief = try site.keys.issue(.init(principal: "b", name: "b", scopes: ["things:brief", "things:news"]))
+    let brief = try site.keys.issue(
+      .init(principal: "b", name: "b", scopes: ["things:brief", "things:news"]))
     #expect(tools(site, brief.key.text).keys.sorted() == ["things_brief", "things_news"])
     let none = self.site(jobAfter: nil)
     #expect(tools(none, none.reader).keys.sorted() == ["things_inner", "things_long"])
@@ -88,7 +89,8 @@ import Testing
   @Test func aJobAnswersInTheEraOfWhoAsks() throws {
     let site = site()
     let call = site.previous(
-      "tools/call", #"{"name":"things_long","arguments":{}}"#, key: site.reader, headers: [("prefer", "respond-async")])
+      "tools/call", #"{"name":"things_long","arguments":{}}"#, key: site.reader,
+      headers: [("prefer", "respond-async")])
     let job = try #require(call.result?["structuredContent"]?["job"]?.string, "\(call)")
     let ended = site.previous(
       "tools/call", #"{"name":"jobs_get","arguments":{"job":"\#(job)"}}"#, key: site.reader)

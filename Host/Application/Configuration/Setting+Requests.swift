@@ -151,7 +151,8 @@ extension Setting {
       "Of kept answers: of more, the oldest go."),
     .init(
       "answers.jobs_per_key_percent", .number(1...100, \.jobsPerKeyPercent),
-      "Of both, what one key may have, or one address without a key: further calls keep their client waiting."),
+      "Of both, what one key may have, or one address without a key: further calls keep their client waiting."
+    ),
     .init(
       "answers.job_wait_ms", .number(0...3_600_000, \.jobWaitMilliseconds),
       "How long a look at a job by name, or with Prefer: wait, waits for its answer."),

@@ -57,12 +57,14 @@ package final class Confirmations: Sendable {
 
   /// [any]
   package func judge(_ token: Span<UInt8>, _ fingerprint: Digest256, caller: Span<UInt8>) -> Verdict {
-    guard let all = Base64URL.decode(String(token)), all.count == Confirmations.bodyBytes + Confirmations.tagBytes
+    guard let all = Base64URL.decode(String(token)),
+      all.count == Confirmations.bodyBytes + Confirmations.tagBytes
     else {
       return .foreign
     }
     let body = Array(all[..<Confirmations.bodyBytes])
-    guard digests.isEqual(Array(all[Confirmations.bodyBytes...]).span, tag(body, fingerprint, caller).span) else {
+    guard digests.isEqual(Array(all[Confirmations.bodyBytes...]).span, tag(body, fingerprint, caller).span)
+    else {
       return .foreign
     }
     let seconds = body[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }

@@ -82,7 +82,8 @@ package final class FunctionsPath: OwnPath {
       wish.name, view.audience, version: snapshot.version)
     let isLater = try documents.answer(exchange, name) {
       [digests, facts] () throws(Problem) in
-      try FunctionList(wish, maxBytes: facts.maxBytes, jobAfter: facts.jobAfter).document(snapshot, view, digests: digests)
+      try FunctionList(wish, maxBytes: facts.maxBytes, jobAfter: facts.jobAfter).document(
+        snapshot, view, digests: digests)
     }
     return isLater ? .pending : .answered
   }

@@ -69,7 +69,8 @@ extension Gateway {
   }
 
   /// `GET` and `DELETE /jobs/{id}`, or the same by name. [event]
-  func answerJob(_ exchange: Exchange, _ call: Call, id: String, cancels: Bool) throws(Problem) -> Completion {
+  func answerJob(_ exchange: Exchange, _ call: Call, id: String, cancels: Bool) throws(Problem) -> Completion
+  {
     guard !cancels else {
       try jobs.remove(id, key: call.grant.map { ports.keys.table.id(of: $0) })
       call.job = id
@@ -77,7 +78,8 @@ extension Gateway {
       return .answered
     }
     let patience = patience(exchange, call)
-    guard patience > .zero, case .running = try jobs.look(id, key: call.grant.map { ports.keys.table.id(of: $0) })
+    guard patience > .zero,
+      case .running = try jobs.look(id, key: call.grant.map { ports.keys.table.id(of: $0) })
     else {
       try look(at: id, exchange, call)
       return .answered
@@ -96,7 +98,9 @@ extension Gateway {
   /// How long a look may wait: a model cannot, so one by name does; any other as it prefers (RFC 7240, section 4.3).
   private func patience(_ exchange: Exchange, _ call: Call) -> Duration {
     if call.routeCall != nil { return jobs.limits.wait }
-    guard let wish = Preferences.value("wait", of: exchange).flatMap({ Int($0) }), wish > 0 else { return .zero }
+    guard let wish = Preferences.value("wait", of: exchange).flatMap({ Int($0) }), wish > 0 else {
+      return .zero
+    }
     return min(jobs.limits.wait, .seconds(min(wish, 3600)))
   }
 

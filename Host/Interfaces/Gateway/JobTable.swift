@@ -85,7 +85,9 @@ struct JobTable {
     shares[owner, default: Share()].bytes += answer.byteCount
     kept.append((id, until))
     // The newest alone may be larger than a share, not than the whole.
-    while bytes(of: owner) > limits.shareBytes, let oldest = oldest(of: owner), oldest != id { remove(oldest) }
+    while bytes(of: owner) > limits.shareBytes, let oldest = oldest(of: owner), oldest != id {
+      remove(oldest)
+    }
     while bytes > limits.bytes, let oldest = kept.first { remove(oldest.id) }
   }
 

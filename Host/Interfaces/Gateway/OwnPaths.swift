@@ -149,7 +149,8 @@ extension Gateway {
     guard exchange.body.count <= route.maxBodyBytes else {
       throw Problem(
         413, "http.body_too_large",
-        "The body may have at most \(route.maxBodyBytes) bytes on this route. Send less, or in several calls.")
+        "The body may have at most \(route.maxBodyBytes) bytes on this route. Send less, or in several calls."
+      )
     }
     return try handle(exchange, call, route, thread)
   }

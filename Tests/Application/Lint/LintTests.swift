@@ -183,12 +183,13 @@ import Testing
     #expect(found.isEmpty != contradicts, "\(method) \(hint)")
   }
 
-  @Test(arguments: [
-    // A DELETE destroys unless it says otherwise; anything else only where it says so.
-    ("DELETE", nil, false, true), ("DELETE", nil, true, false), ("DELETE", false, false, false),
-    ("POST", true, false, true), ("POST", true, true, false), ("POST", nil, false, false),
-    ("PATCH", true, false, true), ("PATCH", false, false, false),
-  ] as [(String, Bool?, Bool, Bool)])
+  @Test(
+    arguments: [
+      // A DELETE destroys unless it says otherwise; anything else only where it says so.
+      ("DELETE", nil, false, true), ("DELETE", nil, true, false), ("DELETE", false, false, false),
+      ("POST", true, false, true), ("POST", true, true, false), ("POST", nil, false, false),
+      ("PATCH", true, false, true), ("PATCH", false, false, false),
+    ] as [(String, Bool?, Bool, Bool)])
   func whatDestroysIsConfirmed(
     _ method: String, _ destructive: Bool?, _ confirms: Bool, _ isFound: Bool
   ) throws {

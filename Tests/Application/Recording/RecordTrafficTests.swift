@@ -101,7 +101,8 @@ import Testing
     #expect(!Confirmations.isToken(token + "A") && !Confirmations.isToken("yes"))
 
     let named = exchange(
-      #"{"name":"n","confirm":"\#(token)"}"#, answer: #"{"detail":"again with \#(token)","confirm":"\#(token)"}"#)
+      #"{"name":"n","confirm":"\#(token)"}"#,
+      answer: #"{"detail":"again with \#(token)","confirm":"\#(token)"}"#)
     let inQuery = exchange(#"{"name":"n"}"#, answer: #"{"see":"/a/1?confirm=\#(token)"}"#)
     let head = inQuery.head
     inQuery.query.append(Field(name: head.append("confirm"), value: head.append(token)))

@@ -65,7 +65,8 @@ import Testing
     let (old, new) = (FakeHost(asks: "token-1"), FakeHost(asks: "token-2"))
     let report = Replay(options).run(calls, old: old, new: new)
     #expect(report.isClean && report.compared == 3, "\(report.json)")
-    #expect(old.confirmed == ["token-1", "token-1", "token-1"] && new.confirmed.allSatisfy { $0 == "token-2" })
+    #expect(
+      old.confirmed == ["token-1", "token-1", "token-1"] && new.confirmed.allSatisfy { $0 == "token-2" })
     // A 428 of the plugin's own is its answer.
     let other = FakeHost(status: 428, body: #"{"code":"shop.closed","confirm":"x"}"#)
     let own = Replay(options).run(calls, old: other, new: other)
