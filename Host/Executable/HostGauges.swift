@@ -1,5 +1,6 @@
 import Application
 import Domain
+import Gateway
 import HTTPServer
 import PluginRuntime
 import Supervision
@@ -102,6 +103,17 @@ enum HostGauges {
     }
     meter.gauge("council_keys", help: "Keys in memory, revoked and expired ones included.") {
       [GaugeSample([], Double(keys.count))]
+    }
+  }
+
+  static func register(with meter: any RequestMeter, jobs: Jobs) {
+    meter.gauge("council_jobs", help: "Calls that became jobs, by state: they run, or their answer is kept.")
+    {
+      let count = jobs.count
+      return [
+        GaugeSample([("state", "running")], Double(count.running)),
+        GaugeSample([("state", "kept")], Double(count.kept)),
+      ]
     }
   }
 

@@ -172,6 +172,7 @@ struct HostProcess {
       workers: workers, keys: table)
     HostGauges.register(with: meter, automations: automations, change: change)
     HostGauges.register(with: meter, begin: link.begin, crashes: crashes)
+    HostGauges.register(with: meter, jobs: gateway.jobs)
     UsageMetrics.register(with: meter, usage)
     usage.beforeEachLook { workers.chargeTimes() }
 
@@ -209,6 +210,7 @@ struct HostProcess {
     change.abandonCanaries()
     // Its clients come again, at the next host.
     listeners.end()
+    gateway.jobs.endWaits()
     switch end {
     case .leave:
       log.log(.info, "host", "leaving: another host serves")

@@ -130,6 +130,6 @@ extension HostSettings {
       values.mcp, version: Services.version, serverURL: values.documents.serverURL,
       hasTLS: publicListener.tls != nil,
       showsScopes: values.documents.anonymous == AnonymousView.all.rawValue,
-      jsonDepth: values.jsonDepth)
+      jsonDepth: values.jsonDepth, jobAfter: jobAfter)
   }
 }

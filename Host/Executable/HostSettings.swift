@@ -127,7 +127,8 @@ struct HostSettings {
       answerCharacters: values.answerCharacters,
       jobs: Jobs.Limits(
         after: .milliseconds(values.jobAfterMilliseconds), count: values.maxJobs, bytes: values.jobsBytes,
-        kept: .seconds(values.jobKeptSeconds), pollSeconds: values.pollAfterSeconds))
+        sharePercent: values.jobsPerKeyPercent, kept: .seconds(values.jobKeptSeconds),
+        pollSeconds: values.pollAfterSeconds, wait: .milliseconds(values.jobWaitMilliseconds)))
   }
 
   var automations: AutomationLimits.Table {

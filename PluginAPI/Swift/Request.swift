@@ -76,8 +76,9 @@ public struct Request: Sendable {
     }
   }
 
-  /// Whether this is a dry run: what the handler answers is wanted, and what it writes into records is undone. What it would
-  /// change elsewhere is for the handler to leave. Only routes with ``Route/dryRun()`` are run so.
+  /// Whether this is a dry run: what the handler answers is wanted, and what it writes into records is undone. Each write is
+  /// undone by itself, before the next one: what it wrote is not found by a read that follows, and what belongs together is
+  /// one batch. What the handler would change elsewhere is for it to leave. Only routes with ``Route/dryRun()`` are run so.
   public var isDryRun: Bool {
     (header("prefer").map(Preferences.holdDryRun) ?? false) && !["GET", "HEAD"].contains(method)
   }

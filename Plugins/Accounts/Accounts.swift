@@ -21,9 +21,10 @@ struct Accounts: Automation {
       try accounts.patch($0.parameter("id"), $0.body, version: $0.ifMatch)
     }.changes(Account.self).dryRun()
 
+    // Cannot be undone: the host asks back first.
     DELETE("/{id}", "Delete account") {
       try accounts.delete($0.parameter("id"), version: $0.ifMatch)
-    }.deletes(Account.self).dryRun()
+    }.deletes(Account.self).confirmed().dryRun()
   }
 }
 

@@ -22,6 +22,37 @@ import Testing
     #expect(lines[1].utf8.count == expected.utf8.count + 66)
   }
 
+  @Test func aRowTellsOfADryRunAReplayAndAJob() throws {
+    let trail = try openTrail(folder)
+    defer { trail.close() }
+    let job = "0123abcd-" + String(repeating: "f", count: 32)
+    var rows = (0..<4).map { makeRow(time: Int64($0)) }
+    rows[1].isDryRun = true
+    rows[2].isReplayed = true
+    (rows[3].isDryRun, rows[3].isReplayed, rows[3].job) = (true, true, job)
+    for row in rows { trail.record(row, of: makeExchange()) }
+    try trail.record(makeAct())
+    let read = try trail.read(after: 0, limit: 10).filter { $0["path"] != nil }
+    #expect(read.map { $0["dry_run"] } == [nil, true, nil, true])
+    #expect(read.map { $0["replayed"] } == [nil, nil, true, true])
+    #expect(read.map { $0["job"]?.string } == [nil, nil, nil, job])
+    // What stands beside them stays.
+    #expect(read.allSatisfy { $0["operation"] == "get_account" && $0["request_id"] == "r-1" })
+    #expect(read.allSatisfy { $0["key"] == "abcdefghijkl" })
+  }
+
+  @Test(arguments: [(64, true), (65, false)])
+  func aJobHasALimit(length: Int, isKept: Bool) throws {
+    let trail = try openTrail(folder)
+    defer { trail.close() }
+    var row = makeRow()
+    row.job = String(repeating: "f", count: length)
+    trail.record(row, of: makeExchange())
+    try trail.record(makeAct())
+    let read = try #require(try trail.read(after: 0, limit: 10).first { $0["path"] != nil })
+    #expect((read["job"] != nil) == isKept && read["operation"] == "get_account")
+  }
+
   @Test func anActTellsWhoDidWhatToWhat() throws {
     let trail = try openTrail(folder)
     defer { trail.close() }

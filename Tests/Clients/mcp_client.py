@@ -50,6 +50,11 @@ def text(result):
     return result.content[0].text
 
 
+def token_of(result):
+    """What the answer to an unconfirmed call says to send."""
+    return json.loads(text(result)[text(result).index("\n{") + 1:])["confirm"]
+
+
 async def all_tools(connection):
     tools, cursor = [], None
     while True:
@@ -96,7 +101,9 @@ async def use_every_tool(base, keys, mode, version):
         check(changed.structured_content["name"] == "Ada L.", changed)
         listed = await connection.call_tool("accounts_list_accounts", {"limit": 1, "currency": "EUR"})
         check(len(listed.structured_content["items"]) == 1, listed)
-        gone = await connection.call_tool("accounts_delete_account", {"id": id})
+        asked = await connection.call_tool("accounts_delete_account", {"id": id})
+        check(asked.is_error and "confirmation.required" in text(asked), asked)
+        gone = await connection.call_tool("accounts_delete_account", {"id": id, "confirm": token_of(asked)})
         check(not gone.is_error, gone)
 
         # What a model can correct is a result; what only a programmer can is an error.
@@ -203,7 +210,7 @@ async def ask_before_danger(base, key):
         async with client(base, key, mode=mode) as connection:
             first = await connection.call_tool("danger_launch", {"id": "mars"})
             check(first.is_error and "confirmation.required" in text(first), first)
-            token = json.loads(text(first)[text(first).index("\n{") + 1:])["confirm"]
+            token = token_of(first)
             other = await connection.call_tool("danger_launch", {"id": "sun", "confirm": token})
             check(other.is_error and "confirmation.mismatch" in text(other), other)
             done = await connection.call_tool("danger_launch", {"id": "mars", "confirm": token})

@@ -7,6 +7,9 @@ package final class MemoryAudit: AuditTrail {
     package var status: Int
     package var labels: String
     package var principal: String
+    package var isDryRun: Bool
+    package var isReplayed: Bool
+    package var job: String?
   }
   package struct State: Sendable {
     package var rows: [Row] = []
@@ -36,7 +39,8 @@ package final class MemoryAudit: AuditTrail {
     let head = exchange.head
     let kept = Row(
       status: row.status, labels: String(decoding: row.labels?.json ?? [], as: UTF8.self),
-      principal: String(head.span(exchange.principal)))
+      principal: String(head.span(exchange.principal)), isDryRun: row.isDryRun, isReplayed: row.isReplayed,
+      job: row.job)
     state.withLock { $0.rows.append(kept) }
   }
   package func record(_ act: AdminAct) throws(Problem) {

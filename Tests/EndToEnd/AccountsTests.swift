@@ -17,6 +17,10 @@ import Testing
     try host.call(method, "/accounts/" + path, key: key, headers: headers, body: body)
   }
 
+  private func delete(_ id: String, headers: [String] = []) throws -> Connection.Answer {
+    try host.confirm("DELETE", "/accounts/" + id, key: key, headers: headers)
+  }
+
   private static func draft(_ name: String, balance: Int = 0, currency: String = "EUR") -> String {
     #"{"name":"\#(name)","email":"\#(name)@example.org","balance":\#(balance),"currency":"\#(currency)"}"#
   }
@@ -53,10 +57,13 @@ import Testing
     #expect(changed.json?["balance"]?.integer == 1250)
     #expect(changed.json?["version"]?.integer == 2)
 
-    let gone = try call("DELETE", id)
+    // The flag in its declaration: nothing is deleted before the caller has said that it means it.
+    let asked = try call("DELETE", id)
+    #expect(asked.status == 428 && asked.code == "confirmation.required", "\(asked.body)")
+    #expect(try call("GET", id).status == 200)
+    let gone = try delete(id)
     #expect(gone.status == 204 && gone.body.isEmpty)
-    for method in ["GET", "DELETE"] {
-      let missing = try call(method, id)
+    for missing in [try call("GET", id), try delete(id)] {
       #expect(missing.status == 404 && missing.code == "records.not_found", "\(missing.body)")
     }
     #expect(host.stop() == 0)
@@ -132,12 +139,12 @@ import Testing
     #expect(try call("PATCH", id, headers: ["If-Match: \(tag)"], body: #"{"balance":1}"#).status == 200)
     let late = try call("PATCH", id, headers: ["If-Match: \(tag)"], body: #"{"balance":2}"#)
     #expect(late.status == 412 && late.code == "records.precondition_failed", "\(late.body)")
-    #expect(try call("DELETE", id, headers: ["If-Match: \(tag)"]).status == 412)
+    #expect(try delete(id, headers: ["If-Match: \(tag)"]).status == 412)
     let now = try call("GET", id)
     #expect(now.json?["balance"]?.integer == 1)
     let next = try #require(now.headers["etag"])
     #expect(next != tag)
-    #expect(try call("DELETE", id, headers: ["If-Match: \(next)"]).status == 204)
+    #expect(try delete(id, headers: ["If-Match: \(next)"]).status == 204)
   }
 
   @Test func whatTheCallerHasIsNotSentAgain() throws {

@@ -50,6 +50,16 @@ import Testing
     #expect(System.names(in: Scratch.root).allSatisfy { !$0.hasPrefix("council-author-") })
   }
 
+  /// The handler behind a confirmation is what is tested, not the question.
+  @Test func whatWantsToBeConfirmedIsConfirmed() throws {
+    let good = test(Fixtures.plugin("tested", "-DWRONG=NOTHING -DCONFIRMED"))
+    #expect(good.code == 0 && good.json?["notes"] == [], "every route answered 2xx: \(good.said)")
+    let bad = test(Fixtures.plugin("tested", "-DWRONG=FAILS -DCONFIRMED"))
+    let answers = try #require(check("answers", in: bad), "\(bad.said)")
+    #expect(bad.code == 1 && answers["detail"]?.string?.contains("500 plugin.failed") == true, "\(bad.said)")
+    #expect(answers["reproduce"]?.string?.contains("X-Confirm: $CONFIRM") == true, "\(bad.said)")
+  }
+
   @Test func theSameSeedMakesTheSameCalls() throws {
     let path = Fixtures.plugin("tested", "-DWRONG=CRASHES_ON_LONG")
     let runs = [test(path), test(path)]

@@ -184,8 +184,7 @@ import Testing
     #expect(build.code == 0, "\(build.said)")
     let check = CouncilCommand(["plugin", "check", "\(place)/\(library)", "--lint", "refuse", "--json"])
     #expect(check.code == 0 && check.json?["id"]?.string == "my-orders", "\(check.said)")
-    let found = check.json?["lint"]?["findings"]?.array?.map { $0["code"]?.string }
-    #expect(found == (language == "swift" ? ["lint.unconfirmed"] : []), "\(check.said)")
+    #expect(check.json?["lint"]?["findings"] == [], "\(check.said)")
     try load("\(place)/\(library)")
   }
 

@@ -108,6 +108,16 @@ final class HostUnderTest: Sendable {
     try #require(Connection(port: port)?.request(method, target, key: key, headers: headers, body: body))
   }
 
+  /// Makes a call that its route wants to be confirmed: is asked back, and confirms.
+  func confirm(
+    _ method: String, _ target: String, key: String, headers: [String] = []
+  ) throws -> Connection.Answer {
+    let asked = try call(method, target, key: key, headers: headers)
+    try #require(asked.status == 428 && asked.code == "confirmation.required", "\(asked)")
+    let token = try #require(asked.json?["confirm"]?.string)
+    return try call(method, target, key: key, headers: headers + ["X-Confirm: \(token)"])
+  }
+
   func admin(
     _ method: String, _ target: String, headers: [String] = [], body: String? = nil
   ) throws -> Connection.Answer {

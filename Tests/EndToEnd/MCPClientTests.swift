@@ -38,6 +38,22 @@ import Testing
     #expect(host.stop() == 0)
   }
 
+  /// The client holds the handle of a job and what comes of it against the same outputSchema.
+  @Test(arguments: [("current", "auto"), ("current", "legacy")])
+  func aClientFetchesWhatLasts(environment: String, mode: String) throws {
+    let hog = Fixtures.plugin(
+      "hog",
+      manifest: #"{"id":"hog","version":"1","routes":[{"method":"GET","path":"/sleep","operation":"sleep","#
+        + #""summary":"Sleep","deadline_ms":60000,"query":{"type":"object","properties":{"ms":{"type":"integer"}}},"#
+        + ##""response":{"$defs":{"word":{"type":"string"}},"type":"object","##
+        + ##""additionalProperties":{"$ref":"#/$defs/word"}}}]}"##)
+    let host = try HostUnderTest(load: [hog], settings: "answers:\n  job_after_ms: 100\n")
+    try PythonClient.run(
+      "mcp_jobs.py", ["http://127.0.0.1:\(host.port)", try host.issueKey(["hog:*"]), mode],
+      environment: environment)
+    #expect(host.stop() == 0)
+  }
+
   @Test func theClientOfTheEraBeforeUsesEveryTool() throws {
     func danger(_ version: Int, _ more: String = "") -> String {
       Fixtures.plugin(

@@ -65,7 +65,7 @@ import Testing
       seen += ids
       // The last record of the page, where the cursor stands.
       if let last = ids.last {
-        #expect(connection.request("DELETE", "/accounts/\(last)", key: key)?.status == 204)
+        #expect(try host.confirm("DELETE", "/accounts/\(last)", key: key).status == 204)
         deleted.insert(last)
       }
       after = page.json?["next"]?.string.map { "&after=" + PercentText.component($0) } ?? ""
@@ -170,7 +170,11 @@ import Testing
   private static let sleeper =
     #"{"id":"hog","version":"1","routes":[{"method":"GET","path":"/a","operation":"a"},"#
     + #"{"method":"GET","path":"/b","operation":"b"},"#
-    + #"{"method":"GET","path":"/sleep","operation":"sleep","deadline_ms":60000}]}"#
+    + #"{"method":"GET","path":"/sleep","operation":"sleep","summary":"Sleep","deadline_ms":60000,"#
+    + #""query":{"type":"object","properties":{"ms":{"type":"integer"}}},"response":{"type":"object"}},"#
+    + #"{"method":"GET","path":"/c","operation":"c"},"#
+    + #"{"method":"POST","path":"/sleep","operation":"change","deadline_ms":60000,"#
+    + #""query":{"type":"object","properties":{"ms":{"type":"integer"}}}}]}"#
 
   private func poll(_ host: HostUnderTest, _ path: String, _ key: String) -> Connection.Answer? {
     var last: Connection.Answer?
@@ -205,6 +209,72 @@ import Testing
     #expect(asked.status == 202 && asked.headers["preference-applied"] == "respond-async")
     #expect(try host.call("DELETE", running, key: key).status == 204)
     #expect(try host.call("GET", running, key: key).status == 404)
+  }
+
+  private static let manyJobs = "answers:\n  job_after_ms: 50\nroutes:\n  deadline_ms: 50\n"
+
+  private func jobs(_ host: HostUnderTest) throws -> [String] {
+    let text = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")).body
+    return text.split(separator: "\n").filter { $0.hasPrefix("council_jobs{") }.map(String.init).sorted()
+  }
+
+  @Test func aCallByNameThatLastsIsFetchedByName() throws {
+    let host = try HostUnderTest(
+      load: [Fixtures.plugin("hog", manifest: ModelAnswerTests.sleeper)], settings: ModelAnswerTests.manyJobs)
+    let key = try host.issueKey(["hog:read"])
+    func call(_ name: String, _ arguments: String) throws -> Connection.Answer {
+      try host.call(
+        "POST", "/functions/call", key: key, headers: ["Content-Type: application/json"],
+        body: #"{"name":"\#(name)","arguments":\#(arguments)}"#)
+    }
+    #expect(try jobs(host) == [#"council_jobs{state="kept"} 0"#, #"council_jobs{state="running"} 0"#])
+    let accepted = try call("hog_sleep", #"{"ms":1000}"#)
+    #expect(accepted.status == 202 && accepted.json?["status"] == 202, "\(accepted)")
+    let job = try #require(accepted.json?["result"]?["job"]?.string)
+    #expect(try jobs(host) == [#"council_jobs{state="kept"} 0"#, #"council_jobs{state="running"} 1"#])
+    // One look: it waits.
+    let ended = try call("jobs_get", #"{"job":"\#(job)"}"#)
+    #expect(
+      ended.status == 200 && ended.json?["ok"] == true && ended.json?["result"]?["job"] == nil, "\(ended)")
+    #expect(try jobs(host) == [#"council_jobs{state="kept"} 1"#, #"council_jobs{state="running"} 0"#])
+    #expect(try call("jobs_cancel", #"{"job":"\#(job)"}"#).json?["status"] == 204)
+    #expect(try call("jobs_get", #"{"job":"\#(job)"}"#).status == 404)
+    // A look in vain ends in time, and the job with the host that is told to stop.
+    let other = try call("hog_sleep", #"{"ms":30000}"#)
+    let running = try #require(other.json?["result"]?["job"]?.string)
+    let look = try host.call("GET", "/jobs/\(running)", key: key, headers: ["Prefer: wait=1"])
+    #expect(look.status == 202 && look.json?["job"]?.string == running)
+    #expect(try call("jobs_cancel", #"{"job":"\#(running)"}"#).status == 200)
+
+    let audit = host.command(["audit", "read", "--limit", "1000"])
+    #expect(audit.output.split(separator: "\n").filter { $0.contains(#""job":"\#(job)""#) }.count == 3)
+  }
+
+  @Test func aCallWithAKeyThatLastsIsAnsweredFromTheLedgerAfterwards() throws {
+    let host = try HostUnderTest(
+      load: [Fixtures.plugin("hog", manifest: ModelAnswerTests.sleeper)], settings: ModelAnswerTests.manyJobs)
+    let key = try host.issueKey(["hog:*"])
+    func send(_ more: [String] = []) throws -> Connection.Answer {
+      try host.call("POST", "/hog/sleep?ms=1500", key: key, headers: ["Idempotency-Key: one"] + more)
+    }
+    let accepted = try send()
+    let path = try #require(accepted.headers["location"], "\(accepted)")
+    let again = try send()
+    #expect(again.status == 409 && again.code == "idempotency.in_progress", "\(again)")
+    #expect(again.json?["poll"]?.string == path)
+    let ended = try #require(poll(host, path, key))
+    let replayed = try send()
+    #expect(ended.status == 200 && replayed.body == ended.body, "\(replayed)")
+    #expect(replayed.headers["idempotency-replayed"] == "true")
+    // Also from the next host, which knows nothing of the job.
+    let old = host.servingPID
+    #expect(try host.admin("POST", "/host/upgrade").status == 200)
+    #expect(host.successor(of: old) != nil)
+    #expect(try host.call("GET", path, key: key).code == "job.lost")
+    #expect(try send().headers["idempotency-replayed"] == "true")
+    let audit = host.command(["audit", "read", "--limit", "1000"])
+    #expect(audit.output.split(separator: "\n").filter { $0.contains(#""replayed":true"#) }.count == 2)
+    #expect(host.stop() == 0)
   }
 
   @Test func aHandOverLetsAJobEndAndTheNextHostSaysThatItsAnswerIsLost() throws {

@@ -148,10 +148,22 @@ import Testing
     #expect(host.command(["automations", "record", "accounts", "--no-wait"]).code == 0)
     #expect(try host.call("GET", "/accounts/\(id)", key: key).status == 200)
     #expect(try host.call("GET", "/accounts/?limit=10", key: key).status == 200)
-    #expect(try host.call("DELETE", "/accounts/\(id)", key: key, headers: ["If-Match: \"1\""]).status < 300)
+    let asked = try host.call("DELETE", "/accounts/\(id)", key: key, headers: ["If-Match: \"1\""])
+    let token = try #require(asked.json?["confirm"]?.string, "\(asked)")
+    let gone = try host.call(
+      "DELETE", "/accounts/\(id)?confirm=\(token)", key: key, headers: ["If-Match: \"1\""])
+    #expect(gone.status == 204, "\(gone)")
     #expect(try make("second").status == 201)
     let stopped = host.command(["automations", "record", "accounts", "--stop", "--json"])
     let path = try #require(stopped.json?["file"]?.string, "\(stopped.said)")
+    #expect(!System.text(path).contains(token))
+    // What was confirmed when it was recorded is confirmed in the replay.
+    let again = CouncilCommand([
+      "plugin", "replay", HostUnderTest.accounts, "--recording", path, "--writes", "--json", "--ignore",
+      "/id", "--ignore", "/created_at", "--ignore", "/updated_at",
+    ])
+    #expect(again.json?["compared"] == 4, "\(again.said)")
+    #expect(!again.output.contains("428") && !again.output.contains("confirm"), "\(again.said)")
     let before = try host.call("GET", "/accounts/", key: key).body
     let same = CouncilCommand(["plugin", "replay", HostUnderTest.accounts, "--recording", path, "--json"])
     #expect(same.code == 0 && same.json?["compared"] == 2, "\(same.said)")

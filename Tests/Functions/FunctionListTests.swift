@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Doubles
 import Kernel
 import Testing
@@ -96,5 +97,42 @@ import Testing
     let length = site.list().body.utf8.count
     #expect(FunctionSite(maxBytes: length).list().status == 200)
     #expect(FunctionSite(maxBytes: 500).list().code == "documents.too_large")
+  }
+
+  private static let long = """
+    {"id":"a","version":"1","routes":[
+     {"method":"GET","path":"/brief","operation":"brief","summary":"Brief","scope":"a:brief"},
+     {"method":"GET","path":"/long","operation":"long","summary":"Long","deadline_ms":60000}]}
+    """
+
+  @Test func whereACallMayBecomeAJobThereAreFunctionsToAskForIt() throws {
+    let site = FunctionSite(
+      behaviour: .says(200, "application/json", #"{"n":1}"#), manifest: FunctionListTests.long,
+      jobAfter: .seconds(40))
+    let list = site.list("?automation=a", key: site.reader)
+    #expect(names(list) == ["a_long", "jobs_get", "jobs_cancel"])
+    #expect(list.json?["not_strict"] == [])
+    for (jobAfter, scopes) in [
+      (Duration?.none, ["a:read"]), (.seconds(60), ["a:read"]), (.seconds(40), ["a:brief"]),
+    ] {
+      let other = FunctionSite(manifest: FunctionListTests.long, jobAfter: jobAfter)
+      let key = try other.keys.issue(.init(principal: "p", name: "p", scopes: scopes)).key.text
+      #expect(names(other.list(key: key)) == [scopes == ["a:brief"] ? "a_brief" : "a_long"])
+    }
+
+    let call = site.send(
+      "POST", "/functions/call", body: #"{"name":"a_long"}"#, key: site.reader,
+      headers: [("prefer", "respond-async")])
+    #expect(call.status == 202 && call.json?["ok"] == true && call.json?["status"] == 202)
+    let job = try #require(call.route?["job"]?.string)
+    #expect(call.route?["detail"]?.string?.contains("jobs_get") == true)
+    let ended = site.call("jobs_get", #""{\"job\":\"\#(job)\"}""#, key: site.reader)
+    #expect(ended.body == #"{"ok":true,"status":200,"result":{"n":1}}"#, "\(ended.body)")
+    let stranger = site.call("jobs_get", #"{"job":"\#(job)"}"#, key: site.writer)
+    #expect(stranger.status == 404 && stranger.code == "job.not_found" && stranger.json?["ok"] == false)
+    let gone = site.call("jobs_cancel", #"{"job":"\#(job)"}"#, key: site.reader)
+    #expect(gone.body == #"{"ok":true,"status":204,"result":null}"# && gone.status == 200)
+    #expect(site.call("jobs_get", "{}", key: site.reader).code == "call.argument_missing")
+    #expect(site.call("jobs_get", #"{"job":null}"#, key: site.reader).code == "call.argument_invalid")
   }
 }

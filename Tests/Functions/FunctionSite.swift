@@ -19,6 +19,7 @@ final class FunctionSite: Sendable {
   private let plugins = FakePlugins()
   private let meter = CountingMeter()
   private let scopes = ScopeMatrix()
+  private let text: String
 
   static let manifest = """
     {"id":"a","version":"1","routes":[
@@ -36,8 +37,10 @@ final class FunctionSite: Sendable {
     """
 
   init(
-    anonymous: AnonymousView = .all, behaviour: FakePlugin.Behaviour = .answers, maxBytes: Int = 1 << 20
+    anonymous: AnonymousView = .all, behaviour: FakePlugin.Behaviour = .answers, maxBytes: Int = 1 << 20,
+    manifest: String = FunctionSite.manifest, jobAfter: Duration? = nil
   ) {
+    text = manifest
     do throws(Problem) {
       let table = try KeyTable(
         capacity: 100, defaultLimit: RateLimit(requests: 10_000, per: .seconds(60)), scopes: scopes,
@@ -46,12 +49,12 @@ final class FunctionSite: Sendable {
       reader = try keys.issue(.init(principal: "agent", name: "r", scopes: ["a:read"])).key.text
       writer = try keys.issue(.init(principal: "agent", name: "w", scopes: ["a:*"])).key.text
       let path = FunctionsPath(
-        .init(anonymous: anonymous, maxBytes: maxBytes, maxBodyBytes: 10_000), documents: documents,
-        digests: OpenSSLDigests())
+        .init(anonymous: anonymous, maxBytes: maxBytes, maxBodyBytes: 10_000, jobAfter: jobAfter),
+        documents: documents, digests: OpenSSLDigests())
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
-          health: Health(),
+          health: Health(), exchanges: SparePool(),
           safety: .inMemory(OpenSSLDigests()), ownPaths: [path]),
         limits: .init(anonymous: RateLimit(requests: 1000, per: .seconds(60))))
     } catch { preconditionFailure(error.detail) }
@@ -62,11 +65,11 @@ final class FunctionSite: Sendable {
   deinit { documents.end() }
 
   func serve(_ behaviour: FakePlugin.Behaviour) {
-    var file = FakePlugins.File(FunctionSite.manifest)
+    var file = FakePlugins.File(text)
     file.behaviour = behaviour
     plugins["/a.so"] = file
     do throws(Problem) {
-      let manifest = try Manifest.parse(Array(FunctionSite.manifest.utf8))
+      let manifest = try Manifest.parse(Array(text.utf8))
       let plan = try PlanGeneration(schemas: JSONSchemaCompiler(), stores: EmptyStores())(
         manifest, config: Array("{}".utf8))
       let record = GenerationRecord(

@@ -7,77 +7,22 @@ import Testing
 
 /// Calls that outlast their client's patience.
 @Suite struct JobTests {
-  private static let manifest = """
-    {"id":"a","version":"1","routes":[
-     {"method":"GET","path":"/long","operation":"long","deadline_ms":120000,"response":{"needs":"name"}},
-     {"method":"GET","path":"/brief","operation":"brief"}]}
-    """
-  private static let answer = #"{"name":"n"}"#
+  private static let answer = HeldCalls.answer
 
-  /// Holds the calls of a handler that answers later.
-  private final class Held: Sendable {
-    private let calls = Monitor<[(Exchange, UInt64)]>([])
-    func hold(_ exchange: Exchange) -> Completion {
-      calls.withLock { $0.append((exchange, exchange.handle)) }
-      return .pending
-    }
-    var exchange: Exchange? { calls.withLock { $0.last?.0 } }
-    /// False when somebody else has answered.
-    func answer(_ body: String = JobTests.answer) -> Bool {
-      guard let (exchange, handle) = calls.withLock({ $0.last }), exchange.claim(handle) else { return false }
-      exchange.status = 200
-      exchange.addHeader("Content-Type", "application/json")
-      exchange.answerBody.append(body)
-      exchange.deliver()
-      return true
-    }
-  }
-
-  /// A request as its connection sees it: it waits.
-  private final class Waiting {
-    let site: Site
-    let exchange: Exchange
-    private let woken = Monitor(false)
-
-    init(_ site: Site, key: String) {
-      self.site = site
-      exchange = site.exchange("GET", "/a/long", headers: [("authorization", "Bearer \(key)")])
-      exchange.wake = { [woken] _ in woken.signal { $0 = true } }
-      guard case .readBody = site.gateway.begin(exchange) else { preconditionFailure("it is refused") }
-      precondition(site.gateway.handle(exchange) == .pending)
-      precondition(exchange.park())
-    }
-
-    var isWoken: Bool { woken.withLock { $0 } }
-
-    func conclude() -> (status: Int, body: JSONValue?) {
-      precondition(woken.wait(until: .now + .seconds(20)) { $0 ? true : nil } == true)
-      site.gateway.conclude(exchange)
-      let body = exchange.answerBody
-      let answer = (exchange.status, try? JSONValue.parse(body.span(body.all)))
-      exchange.close()
-      site.gateway.finished(exchange, sent: true)
-      return answer
-    }
-  }
-
-  private func site(_ limits: Jobs.Limits = .init(after: .milliseconds(1)), _ held: Held? = nil) -> Site {
-    let site = Site(jobs: limits)
-    site.serve(
-      behaviour: held.map { held in .handles { held.hold($0) } }
-        ?? .says(200, "application/json", JobTests.answer), manifest: JobTests.manifest)
-    return site
-  }
+  private func site(
+    _ limits: Jobs.Limits = .init(after: .milliseconds(1)), _ held: HeldCalls? = nil
+  ) -> Site { .ofJobs(limits, held) }
 
   private func inside(_ site: Site) -> Int { site.automations.live("a")?.generation.requestsInside ?? -1 }
 
   @Test func aCallThatLastsBecomesAJobAndItsAnswerIsKept() throws {
-    let held = Held()
+    let held = HeldCalls()
     let site = site(.init(after: .milliseconds(1)), held)
     site.gateway.jobs.start()
     defer { site.gateway.jobs.end() }
-    let (status, body) = Waiting(site, key: site.reader).conclude()
-    #expect(status == 202 && body?["status"] == "running" && body?["poll_after_s"]?.integer == 2)
+    let accepted = WaitingRequest(site, key: site.reader).conclude()
+    let body = accepted.body
+    #expect(accepted.status == 202 && body?["status"] == "running" && body?["poll_after_s"]?.integer == 2)
     let id = try #require(body?["job"]?.string)
     #expect(site.audit.rows.last?.status == 202 && inside(site) == 1 && !site.gateway.jobs.isIdle)
     let running = site.send("GET", "/jobs/\(id)", key: site.reader)
@@ -97,11 +42,11 @@ import Testing
   }
 
   @Test func aCallThatEndsInTimeIsAnsweredAsEver() {
-    let held = Held()
+    let held = HeldCalls()
     let site = site(.init(after: .seconds(60)), held)
     site.gateway.jobs.start()
     defer { site.gateway.jobs.end() }
-    let waiting = Waiting(site, key: site.reader)
+    let waiting = WaitingRequest(site, key: site.reader)
     #expect(inside(site) == 2 && !waiting.isWoken && held.answer())
     #expect(waiting.conclude().status == 200)
     #expect(inside(site) == 0 && site.spare.taken == 0)
@@ -109,7 +54,7 @@ import Testing
 
   @Test func anAnswerThatIsNotAsDeclaredIsWithheldFromAJobToo() throws {
     let site = site()
-    site.serve(behaviour: .says(200, "application/json", #"{"secret":1}"#), manifest: JobTests.manifest)
+    site.serve(behaviour: .says(200, "application/json", #"{"secret":1}"#), manifest: HeldCalls.manifest)
     let id = try accepted(site)
     let ended = site.send("GET", "/jobs/\(id)", key: site.reader)
     #expect(ended.status == 500 && ended.code == "plugin.answer_invalid")
@@ -136,7 +81,7 @@ import Testing
     #expect(site.send("GET", "/jobs/\(id)", key: site.reader).body == JobTests.answer)
     site.serve(
       behaviour: .says(200, "application/json", #"{"name":"\#(String(repeating: "n", count: 64))"}"#),
-      manifest: JobTests.manifest)
+      manifest: HeldCalls.manifest)
     let long = try accepted(site, "?max_chars=64")
     #expect(site.send("GET", "/jobs/\(long)", key: site.reader).code == "answer.too_large")
     #expect(
@@ -145,9 +90,9 @@ import Testing
   }
 
   @Test func aClientThatLeavesTakesItsCallWithIt() throws {
-    let held = Held()
+    let held = HeldCalls()
     let site = site(.init(after: .seconds(60)), held)
-    let waiting = Waiting(site, key: site.reader)
+    let waiting = WaitingRequest(site, key: site.reader)
     site.gateway.finished(waiting.exchange, sent: false)
     let call = try #require(held.exchange)
     #expect(call.isAbandoned && inside(site) == 1)
@@ -164,7 +109,7 @@ import Testing
   }
 
   @Test func aCancelledJobIsGoneAndItsHandlerIsTold() throws {
-    let held = Held()
+    let held = HeldCalls()
     let site = site(.init(after: .seconds(60)), held)
     let id = try accepted(site)
     #expect(site.send("DELETE", "/jobs/\(id)", key: site.reader).status == 204)
@@ -176,17 +121,17 @@ import Testing
   }
 
   @Test func thereAreNoMoreJobsThanMayBe() throws {
-    let held = Held()
+    let held = HeldCalls()
     let site = site(.init(after: .seconds(60), count: 1), held)
     let first = try accepted(site)
-    let second = Waiting(site, key: site.reader)
+    let second = WaitingRequest(site, key: site.reader)
     #expect(held.answer())
     #expect(second.conclude().status == 200)
     #expect(site.send("GET", "/jobs/\(first)", key: site.reader).status == 202)
   }
 
   @Test func keptAnswersGoOldestFirst() throws {
-    let site = site(.init(after: .seconds(60), count: 2))
+    let site = site(.init(after: .seconds(60), count: 2, sharePercent: 100))
     let ids = try (0..<3).map { _ in try accepted(site) }
     #expect(ids.map { site.send("GET", "/jobs/\($0)", key: site.reader).status } == [404, 200, 200])
     let small = self.site(.init(after: .seconds(60), bytes: 1))
@@ -201,11 +146,11 @@ import Testing
     let limit = Instant.now + .seconds(20)
     let pause = Monitor(false)
     while site.send("GET", "/jobs/\(id)", key: site.writer).status == 404, Instant.now < limit,
-      site.gateway.jobs.count > 0
+      site.gateway.jobs.count.kept > 0
     {
       _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Bool? }
     }
-    #expect(site.gateway.jobs.count == 0)
+    #expect(site.gateway.jobs.count.kept == 0 && site.gateway.jobs.count.running == 0)
   }
 
   @Test func aJobOfAHostBeforeIsSaidToBeLost() throws {

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Gateway
 
-/// A path of the host's own that calls a route by the name and arguments in its body.
-private final class CallsByName: OwnPath {
+/// A path of the host's own that calls a route, or asks for a job, by the name and arguments in its body.
+final class CallsByName: OwnPath {
   let routes = [
     OwnRoute(.post, "/call/{name}", maxBodyBytes: 1000), OwnRoute(.get, "/secret.json", key: .required),
     OwnRoute(.get, "/document.json", challenge: "Bearer realm=\"other\""),
@@ -23,12 +23,16 @@ private final class CallsByName: OwnPath {
     }
     let (head, bytes) = (exchange.head, exchange.body)
     let name = String(head.span(exchange.parameters[0].value))
-    guard let route = snapshot.operation(named: name) else {
-      throw Problem(404, "call.unknown", "There is no such operation.")
-    }
     let (document, target, body) = (JSONDocument(), Arena(capacity: 64), Arena(capacity: 64))
     do throws(JSONError) { try document.parse(bytes.span(bytes.all)) } catch {
       throw Problem(400, "request.json_invalid", "\(error)")
+    }
+    if let operation = JobOperation(rawValue: name) {
+      let job = try JobOperation.job(in: document.root)
+      return .job(RouteCall(nil), id: job, cancels: operation == .cancel)
+    }
+    guard let route = snapshot.operation(named: name) else {
+      throw Problem(404, "call.unknown", "There is no such operation.")
     }
     try route.operation.arguments.write(document.root, target: target, body: body)
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
@@ -41,7 +45,7 @@ private final class CallsByName: OwnPath {
     let status = exchange.status
     exchange.discardAnswer()
     exchange.status = 200
-    exchange.answerBody.append("{\"was\":\(status),\"answer\":\(inner)}")
+    exchange.answerBody.append("{\"was\":\(status),\"answer\":\(inner.isEmpty ? "null" : inner)}")
   }
 }
 

@@ -160,6 +160,48 @@ import Testing
     #expect(!witness.seen.withLock { $0.isDryRun })
   }
 
+  // MARK: What a caller is told
+
+  /// Each refusal ends with something that a model can do.
+  @Test func everyRefusalSaysTheNextStep() throws {
+    _ = send("POST", "/a/safe", "{}", ["idempotency-key": "used"])
+    let token = try token(send("DELETE", "/a/safe/1"))
+    let refusals: [(Site.Answer, String, String)] = [
+      (
+        send("POST", "/a/safe", #"{"n":1}"#, ["idempotency-key": "used"]), "idempotency.key_reused",
+        "Use a new key"
+      ),
+      (send("POST", "/a/strict"), "idempotency.key_missing", "send it as header Idempotency-Key"),
+      (send("POST", "/a/safe", #"{"idempotency_key":7}"#), "idempotency.key_invalid", "Send a UUID"),
+      (send("POST", "/a/safe", "{}", ["idempotency-key": ""]), "idempotency.key_invalid", "Send a UUID"),
+      (send("POST", "/a/own", ["prefer": "dry-run"]), "dry_run.unsupported", "Send the call without"),
+      (send("POST", "/a/safe?dry_run=yes", "{}"), "dry_run.invalid", "Send the call again"),
+      (
+        send("DELETE", "/a/safe/2", ["x-confirm": token]), "confirmation.mismatch",
+        "make exactly the same call again"
+      ),
+      (send("DELETE", "/a/safe/1?confirm="), "confirmation.invalid", "Make the call without one"),
+    ]
+    for (answer, code, step) in refusals {
+      let detail = try #require(try JSONValue.parse(answer.body.utf8.span)["detail"]?.string)
+      #expect(
+        answer.code == code && detail.contains(step) && detail.hasPrefix("Nothing was done"), "\(detail)")
+    }
+    for (problem, step) in [
+      (Safety.inProgress, "Send the same call again"), (Safety.inProgress(as: "j"), "with jobs_get"),
+      (Safety.outcomeUnknown, "Read what it would have changed"),
+      (Safety.answerNotKept(200), "Read what it changed"),
+    ] { #expect(problem.detail.contains(step) && problem.status == 409, "\(problem.detail)") }
+  }
+
+  @Test func theAuditTrailTellsADryRunAndAReplay() {
+    _ = send("POST", "/a/safe", "{}", ["prefer": "dry-run"])
+    for _ in 0..<2 { _ = send("POST", "/a/safe", "{}", ["idempotency-key": "k"]) }
+    _ = send("POST", "/a/safe", "{}")
+    #expect(site.audit.rows.map(\.isDryRun) == [true, false, false, false])
+    #expect(site.audit.rows.map(\.isReplayed) == [false, false, true, false])
+  }
+
   // MARK: Keys
 
   @Test func aRepeatedCallIsAnsweredAsTheFirst() {

@@ -29,7 +29,7 @@ final class Site: Sendable {
   init(
     usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits(),
     ownPaths: [any OwnPath] = [], answerCharacters: Int = 99_999,
-    jobs: Jobs.Limits = Jobs.Limits()
+    jobs: Jobs.Limits = Jobs.Limits(), anonymous: Int = 1
   ) {
     self.usage = usage
     do throws(Problem) {
@@ -46,7 +46,7 @@ final class Site: Sendable {
           safety: .inMemory(OpenSSLDigests(), ledger: ledger, clock: { [clock] in clock.withLock { $0 } }),
           ownPaths: ownPaths),
         limits: .init(
-          anonymous: RateLimit(requests: 1, per: .seconds(60)), inline: inline,
+          anonymous: RateLimit(requests: anonymous, per: .seconds(60)), inline: inline,
           answerCharacters: answerCharacters, jobs: jobs))
     } catch { preconditionFailure(error.detail) }
     serve(behaviour: .answers)

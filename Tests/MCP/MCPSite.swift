@@ -28,7 +28,8 @@ final class MCPSite: Sendable {
 
   init(
     _ settings: HostConfiguration.MCP = HostConfiguration.MCP(), manifest: String = MCPSite.manifest,
-    behaviour: FakePlugin.Behaviour = .answers, serverURL: String = "", showsScopes: Bool = true
+    behaviour: FakePlugin.Behaviour = .answers, serverURL: String = "", showsScopes: Bool = true,
+    jobAfter: Duration? = nil
   ) {
     listeners = Listeners(automations, settings, quiet: .seconds(3600))
     do throws(Problem) {
@@ -44,15 +45,18 @@ final class MCPSite: Sendable {
       gateway = try Gateway(
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: MemoryLog(),
-          health: Health(),
+          health: Health(), exchanges: SparePool(),
           safety: .inMemory(OpenSSLDigests()),
           ownPaths: [
             MCPServer(
               .init(
-                settings, version: "1.2.3", serverURL: serverURL, showsScopes: showsScopes, jsonDepth: 16),
+                settings, version: "1.2.3", serverURL: serverURL, showsScopes: showsScopes, jsonDepth: 16,
+                jobAfter: jobAfter),
               listeners)
           ]),
-        limits: .init(anonymous: RateLimit(requests: 100_000, per: .seconds(60)), jsonDepth: 16))
+        limits: .init(
+          anonymous: RateLimit(requests: 100_000, per: .seconds(60)), jsonDepth: 16,
+          jobs: .init(after: jobAfter ?? .seconds(40), wait: .zero)))
     } catch { preconditionFailure(error.detail) }
     serve(manifest, behaviour)
   }

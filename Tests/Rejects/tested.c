@@ -4,12 +4,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#ifdef CONFIRMED
+#define CONFIRM ",\"confirm\":true"
+#else
+#define CONFIRM ""
+#endif
 #define MANIFEST                                                                                                \
   "{\"id\":\"reject\",\"version\":\"1\",\"routes\":[{\"method\":\"GET\",\"path\":\"/\",\"operation\":\"look\"," \
   "\"response\":{\"type\":\"object\",\"properties\":{\"count\":{\"type\":\"integer\"}},\"required\":[\"count\"]}}," \
   "{\"method\":\"POST\",\"path\":\"/\",\"operation\":\"put\",\"body\":{\"type\":\"object\","             \
   "\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40}},"                             \
-  "\"required\":[\"name\"],\"additionalProperties\":false}}]}"
+  "\"required\":[\"name\"],\"additionalProperties\":false}" CONFIRM "}]}"
 #include "plugin.h"
 
 enum { NOTHING, CRASHES, WRONG_SHAPE, HANGS, NEVER_ANSWERS, LEAKS_STATE, CRASHES_ON_LONG, FAILS, STOP_HANGS };

@@ -133,7 +133,11 @@ extension AdminEndpoint {
         body: S.closed(["grace_s": S.whole(0, 2_678_400)]), status: 201, answer: S.issuedKey,
         faults: [(404, "key.not_found"), (409, "key.revoked"), (403, "access.scope_escalation")]
       ).bodyOptional()
-    case .readAudit: AdminManual("Read the audit trail", answer: S.page(S.free))
+    case .readAudit:
+      AdminManual(
+        "Read the audit trail",
+        "A row of a request has, where it is so, `dry_run` (what the handler wrote was undone), `replayed` (answered from what an idempotency key keeps: the handler did not run) and `job` (the call became that job, or asked for it).",
+        answer: S.page(S.free))
     case .verifyAudit:
       AdminManual(
         "Verify the audit trail", answer: S.object(["rows": S.count, "last_hash": S.text]),

@@ -62,6 +62,8 @@ package struct HostConfiguration: Sendable, Equatable {
   package var jobAfterMilliseconds = 40_000
   package var maxJobs = 1024
   package var jobsBytes = 64 << 20
+  package var jobsPerKeyPercent = 25
+  package var jobWaitMilliseconds = 20_000
   package var jobKeptSeconds = 600
   package var pollAfterSeconds = 2
   package var workerThreads = 0

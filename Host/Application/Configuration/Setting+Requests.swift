@@ -150,6 +150,13 @@ extension Setting {
       "answers.jobs_bytes", .number((1 << 20)...(1 << 34), \.jobsBytes),
       "Of kept answers: of more, the oldest go."),
     .init(
+      "answers.jobs_per_key_percent", .number(1...100, \.jobsPerKeyPercent),
+      "Of both, what one key may have, or one address without a key: further calls keep their client waiting."
+    ),
+    .init(
+      "answers.job_wait_ms", .number(0...3_600_000, \.jobWaitMilliseconds),
+      "How long a look at a job by name, or with Prefer: wait, waits for its answer."),
+    .init(
       "answers.job_kept_s", .number(1...86_400, \.jobKeptSeconds), "How long the answer of a job is kept."),
     .init(
       "answers.poll_after_s", .number(1...3600, \.pollAfterSeconds),

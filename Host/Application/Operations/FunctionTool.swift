@@ -24,6 +24,14 @@ package struct FunctionTool: Sendable {
     obstacles = strict.obstacles
   }
 
+  /// What the host itself does.
+  package init(_ job: JobOperation) {
+    name = job.name
+    description = job.text
+    parameters = JobOperation.arguments
+    obstacles = []
+  }
+
   package init(_ route: LiveRoute) { self.init(route.operation, route.declaration) }
 
   package var isStrict: Bool { obstacles.isEmpty }

@@ -37,6 +37,7 @@ extension Exchange {
     discardAnswer()
     self.closes = closes
     status = other.status
+    isReplayed = other.isReplayed
     answerHead.append(otherHead.span(otherHead.all))
     answerHeaders = other.answerHeaders
     answerBody.append(otherBody.span(otherBody.all))

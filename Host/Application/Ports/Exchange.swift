@@ -130,6 +130,8 @@ package final class Exchange: @unchecked Sendable {
   package let answerBody = Arena(capacity: 2048)
   /// The connection closes after this answer.
   package var closes = false
+  /// The answer is one that was kept under an idempotency key, and the handler did not run for it.
+  package var isReplayed = false
   /// The body is a stream: `answerBody` is empty. Who may read the answer may read this.
   package private(set) var isStreaming = false
   /// Whether the handler of this request may answer with a stream; set before it runs. [any]
@@ -334,9 +336,9 @@ extension Exchange {
   package func endWaiting() { pendingUntil.store(0, ordering: .releasing) }
 
   /// The client of the request that waits until then is gone: its time is up now. False: no request waits so any more, or
-  /// its answer is kept for when the client comes back. [any]
-  package func abandonWaiting(until deadline: Instant) -> Bool {
-    if isKept.load(ordering: .relaxed) { return false }
+  /// its answer is kept for when the client comes back, unless that client `isAsking` for the end itself. [any]
+  package func abandonWaiting(until deadline: Instant, isAsking: Bool = false) -> Bool {
+    if isKept.load(ordering: .relaxed), !isAsking { return false }
     return pendingUntil.compareExchange(
       expected: deadline.nanoseconds, desired: Exchange.isDeserted, ordering: .acquiringAndReleasing
     ).exchanged
@@ -422,6 +424,7 @@ extension Exchange {
     answerHeaders.removeAll(keepingCapacity: true)
     answerBody.removeAll(retaining: kept)
     closes = false
+    isReplayed = false
     if isStreaming { endStream() }
   }
 

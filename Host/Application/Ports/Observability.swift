@@ -50,15 +50,25 @@ package struct RequestAudit {
   package var labels: RouteLabels?
   /// The key's public id; nil when nobody was authenticated.
   package var key: KeyID?
+  /// What the handler wrote was undone.
+  package var isDryRun: Bool
+  /// The answer was kept under an idempotency key: the handler did not run.
+  package var isReplayed: Bool
+  /// The id of the job that the call became, or that the request asked for; ASCII without anything to escape.
+  package var job: String?
 
   package init(
-    time: Timestamp, durationMicroseconds: Int, status: Int, labels: RouteLabels?, key: KeyID?
+    time: Timestamp, durationMicroseconds: Int, status: Int, labels: RouteLabels?, key: KeyID?,
+    isDryRun: Bool = false, isReplayed: Bool = false, job: String? = nil
   ) {
     self.time = time
     self.durationMicroseconds = durationMicroseconds
     self.status = status
     self.labels = labels
     self.key = key
+    self.isDryRun = isDryRun
+    self.isReplayed = isReplayed
+    self.job = job
   }
 }
 

@@ -74,20 +74,23 @@ package enum OwnAnswer {
   /// The exchange became the request of a route (``Exchange/become(_:target:body:)``): it goes on like any other, at its
   /// own limit, and ``OwnPath/wrap(_:_:)`` gets its answer.
   case call(RouteCall)
+  /// The request is about a job, by name: it is answered as `GET /jobs/{id}` would be, or `DELETE` where it `cancels`, and
+  /// ``OwnPath/wrap(_:_:)`` gets that answer.
+  case job(RouteCall, id: String, cancels: Bool)
   /// Somebody answers later: claims the exchange by the handle that it had, writes the answer, delivers it.
   case pending
 }
 
-/// A request that became the call of a route by name.
+/// A request that became a call by name.
 package final class RouteCall {
-  /// As it was found by its name; a reload may put the next generation's in its place.
-  package let route: LiveRoute
+  /// As it was found by its name; a reload may put the next generation's in its place. nil for what the host does itself.
+  package let route: LiveRoute?
   /// What the protocol has to know when it wraps the answer.
   package let state: AnyObject?
   /// Bytes that the whole answer may have at most. Set before a stream is wrapped; other answers are short enough by then.
   package var answerLimit = Int.max
 
-  package init(_ route: LiveRoute, state: AnyObject? = nil) {
+  package init(_ route: LiveRoute?, state: AnyObject? = nil) {
     self.route = route
     self.state = state
   }

@@ -247,8 +247,12 @@ private final class RecordingWriter: @unchecked Sendable {
 
   /// The values of this exchange that are hidden under their names.
   private func collect(_ taken: Recording.Taken, _ documents: [JSONValue?], into redaction: inout Redaction) {
-    for field in taken.query where redaction.hides(String(decoding: field.name, as: UTF8.self)) {
-      redaction.add(value: String(decoding: field.value, as: UTF8.self))
+    redaction.add(value: String(decoding: taken.confirmation, as: UTF8.self))
+    for field in taken.query {
+      let (name, value) = (
+        String(decoding: field.name, as: UTF8.self), String(decoding: field.value, as: UTF8.self)
+      )
+      if redaction.hides(name) || Redaction.confirms(name, value) { redaction.add(value: value) }
     }
     for (_, _, value) in hiddenSegments(of: taken, redaction) { redaction.add(value: value) }
     for document in documents { if let document { redaction.add(valuesOf: document) } }

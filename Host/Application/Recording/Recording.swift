@@ -15,6 +15,8 @@ package final class Recording: Sendable {
     var path: [UInt8]
     var query: [(name: [UInt8], value: [UInt8])]
     var headers: [(name: [UInt8], value: [UInt8])]
+    /// The token that confirmed it; empty without.
+    var confirmation: [UInt8]
     var body: [UInt8]
     var status: Int
     var answerHeaders: [(name: [UInt8], value: [UInt8])]
@@ -101,7 +103,8 @@ package final class Recording: Sendable {
     return Taken(
       offset: .nanoseconds(Instant.now - began), route: route, method: exchange.method,
       path: Array(head.span(exchange.rawPath)), query: copied(exchange.query, of: head),
-      headers: copied(headers, of: head), body: Array(body.span(body.all)), status: exchange.status,
+      headers: copied(headers, of: head), confirmation: Array(head.span(exchange.confirmation)),
+      body: Array(body.span(body.all)), status: exchange.status,
       answerHeaders: copied(exchange.answerHeaders, of: answer),
       answerBody: Array(answerBody.span(answerBody.all)))
   }
@@ -132,6 +135,6 @@ package struct RecordingOptions: Sendable {
   package static let answerHeaders = ["content-type", "etag", "location", "allow", "cache-control", "link"]
   /// Never kept, whoever asks for it.
   package static let secretHeaders: Set<String> = [
-    "authorization", "proxy-authorization", "x-api-key", "cookie", "set-cookie",
+    "authorization", "proxy-authorization", "x-api-key", "cookie", "set-cookie", "x-confirm",
   ]
 }

@@ -1,7 +1,8 @@
 package import Domain
 package import Kernel
 
-/// Which values of recorded traffic are not kept: members by name, at any depth, and whatever reads like a key.
+/// Which values of recorded traffic are not kept: members by name, at any depth, and whatever reads like a key or confirms
+/// a call.
 ///
 /// By name and not by place: a value that is secret in one schema is not to be read through another.
 package struct Redaction: Sendable {
@@ -39,7 +40,9 @@ package struct Redaction: Sendable {
   package mutating func add(valuesOf document: JSONValue, isHidden: Bool = false) {
     switch document {
     case .object(let members):
-      for (name, member) in members { add(valuesOf: member, isHidden: isHidden || hides(name)) }
+      for (name, member) in members {
+        add(valuesOf: member, isHidden: isHidden || hides(name) || Redaction.confirms(name, member.string))
+      }
     case .array(let items): for item in items { add(valuesOf: item, isHidden: isHidden) }
     case .string(let text): if isHidden { add(value: text) }
     case .integer, .number: if isHidden { add(value: JSON.text(document)) }
@@ -48,6 +51,12 @@ package struct Redaction: Sendable {
   }
 
   package func hides(_ name: String) -> Bool { names.contains(name.lowercased()) }
+
+  /// Whether a parameter or member is the token that confirms a call. A `confirm` of the route's own is another thing.
+  static func confirms(_ name: String, _ value: String?) -> Bool {
+    guard let value, name.lowercased() == SafetyWords.Word.confirm.name.description else { return false }
+    return Confirmations.isToken(value)
+  }
 
   package func apply(_ value: JSONValue) -> JSONValue {
     switch value {

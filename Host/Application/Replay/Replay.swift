@@ -89,10 +89,14 @@ package struct Replay: Sendable {
   private func answer(
     _ call: RecordedCalls.Call, _ host: any PrivateHost
   ) -> Result<IncomingAnswer, Problem> {
+    let body = call.body.map { JSON.encode($0) }
     do throws(Problem) {
+      let answer = try host.send(call.method.rawValue, call.target, headers: call.headers, body: body)
+      // What was recorded was confirmed; its token is not kept, and would be of no use to another host.
+      guard let token = answer.askedConfirmation else { return .success(answer) }
       return .success(
         try host.send(
-          call.method.rawValue, call.target, headers: call.headers, body: call.body.map { JSON.encode($0) }))
+          call.method.rawValue, call.target, headers: call.headers + [("X-Confirm", token)], body: body))
     } catch { return .failure(error) }
   }
 

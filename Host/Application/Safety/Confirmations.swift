@@ -7,6 +7,9 @@ package import Kernel
 package final class Confirmations: Sendable {
   package static let secretBytes = 32
   private static let tagBytes = 16
+  /// When it ends, and chance.
+  private static let bodyBytes = 16
+  private static let tokenLength = ((bodyBytes + tagBytes) * 4 + 2) / 3
 
   private let secret: [UInt8]
   private let digests: any Digests
@@ -30,6 +33,11 @@ package final class Confirmations: Sendable {
     package var expires: Timestamp
   }
 
+  /// Whether a text has the form of a token. [any]
+  package static func isToken(_ text: String) -> Bool {
+    text.utf8.count == tokenLength && Base64URL.decode(text)?.count == bodyBytes + tagBytes
+  }
+
   package enum Verdict: Sendable, Equatable {
     case valid
     case expired
@@ -49,11 +57,14 @@ package final class Confirmations: Sendable {
 
   /// [any]
   package func judge(_ token: Span<UInt8>, _ fingerprint: Digest256, caller: Span<UInt8>) -> Verdict {
-    guard let all = Base64URL.decode(String(token)), all.count == 16 + Confirmations.tagBytes else {
+    guard let all = Base64URL.decode(String(token)),
+      all.count == Confirmations.bodyBytes + Confirmations.tagBytes
+    else {
       return .foreign
     }
-    let body = Array(all[..<16])
-    guard digests.isEqual(Array(all[16...]).span, tag(body, fingerprint, caller).span) else {
+    let body = Array(all[..<Confirmations.bodyBytes])
+    guard digests.isEqual(Array(all[Confirmations.bodyBytes...]).span, tag(body, fingerprint, caller).span)
+    else {
       return .foreign
     }
     let seconds = body[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }

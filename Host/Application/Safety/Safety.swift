@@ -78,7 +78,13 @@ package final class Safety: Sendable {
     return .keyed(name(exchange, fingerprint, caller, kind: "key"), refusal: refusal)
   }
 
-  /// A key belongs to the principal of a key, or to the address where nobody is known.
+  /// An idempotency key belongs to the principal of an API key, or to the address where nobody is known.
+  ///
+  /// The draft (section 5) wants a composite key: what the client sent, together with what else the server knows of that client, so
+  /// that whoever guesses a key gets no answer of another's. On a public route that is the address alone. The price: a client whose address
+  /// changes between two attempts is a new one, and its call runs twice; clients behind one address share their keys, which
+  /// UUIDs keep apart. Who cannot live with that calls with an API key on a route that needs one: a principal's keys hold wherever
+  /// it calls from.
   private func name(
     _ exchange: Exchange, _ fingerprint: Digest256, _ caller: Caller, kind: StaticString
   ) -> KeyedCallName {
@@ -124,7 +130,7 @@ package final class Safety: Sendable {
       declaration.dryRun ? " To see what it would answer, send it with 'Prefer: dry-run' first." : ""
     return Problem(
       428, code,
-      "\(why) It would do '\(effect)' (\(declaration.method.rawValue) \(path.prefix(200))). If that is what is wanted, make exactly the same call again by \(token.expires.text) with the value of 'confirm' as header X-Confirm, or as query parameter or body member 'confirm'.\(preview)",
+      "\(why) It would do '\(effect)' (\(declaration.method.rawValue) \(path.prefix(200))). If that is what is wanted, make exactly the same call again by \(token.expires.text) with the value of 'confirm' as header X-Confirm, as query parameter or body member 'confirm', or by name as argument 'confirm'.\(preview)",
       members: [
         "confirm": .string(token.text), "confirm_expires": .string(token.expires.text),
         "operation": .string(declaration.operation),
@@ -160,15 +166,23 @@ extension Safety {
     "A call with this idempotency key is under way. Send the same call again after the time in Retry-After: it will be answered with what came of the first.",
     retryAfterSeconds: 1)
 
+  /// As ``inProgress``, of a call that is a job by now.
+  package static func inProgress(as job: String) -> Problem {
+    Problem(
+      409, inProgress.code,
+      "The call with this idempotency key is under way as a job. \(JobOperation.nextStep(job)) The same call sent again once it has ended is answered with what came of it, too.",
+      members: ["job": .string(job), "poll": .string(JobOperation.path(job))], retryAfterSeconds: 1)
+  }
+
   package static let outcomeUnknown = Problem(
     409, "idempotency.outcome_unknown",
-    "A call with this idempotency key was begun, and how it ended is not known: it may have taken effect or not. It is not run again. Read what it would have changed; if it did not take effect, send the call with a new key."
+    "A call with this idempotency key was begun, and how it ended is not known: it may have taken effect or not. It is not run again. Read what it would have changed with a call that only reads; if it did not take effect, send the call with a new key."
   )
 
   package static func answerNotKept(_ status: Int) -> Problem {
     Problem(
       409, "idempotency.answer_not_kept",
-      "The call with this idempotency key was answered \(status), and its answer was too large to keep. It is not run again. Read what it changed.",
+      "The call with this idempotency key was answered \(status), and its answer was too large to keep. It is not run again. Read what it changed with a call that only reads; for another operation use a new key.",
       members: ["answered_status": .integer(Int64(status))])
   }
 }

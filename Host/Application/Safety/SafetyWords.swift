@@ -85,7 +85,7 @@ extension SafetyWords {
   package func take(from exchange: Exchange) throws(Problem) {
     if exchange.has(.idempotencyKey), takesKey {
       guard exchange.knownCount[KnownHeader.idempotencyKey.rawValue] == 1 else {
-        throw SafetyWords.invalidKey("The header Idempotency-Key must come once.")
+        throw SafetyWords.invalidKey("the header Idempotency-Key must come once. Send one key.")
       }
       try set(.key, SafetyWords.unquoted(exchange[.idempotencyKey], in: exchange.head), exchange)
     }
@@ -159,7 +159,7 @@ extension SafetyWords {
     if word == .key {
       guard isSound else {
         throw SafetyWords.invalidKey(
-          "An idempotency key is 1 to \(SafetyWords.maxBytes) printable ASCII characters, and one request has one. A UUID is a good one."
+          "an idempotency key is 1 to \(SafetyWords.maxBytes) printable ASCII characters, and one request has one. Send a UUID, the same one when you repeat the call."
         )
       }
       exchange.idempotencyKey = value
@@ -200,20 +200,25 @@ extension SafetyWords {
 
   private static let invalidConfirmation = Problem(
     400, "confirmation.invalid",
-    "The confirmation is no token. Send the one that the answer 428 to this call named, once, as text.")
+    "Nothing was done: the confirmation is no token. Make the call without one; its answer 428 names the token in 'confirm'. Then make exactly that call again with it, once, as text."
+  )
 
   static func notText(_ word: Word) -> Problem {
     switch word {
-    case .key: invalidKey("The member 'idempotency_key' is text.")
+    case .key: invalidKey("the member 'idempotency_key' is text. Send a UUID in quotes.")
     case .ifMatch: invalidIfMatch
     case .confirm, .dryRun: invalidConfirmation
     }
   }
 
-  static func invalidKey(_ detail: String) -> Problem { Problem(400, "idempotency.key_invalid", detail) }
+  static func invalidKey(_ detail: String) -> Problem {
+    Problem(400, "idempotency.key_invalid", "Nothing was done: " + detail)
+  }
 
   static let invalidDryRun = Problem(
-    400, "dry_run.invalid", "dry_run is true or false, and a member of a body is one of them without quotes.")
+    400, "dry_run.invalid",
+    "Nothing was done: dry_run is true or false, and a member of a body is one of them without quotes. Send the call again with one of them."
+  )
 
   /// The string of a structured field (RFC 8941, section 3.3.3), which the draft wants, or the plain value that most send.
   private static func unquoted(_ value: ByteRange, in head: Arena) -> ByteRange {

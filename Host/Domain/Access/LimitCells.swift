@@ -64,7 +64,7 @@ package final class LimitCells: Sendable {
 }
 
 /// Who is limited: two words that name a caller, and the route if the limit is the route's.
-package struct CallerTag: Sendable, Equatable {
+package struct CallerTag: Sendable, Hashable {
   private var first: UInt64
   private var second: UInt64
 

@@ -8,6 +8,8 @@ enum Frames {
   static let maxPath = 1024
   static let maxText = 255
   static let maxLabels = 4096
+  /// An id that is longer is none of a job.
+  static let maxJob = 64
 
   /// Writes a request's frame over what `scratch` holds. [event]
   static func encode(_ row: RequestAudit, of exchange: Exchange, to scratch: Arena) {
@@ -28,8 +30,12 @@ enum Frames {
     let labelsCount = min(row.labels?.json.count ?? 0, maxLabels + 1)
     // Labels are JSON, which cannot be cut.
     if labelsCount <= maxLabels { head.labelsCount = UInt16(labelsCount) }
+    head.isDryRun = row.isDryRun
+    head.isReplayed = row.isReplayed
+    if let job = row.job, job.utf8.count <= maxJob { head.jobCount = UInt8(job.utf8.count) }
     head.count = UInt32(FrameHead.byteCount)
     head.count += path.count + requestID.count + principal.count + UInt32(head.labelsCount)
+    head.count += UInt32(head.jobCount)
     scratch.removeAll()
     head.append(to: scratch)
     let source = exchange.head
@@ -37,6 +43,7 @@ enum Frames {
     scratch.append(source.span(requestID))
     scratch.append(source.span(principal))
     if head.labelsCount > 0, let json = row.labels?.json { scratch.append(json.span) }
+    if head.jobCount > 0, let job = row.job { scratch.append(job) }
   }
 
   /// Writes the frame of an act of administration.
@@ -115,6 +122,8 @@ struct RowWriter {
     let principal = frame.extracting(place..<place + Int(head.principalCount))
     place += principal.count
     let labels = frame.extracting(place..<place + Int(head.labelsCount))
+    place += labels.count
+    let job = frame.extracting(place..<place + Int(head.jobCount))
     line.append(",\"duration_us\":")
     line.append(decimal: Int(head.duration))
     line.append(",\"method\":\"")
@@ -127,6 +136,12 @@ struct RowWriter {
     if labels.count > 0 {
       line.append(",")
       line.append(labels)
+    }
+    if head.isDryRun { line.append(",\"dry_run\":true") }
+    if head.isReplayed { line.append(",\"replayed\":true") }
+    if job.count > 0 {
+      line.append(",\"job\":")
+      appendText(job, to: line)
     }
     if head.key.0 != 0 {
       line.append(",\"key\":\"")

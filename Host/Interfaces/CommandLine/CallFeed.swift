@@ -36,15 +36,19 @@ struct CallFeed {
     }
   }
 
-  /// `GET /accounts/ 200 0.4 ms list_accounts agent`
+  /// `GET /accounts/ 200 0.4 ms list_accounts agent`, and `dry-run`, `replayed` or `job <id>` where it was one.
   static func line(_ call: JSONValue, _ style: Style) -> String {
     let status = call["status"]?.integer ?? 0
     let tone: Style.Tone = status >= 500 ? .bad : status >= 400 ? .warn : .good
     let micros = call["duration_us"]?.integer ?? 0
     func text(_ name: String) -> String { Table.printable(call[name]?.string ?? "-") }
+    var marks = ""
+    if call["dry_run"]?.bool == true { marks += " dry-run" }
+    if call["replayed"]?.bool == true { marks += " replayed" }
+    if call["job"] != nil { marks += " job \(text("job"))" }
     return
       "\(text("method")) \(text("path")) \(style.paint(String(status), tone)) "
-      + "\(micros / 1000).\(micros % 1000 / 100) ms \(text("operation")) \(text("principal"))"
+      + "\(micros / 1000).\(micros % 1000 / 100) ms \(text("operation")) \(text("principal"))\(marks)"
   }
 
   static func follow(_ invocation: Invocation) throws {

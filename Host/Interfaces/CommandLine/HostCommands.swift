@@ -34,6 +34,10 @@ enum AuditCommands {
   static let all = [
     Command(
       words: ["audit", "read"], summary: "Prints the audit trail, oldest first, one JSON row a line.",
+      notes: [
+        "A call's row says \"dry_run\" when what its handler wrote was undone, \"replayed\" when an idempotency key had its",
+        "answer, and \"job\" when it became that job or asked for it.",
+      ],
       options: [
         .init(name: "--after", value: "SEQ", help: "Rows after this number. Default: 0, from the first."),
         .init(name: "--limit", value: "N", help: "How many, 1 to 1000. Default: 100."),

@@ -44,10 +44,13 @@ struct FunctionList {
 
   private let wish: Wish
   private let maxBytes: Int
+  private let jobAfter: Duration?
 
-  init(_ wish: Wish, maxBytes: Int) {
+  /// `jobAfter`: after what time a call becomes a job; nil: none does.
+  init(_ wish: Wish, maxBytes: Int, jobAfter: Duration?) {
     self.wish = wish
     self.maxBytes = maxBytes
+    self.jobAfter = jobAfter
   }
 
   /// [documents]
@@ -63,8 +66,11 @@ struct FunctionList {
     var bytes = Array(#"{"call":{"method":"POST","path":"/functions/call"},"tools":["#.utf8)
     let start = bytes.count
     var loose: [JSONValue] = []
-    for (index, route) in routes.enumerated() {
-      let tool = FunctionTool(route)
+    var tools = routes.map { FunctionTool($0) }
+    if routes.contains(where: { $0.outlasts(jobAfter) }) {
+      tools += JobOperation.allCases.map { FunctionTool($0) }
+    }
+    for (index, tool) in tools.enumerated() {
       if index > 0 { bytes.append(UInt8(ascii: ",")) }
       // Sorted, as `StrictSchema` takes it that properties are written.
       bytes += JSON.encode(tool.json(wish.api))

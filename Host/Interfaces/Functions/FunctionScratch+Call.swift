@@ -8,9 +8,9 @@ extension FunctionScratch {
   /// Members of a tool call that say nothing to the host: a caller may send what the model's API gave it as it is.
   private static let ignored: Set<String> = ["id", "call_id", "type", "status"]
 
-  /// Makes the exchange the request that the call in its body stands for, and says whose. Throws 400
+  /// Makes the exchange the request that the call in its body stands for, unless it is about a job. Throws 400
   /// `request.body_missing` or `request.json_invalid`, 415, 404 `call.function_unknown`, and 422 `call.…`.
-  func turn(_ exchange: Exchange, _ snapshot: Snapshot) throws(Problem) -> LiveRoute {
+  func turn(_ exchange: Exchange, _ snapshot: Snapshot) throws(Problem) -> OwnAnswer {
     clear()
     let (head, bytes) = (exchange.head, exchange.body)
     // Locals, for what is lent must not outlive a place that could change.
@@ -25,16 +25,27 @@ extension FunctionScratch {
     do throws(JSONError) { try call.parse(bytes.span(bytes.all)) } catch {
       throw Problem(400, "request.json_invalid", "The body is not valid JSON: \(error.explanation)")
     }
-    let route = try route(snapshot)
+    let name = try name()
+    if let operation = JobOperation(rawValue: name) {
+      try readArguments()
+      return .job(
+        RouteCall(nil), id: try JobOperation.job(in: arguments.root), cancels: operation == .cancel)
+    }
+    guard let route = snapshot.operation(named: name) else {
+      throw Problem(
+        404, "call.function_unknown",
+        "There is no function '\(name.prefix(100))'. GET /functions.json lists those there are.",
+        members: ["name": .string(String(name.prefix(100)))])
+    }
     try readArguments()
     if StrictArguments.hasNull(arguments.root) { try restoreArguments(route) }
     try route.operation.arguments.write(arguments.root, target: target, body: body)
     exchange.become(
       route.declaration.method, target: target.span(target.all), body: body.span(body.all))
-    return route
+    return .call(RouteCall(route))
   }
 
-  private func route(_ snapshot: Snapshot) throws(Problem) -> LiveRoute {
+  private func name() throws(Problem) -> String {
     let call = call
     guard call.root.kind == .object else {
       throw FunctionScratch.invalid(#"The body must be an object: {"name": "…", "arguments": {…}}."#)
@@ -54,13 +65,7 @@ extension FunctionScratch {
     guard let name = call.root.member("name".utf8.span)?.string else {
       throw FunctionScratch.invalid("The member 'name' must say which function, as /functions.json names it.")
     }
-    guard let route = snapshot.operation(named: name) else {
-      throw Problem(
-        404, "call.function_unknown",
-        "There is no function '\(name.prefix(100))'. GET /functions.json lists those there are.",
-        members: ["name": .string(String(name.prefix(100)))])
-    }
-    return route
+    return name
   }
 
   /// Arguments are an object, or JSON text of one, as models' APIs give them; none at all are none.

@@ -20,12 +20,14 @@ package final class FunctionsPath: OwnPath {
     package var maxBodyBytes: Int
     /// Of a call, and of its arguments.
     package var jsonDepth: Int
+    /// After what time a call becomes a job; nil: none does.
+    package var jobAfter: Duration?
     /// How long the events of a stream are collected.
     package var streamTime: Duration
 
     package init(
       anonymous: AnonymousView = .all, maxBytes: Int = 64 << 20, patience: Duration = .seconds(30),
-      maxBodyBytes: Int = 1 << 20, jsonDepth: Int = JSONDocument.defaultMaxDepth,
+      maxBodyBytes: Int = 1 << 20, jsonDepth: Int = JSONDocument.defaultMaxDepth, jobAfter: Duration? = nil,
       streamTime: Duration = .seconds(40)
     ) {
       self.streamTime = streamTime
@@ -34,6 +36,7 @@ package final class FunctionsPath: OwnPath {
       self.patience = patience
       self.maxBodyBytes = maxBodyBytes
       self.jsonDepth = jsonDepth
+      self.jobAfter = jobAfter
     }
   }
 
@@ -61,7 +64,7 @@ package final class FunctionsPath: OwnPath {
   ) throws(Problem) -> OwnAnswer {
     if number == 0 { return try list(exchange, caller, snapshot) }
     do throws(Problem) {
-      return .call(RouteCall(try threads.current.turn(exchange, snapshot)))
+      return try threads.current.turn(exchange, snapshot)
     } catch {
       // Also what is no call is answered in the envelope: a loop has one shape to read.
       exchange.answer(error)
@@ -90,8 +93,9 @@ package final class FunctionsPath: OwnPath {
     let name = Documents.Name(
       wish.name, view.audience, version: snapshot.version)
     let isLater = try documents.answer(exchange, name) {
-      [digests, maxBytes = facts.maxBytes] () throws(Problem) in
-      try FunctionList(wish, maxBytes: maxBytes).document(snapshot, view, digests: digests)
+      [digests, facts] () throws(Problem) in
+      try FunctionList(wish, maxBytes: facts.maxBytes, jobAfter: facts.jobAfter).document(
+        snapshot, view, digests: digests)
     }
     return isLater ? .pending : .answered
   }

@@ -114,7 +114,7 @@ extension Gateway {
       exchange,
       Problem(
         exchange.status, "answer.too_large",
-        "The request failed with status \(exchange.status); what the answer says of it is \(size.characters) characters long, and was left out.",
+        "The request failed with status \(exchange.status); what the answer says of it is \(size.characters) characters long, and was left out. Go by the status; ask for less, or for one record at a time, to read why.",
         members: ["characters": .integer(Int64(size.characters)), "limited_by": "answers.max_characters"]))
   }
 

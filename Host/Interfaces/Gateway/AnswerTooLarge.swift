@@ -33,7 +33,14 @@ extension Gateway {
       case .maxCharacters, .key, .host: "characters"
       }
     let allowed = budget.allowance(source)
-    let done = isRead ? "" : " The request was carried out: do not send it again."
+    if isRead, hints.isEmpty {
+      hints.append(
+        "ask for less with the route's own parameters, or have an admin raise answers.max_characters")
+    }
+    let done =
+      isRead
+      ? ""
+      : " The request was carried out: do not send it again. Read what it changed with a call that only reads."
     let what = page == 1 ? "The next record alone makes the answer" : "The answer is"
     return Problem(
       413, "answer.too_large",

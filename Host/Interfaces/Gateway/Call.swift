@@ -36,8 +36,12 @@ final class Call {
   var cut: AnswerCut?
   /// The call that makes the answer, when it has an exchange of its own.
   var errand: Errand?
+  /// The job that the call became, or that the request asks for.
+  var job: String?
+  /// The job whose end the request waits for.
+  var awaitedJob: String?
   /// The call became a job, and the answer is where to fetch it.
-  var isAccepted = false
+  var isAccepted: Bool { job != nil && route != nil }
 
   func reset() {
     route = nil
@@ -60,7 +64,8 @@ final class Call {
     if wishes != nil { wishes = nil }
     answerLimit = .max
     if cut != nil { cut = nil }
-    isAccepted = false
+    if job != nil { job = nil }
+    if awaitedJob != nil { awaitedJob = nil }
     if errand != nil { dismissErrand() }
   }
 
@@ -68,7 +73,8 @@ final class Call {
   func dismissErrand() {
     guard let errand else { return }
     self.errand = nil
-    if errand.isJob { isAccepted = true } else { errand.abandon() }
+    job = errand.job
+    if job == nil { errand.abandon() }
   }
 
   func leave() {

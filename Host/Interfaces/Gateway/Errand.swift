@@ -57,7 +57,8 @@ final class Errand: @unchecked Sendable {
   }
 
   var isOver: Bool { state.withLock { $0.isOver } }
-  var isJob: Bool { state.withLock { $0.job != nil } }
+  /// What it became, if it did.
+  var job: String? { state.withLock { $0.job } }
 
   /// The answer is in the exchange: hands it to who waits for it. False: nobody does any more, or another answer came before.
   /// Once. [any]
@@ -88,14 +89,15 @@ final class Errand: @unchecked Sendable {
     }
   }
 
-  /// Nobody wants the answer: its time is up. [any]
-  func abandon() {
+  /// Nobody wants the answer: its time is up. A call with an idempotency key goes on, unless its caller `isAsking` for the
+  /// end. [any]
+  func abandon(isAsking: Bool = false) {
     state.withLock { state in
       guard !state.isOver else { return }
       state.waiter = nil
       state.job = nil
       // Not yet given back: `end` takes this lock before.
-      _ = exchange.abandonWaiting(until: exchange.deadline)
+      _ = exchange.abandonWaiting(until: exchange.deadline, isAsking: isAsking)
     }
   }
 }
@@ -128,6 +130,6 @@ extension Gateway {
     errand.answers(exchange, named: exchange.openAgain())
     call.errand = errand
     wait(for: errand, exchange)
-    return finish(begin(errand, route, thread) && errand.end(), exchange, call)
+    return finish(begin(errand, route, nil, thread) && errand.end(), exchange, call)
   }
 }

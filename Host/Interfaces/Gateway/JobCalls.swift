@@ -59,31 +59,42 @@ extension Jobs: OwnPath {
 }
 
 extension Gateway {
-  /// Calls a handler that may take longer than its client waits. [event]
-  func runForLong(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread)
-    -> Completion?
-  {
+  /// Calls a handler that may take longer than its client waits; nil when there is no exchange for it. Throws
+  /// `idempotency.in_progress` (409) for a call that is a job already. [event]
+  func runForLong(
+    _ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ keyed: KeyedCall?, _ thread: EventThread
+  ) throws(Problem) -> Completion? {
+    if let keyed, let job = jobs.running(for: keyed.name) { throw Safety.inProgress(as: job) }
     guard let errand = errand(for: exchange, route) else { return nil }
+    call.isHandled = true
+    let owner = call.grant.map { JobTable.Owner.key(ports.keys.table.id(of: $0)) }
     let terms = Jobs.Terms(
-      key: call.grant.map { ports.keys.table.id(of: $0) }, route: route, wishes: call.wishes)
+      owner: owner ?? .address(CallerTag(peer: exchange.peer)), route: route, wishes: call.wishes,
+      isDryRun: call.isDryRun, keyed: keyed?.name)
     if Preferences.value("respond-async", of: exchange) != nil, let id = jobs.adopt(errand, terms) {
       errand.runs(as: id, of: jobs)
-      call.isAccepted = true
+      call.job = id
       jobs.writeRunning(id, to: exchange)
       exchange.addHeader("Preference-Applied", "respond-async")
-      if begin(errand, route, thread) { _ = errand.end() }
+      if begin(errand, route, keyed, thread) { _ = errand.end() }
       return .answered
     }
     errand.answers(exchange, named: exchange.handle, orBecomesJobOf: jobs)
     call.errand = errand
     wait(for: errand, exchange)
     jobs.expect(errand, terms)
-    return finish(begin(errand, route, thread) && errand.end(), exchange, call)
+    return finish(begin(errand, route, keyed, thread) && errand.end(), exchange, call)
   }
 
-  /// Runs the handler. True: the answer is there, and nobody was told. [event]
-  func begin(_ errand: Errand, _ route: LiveRoute, _ thread: EventThread) -> Bool {
-    if case .answered = run(errand.exchange, errand.call, route, began: .now, thread) { return true }
+  /// Runs the handler, or has the ledger do so. True: the answer is there, and nobody was told. [event]
+  func begin(_ errand: Errand, _ route: LiveRoute, _ keyed: KeyedCall?, _ thread: EventThread) -> Bool {
+    let completion =
+      if let keyed {
+        runKeyed(errand.exchange, errand.call, route, keyed)
+      } else {
+        run(errand.exchange, errand.call, route, began: .now, thread)
+      }
+    if case .answered = completion { return true }
     return !errand.exchange.park()
   }
 
@@ -100,25 +111,63 @@ extension Gateway {
     return .answered
   }
 
-  /// `GET` and `DELETE /jobs/{id}`. [event]
-  func answerJob(_ exchange: Exchange, _ call: Call, number: Int) throws(Problem) {
-    let head = exchange.head
-    let id = String(head.span(exchange.parameters[0].value))
-    let key = call.grant.map { ports.keys.table.id(of: $0) }
-    guard number == 0 else {
-      try jobs.remove(id, key: key)
+  /// `GET` and `DELETE /jobs/{id}`, or the same by name. [event]
+  func answerJob(_ exchange: Exchange, _ call: Call, id: String, cancels: Bool) throws(Problem) -> Completion
+  {
+    guard !cancels else {
+      try jobs.remove(id, key: call.grant.map { ports.keys.table.id(of: $0) })
+      call.job = id
       exchange.status = 204
-      return
+      return .answered
     }
-    switch try jobs.look(id, key: key) {
+    let patience = patience(exchange, call)
+    guard patience > .zero,
+      case .running = try jobs.look(id, key: call.grant.map { ports.keys.table.id(of: $0) })
+    else {
+      try look(at: id, exchange, call)
+      return .answered
+    }
+    call.awaitedJob = id
+    exchange.deadline = .now + patience
+    // No generation has this serial. Whoever claims the exchange writes nothing that stays: see `lookAgain`.
+    exchange.beginWaiting(for: -1, until: exchange.deadline)
+    if jobs.wait(for: id, exchange) { return .pending }
+    exchange.endWaiting()
+    call.awaitedJob = nil
+    try look(at: id, exchange, call)
+    return .answered
+  }
+
+  /// How long a look may wait: a model cannot, so one by name does; any other as it prefers (RFC 7240, section 4.3).
+  private func patience(_ exchange: Exchange, _ call: Call) -> Duration {
+    if call.routeCall != nil { return jobs.limits.wait }
+    guard let wish = Preferences.value("wait", of: exchange).flatMap({ Int($0) }), wish > 0 else {
+      return .zero
+    }
+    return min(jobs.limits.wait, .seconds(min(wish, 3600)))
+  }
+
+  /// The job has ended, or the time is up. [event]
+  func lookAgain(_ exchange: Exchange, _ call: Call) {
+    guard let id = call.awaitedJob else { return }
+    call.awaitedJob = nil
+    do throws(Problem) { try look(at: id, exchange, call) } catch { refuse(exchange, error) }
+  }
+
+  private func look(at id: String, _ exchange: Exchange, _ call: Call) throws(Problem) {
+    let look = try jobs.look(id, key: call.grant.map { ports.keys.table.id(of: $0) })
+    call.job = id
+    switch look {
     case .running: jobs.writeRunning(id, to: exchange)
     case .ended(let answer, let terms):
       exchange.takeAnswer(answer)
       checkDeclared(exchange, terms.route)
       call.wishes = terms.wishes
       call.answerLimit = min(call.answerLimit, limits.answerCharacters)
-      _ = shape(
-        exchange, call, terms.route, markdown: AcceptedTypes.prefersMarkdown(exchange))
+      // What wraps a call reads JSON.
+      let markdown = call.routeCall == nil && AcceptedTypes.prefersMarkdown(exchange)
+      _ = shape(exchange, call, terms.route, markdown: markdown)
+      if terms.isDryRun { exchange.addHeader("Preference-Applied", "dry-run") }
     }
   }
 }

@@ -14,41 +14,34 @@ package final class Jobs: Sendable {
     package var count: Int
     /// Of kept answers.
     package var bytes: Int
+    /// Of both, what one key may have, or one address without a key.
+    package var sharePercent: Int
     /// For how long an answer is kept.
     package var kept: Duration
     /// What a client is told to wait between two looks.
     package var pollSeconds: Int
+    /// How long a look that may wait waits for the answer.
+    package var wait: Duration
 
     package init(
-      after: Duration = .seconds(40), count: Int = 1024, bytes: Int = 64 << 20,
-      kept: Duration = .seconds(600),
-      pollSeconds: Int = 2
+      after: Duration = .seconds(40), count: Int = 1024, bytes: Int = 64 << 20, sharePercent: Int = 25,
+      kept: Duration = .seconds(600), pollSeconds: Int = 2, wait: Duration = .seconds(20)
     ) {
       self.after = after
       self.count = count
       self.bytes = bytes
+      self.sharePercent = sharePercent
       self.kept = kept
       self.pollSeconds = pollSeconds
+      self.wait = wait
     }
+
+    /// One at least, where there may be any.
+    var shareCount: Int { count == 0 ? 0 : max(1, count * sharePercent / 100) }
+    var shareBytes: Int { bytes / 100 * sharePercent }
   }
 
-  /// What a job was asked for, and by whom.
-  struct Terms: Sendable {
-    /// nil for a caller without a key: then whoever knows the id may ask.
-    var key: KeyID?
-    var route: LiveRoute
-    var wishes: AnswerWishes?
-  }
-
-  private struct Job {
-    var terms: Terms
-    /// nil once it has ended.
-    var errand: Errand?
-    var answer: StoredAnswer?
-
-    /// The id of one that was begun without a key cannot be guessed: who knows it may have the answer.
-    func isOf(_ key: KeyID?) -> Bool { terms.key == nil || terms.key == key }
-  }
+  typealias Terms = JobTable.Terms
 
   private struct Alarm {
     var at: Instant
@@ -56,31 +49,42 @@ package final class Jobs: Sendable {
     var terms: Terms
   }
 
+  /// A request that waits for the end of a job.
+  private struct Waiter {
+    var exchange: Exchange
+    var name: UInt64
+
+    /// It looks again, and answers itself.
+    func wake() {
+      if exchange.claim(name) { exchange.deliver() }
+    }
+  }
+
   private struct State {
-    var jobs: [String: Job] = [:]
-    /// Kept answers, the one that goes first in front.
-    var kept: [(id: String, until: Instant)] = []
-    var bytes = 0
+    var table: JobTable
+    /// By job.
+    var waiters: [String: [Waiter]] = [:]
+    /// The host leaves: nobody waits for a job any more.
+    var isLeaving = false
     /// Calls that may become jobs, in order of time.
     var alarms: [Alarm] = []
     /// How many there were after those of ended calls were last thrown out, 64 at least.
     var lastAlarms = 64
     var isEnded = false
 
-    mutating func forget(_ id: String) {
-      if let job = jobs.removeValue(forKey: id), let answer = job.answer { bytes -= answer.byteCount }
-      kept.removeAll { $0.id == id }
-    }
+    /// When there is something to do next.
+    var next: Instant? { [alarms.first?.at, table.firstEnd].compactMap { $0 }.min() }
   }
 
   let limits: Limits
   let afterNanoseconds: Int64
-  private let state = Monitor(State())
+  private let state: Monitor<State>
   /// Begins the ids of this process' jobs.
   private let origin: String
 
   init(_ limits: Limits) {
     self.limits = limits
+    state = Monitor(State(table: JobTable(limits)))
     afterNanoseconds = limits.after.nanoseconds
     origin = Jobs.hex(UInt64.random(in: 0...UInt64(UInt32.max)), digits: 8)
   }
@@ -101,19 +105,16 @@ package final class Jobs: Sendable {
 
   /// The calls whose time has come; nil at the end.
   private func wait() -> [Alarm]? {
-    let next = state.withLock { state -> Instant? in
-      [state.alarms.first?.at, state.kept.first?.until].compactMap { $0 }.min()
-    }
+    let next = state.withLock { $0.next }
     let isEnded = state.wait(until: next) { state -> Bool? in
       if state.isEnded { return true }
-      let earliest = [state.alarms.first?.at, state.kept.first?.until].compactMap { $0 }.min()
       // Something came that is earlier than what this waits for.
-      return earliest == next ? nil : false
+      return state.next == next ? nil : false
     }
     if isEnded == true { return nil }
     let now = Instant.now
     return state.withLock { state in
-      while let first = state.kept.first, first.until <= now { state.forget(first.id) }
+      state.table.removeExpired(at: now)
       let due = state.alarms.prefix { $0.at <= now }
       state.alarms.removeFirst(due.count)
       return Array(due)
@@ -139,19 +140,13 @@ package final class Jobs: Sendable {
   func adopt(_ errand: Errand, _ terms: Terms) -> String? {
     var random = SystemRandomNumberGenerator()
     let id = "\(origin)-\(Jobs.hex(random.next(), digits: 16))\(Jobs.hex(random.next(), digits: 16))"
-    let hasRoom = state.withLock { state in
-      while state.jobs.count >= limits.count, let oldest = state.kept.first { state.forget(oldest.id) }
-      guard state.jobs.count < limits.count else { return false }
-      state.jobs[id] = Job(terms: terms, errand: errand)
-      return true
-    }
-    return hasRoom ? id : nil
+    return state.withLock { $0.table.add(id, terms, errand) } ? id : nil
   }
 
   private func accept(_ errand: Errand, _ terms: Terms) {
     guard !errand.isOver, let id = adopt(errand, terms) else { return }
     guard let waiting = errand.becomeJob(id) else {
-      return state.withLock { $0.jobs[id] = nil }
+      return state.withLock { $0.table.remove(id) }
     }
     writeRunning(id, to: waiting)
     waiting.deliver()
@@ -159,16 +154,12 @@ package final class Jobs: Sendable {
 
   /// The answer is there. [any]
   func finish(_ id: String, _ answer: StoredAnswer) {
-    state.signal { state in
-      // Cancelled meanwhile.
-      guard var job = state.jobs[id] else { return }
-      job.errand = nil
-      job.answer = answer
-      state.jobs[id] = job
-      state.bytes += answer.byteCount
-      state.kept.append((id, .now + limits.kept))
-      while state.bytes > limits.bytes, let oldest = state.kept.first { state.forget(oldest.id) }
+    let until = Instant.now + limits.kept
+    let waiters = state.signal { state in
+      state.table.end(id, answer, until: until)
+      return state.waiters.removeValue(forKey: id)
     }
+    for waiter in waiters ?? [] { waiter.wake() }
   }
 
   // MARK: Looking
@@ -180,38 +171,71 @@ package final class Jobs: Sendable {
 
   /// Throws `job.not_found` (404), also for another key's; `job.lost` (410) for one of a host before. [event]
   func look(_ id: String, key: KeyID?) throws(Problem) -> Look {
-    guard let job = state.withLock({ $0.jobs[id] }), job.isOf(key) else { throw missing(id) }
+    guard let job = state.withLock({ $0.table[id] }), job.isOf(key) else { throw missing(id) }
     return job.answer.map { .ended($0, job.terms) } ?? .running
   }
 
   /// Cancels it, or forgets its answer. Throws as ``look(_:key:)``. [event]
   func remove(_ id: String, key: KeyID?) throws(Problem) {
-    let job = state.withLock { state -> Job? in
-      guard let job = state.jobs[id], job.isOf(key) else { return nil }
-      state.forget(id)
-      return job
+    let (job, waiters) = state.withLock { state -> (JobTable.Job?, [Waiter]?) in
+      guard let job = state.table[id], job.isOf(key) else { return (nil, nil) }
+      state.table.remove(id)
+      return (job, state.waiters.removeValue(forKey: id))
     }
     guard let job else { throw missing(id) }
-    job.errand?.abandon()
+    job.errand?.abandon(isAsking: true)
+    for waiter in waiters ?? [] { waiter.wake() }
+  }
+
+  /// Has the request that was just asked about a running job wait for its end. False: it has ended meanwhile, or enough
+  /// wait for it. [event]
+  func wait(for id: String, _ exchange: Exchange) -> Bool {
+    let waiter = Waiter(exchange: exchange, name: exchange.handle)
+    return state.withLock { state in
+      guard !state.isLeaving, state.table[id]?.errand != nil else { return false }
+      var waiters = state.waiters[id] ?? []
+      // Those whose own time was up are over.
+      waiters.removeAll { !$0.exchange.isOpen($0.name) }
+      guard waiters.count < Jobs.maxWaiters else { return false }
+      state.waiters[id] = waiters + [waiter]
+      return true
+    }
+  }
+
+  private static let maxWaiters = 16
+
+  /// Who waits for a job is told how it stands, and asks the host that follows. [any]
+  package func endWaits() {
+    let waiters = state.withLock { state in
+      state.isLeaving = true
+      defer { state.waiters = [:] }
+      return state.waiters.values.flatMap { $0 }
+    }
+    for waiter in waiters { waiter.wake() }
+  }
+
+  /// The job that runs for that very call with an idempotency key. [any]
+  func running(for name: KeyedCallName) -> String? { state.withLock { $0.table.running(for: name) } }
+
+  /// How many run, and of how many the answer is kept. [any]
+  package var count: (running: Int, kept: Int) {
+    state.withLock { ($0.table.runningCount, $0.table.keptCount) }
   }
 
   /// No job runs. [any]
-  package var isIdle: Bool { state.withLock { state in state.jobs.allSatisfy { $0.value.errand == nil } } }
-
-  /// Running ones, and kept answers. [any]
-  package var count: Int { state.withLock { $0.jobs.count } }
+  package var isIdle: Bool { count.running == 0 }
 
   private func missing(_ id: String) -> Problem {
     let parts = id.utf8.split(separator: UInt8(ascii: "-"))
     if parts.count == 2, parts[0].count == 8, parts[1].count == 32, !id.hasPrefix(origin) {
       return Problem(
         410, "job.lost",
-        "The host that ran this job has been replaced, and its answer cannot be fetched any more. The job itself may have been carried out: read what it was to change before you send the request again."
+        "The host that ran this job has been replaced, and its answer cannot be fetched any more. The job itself may have been carried out: read what it was to change before you send the request again. One that was sent with an idempotency key can be sent again as it was: it is answered with what came of the first."
       )
     }
     return Problem(
       404, "job.not_found",
-      "This key has no such job. Answers are kept for \(limits.kept.nanoseconds / 1_000_000_000) seconds, less when there are many."
+      "This key has no such job. Answers are kept for \(limits.kept.nanoseconds / 1_000_000_000) seconds, less when there are many. Compare the id with the one that the call was answered with; if it is the same, the job may have been carried out: read what it was to change before you send the call again."
     )
   }
 
@@ -225,10 +249,7 @@ package final class Jobs: Sendable {
     exchange.addHeader("Location", "/jobs/\(id)")
     exchange.addHeader("Retry-After", String(limits.pollSeconds))
     exchange.addHeader("Cache-Control", "no-store")
-    exchange.answerBody.append(json: [
-      "job": .string(id), "status": "running", "poll": .string("/jobs/\(id)"),
-      "poll_after_s": .integer(Int64(limits.pollSeconds)),
-    ])
+    exchange.answerBody.append(json: JobOperation.handle(id, pollSeconds: limits.pollSeconds))
   }
 
   private static func hex(_ word: UInt64, digits: Int) -> String {

@@ -17,7 +17,7 @@ final class KeyedCall: AnswerKeeper {
     case ended
   }
 
-  private let name: KeyedCallName
+  let name: KeyedCallName
   /// What is answered in the place of beginning; nil where the call may begin.
   let refusal: Problem?
   private let ledger: any IdempotencyLedger
@@ -55,6 +55,7 @@ final class KeyedCall: AnswerKeeper {
     case .success(.answered(let kept, let expires)):
       answer(exchange, request) { exchange in
         exchange.status = kept.status
+        exchange.isReplayed = true
         for header in kept.headers { exchange.addHeader(header.name.span, header.value.span) }
         exchange.answerBody.append(kept.body)
         exchange.addHeader("Idempotency-Replayed", "true")

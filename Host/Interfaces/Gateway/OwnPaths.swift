@@ -111,8 +111,9 @@ extension Gateway {
     }
     do throws(Problem) {
       if own.path === jobs {
-        try answerJob(exchange, call, number: own.number)
-        return .answered
+        let head = exchange.head
+        let id = String(head.span(exchange.parameters[0].value))
+        return try answerJob(exchange, call, id: id, cancels: own.number == 1)
       }
       let caller = Caller(call.grant, ports.keys.table)
       switch try own.path.answer(exchange, own.number, caller, thread.snapshots.look()) {
@@ -121,6 +122,9 @@ extension Gateway {
       case .call(let routeCall):
         call.routeCall = routeCall
         return try run(routeCall, exchange, call, thread)
+      case .job(let routeCall, let id, let cancels):
+        call.routeCall = routeCall
+        return try answerJob(exchange, call, id: id, cancels: cancels)
       }
     } catch {
       refuse(exchange, error)
@@ -136,7 +140,7 @@ extension Gateway {
     exchange.endWaiting()
     if let fault = RequestTarget.split(exchange) { throw fault }
     guard let route = try match(exchange, call, thread),
-      route.operation.name == routeCall.route.operation.name
+      route.operation.name == routeCall.route?.operation.name
     else { throw Gateway.notFound }
     if route.scope != nil, call.grant == nil { try authenticate(exchange, call) }
     if route.limit != nil { try limit(exchange, call, route) }
@@ -144,7 +148,9 @@ extension Gateway {
     call.answerLimit = min(call.answerLimit, limits.answerCharacters)
     guard exchange.body.count <= route.maxBodyBytes else {
       throw Problem(
-        413, "http.body_too_large", "The body may have at most \(route.maxBodyBytes) bytes on this route.")
+        413, "http.body_too_large",
+        "The body may have at most \(route.maxBodyBytes) bytes on this route. Send less, or in several calls."
+      )
     }
     return try handle(exchange, call, route, thread)
   }

@@ -124,15 +124,16 @@ package final class Gateway: HTTPApplication {
     // A body takes the client's time, not the handler's.
     let began = exchange.body.count > 0 ? Instant.now : exchange.started
     exchange.deadline = Instant(nanoseconds: began.nanoseconds &+ route.deadlineNanoseconds)
-    if let keyed { return runKeyed(exchange, call, route, keyed) }
-    call.isHandled = true
-    // An answer that is kept under a key is a whole one.
-    exchange.mayStream = route.declaration.streams
-    if route.deadlineNanoseconds > jobs.afterNanoseconds, call.routeCall == nil, !route.declaration.streams,
-      let completion = runForLong(exchange, call, route, thread)
+    // A stream leaves while it is written, and what is not confirmed does not begin: neither becomes a job.
+    if route.deadlineNanoseconds > jobs.afterNanoseconds, !route.declaration.streams, keyed?.refusal == nil,
+      let completion = try runForLong(exchange, call, route, keyed, thread)
     {
       return completion
     }
+    // An answer that is kept under a key is a whole one, no stream.
+    if let keyed { return runKeyed(exchange, call, route, keyed) }
+    call.isHandled = true
+    exchange.mayStream = route.declaration.streams
     return run(exchange, call, route, began: began, thread)
   }
 
@@ -149,6 +150,7 @@ package final class Gateway: HTTPApplication {
       return .answered
     }
     if call.errand != nil { call.dismissErrand() }
+    if call.awaitedJob != nil { lookAgain(exchange, call) }
     check(exchange, call)
     if case .pending = shapeAnswer(exchange, call) { return .pending }
     call.leave()
@@ -184,7 +186,8 @@ package final class Gateway: HTTPApplication {
       ports.audit.record(
         RequestAudit(
           time: .now, durationMicroseconds: Int(nanoseconds / 1000), status: exchange.status,
-          labels: call.route?.labels, key: call.grant.map(ports.keys.table.id)),
+          labels: call.route?.labels, key: call.grant.map(ports.keys.table.id), isDryRun: call.isDryRun,
+          isReplayed: exchange.isReplayed, job: call.job),
         of: exchange)
     }
     ports.meter.record(

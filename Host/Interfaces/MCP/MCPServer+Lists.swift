@@ -19,7 +19,8 @@ extension MCPServer {
       return switch method {
       case .listTools:
         ToolList.page(
-          request.snapshot, request.caller, after: after, limit: settings.page, elicits: elicits, age: age)
+          request.snapshot, request.caller, after: after, limit: settings.page, elicits: elicits,
+          jobAfter: jobAfter, age: age)
       case .listResources:
         ResourceList.page(request.snapshot, request.caller, after: after, limit: settings.page, age: age)
       default:

@@ -11,6 +11,9 @@ extension MCPServer {
     guard parameters.name > 0, let name = root.value(at: parameters.name).utf8 else {
       throw .parameters("params.name must be the name of a tool.")
     }
+    if let operation = JobOperation(rawValue: name) {
+      return callJobTool(operation, request, parameters, root, era)
+    }
     guard let route = request.snapshot.operation(named: name) else {
       throw .parameters("Unknown tool: \(String(name).prefix(100)). tools/list has the names.")
     }
@@ -54,6 +57,29 @@ extension MCPServer {
     call.begin(era, id: thread.id, elicits: elicits)
     if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
     return .call(RouteCall(route, state: call))
+  }
+
+  /// A look at a job, or its end, as a tool: the gateway answers, and `wrap` gets that.
+  private func callJobTool(
+    _ operation: JobOperation, _ request: MCPRequest, _ parameters: Parameters,
+    _ root: borrowing JSONElement, _ era: Era
+  ) -> OwnAnswer {
+    let thread = request.thread
+    let job: String
+    do throws(Problem) {
+      if parameters.arguments > 0 {
+        job = try JobOperation.job(in: root.value(at: parameters.arguments))
+      } else {
+        let nothing = thread.nothing
+        job = try JobOperation.job(in: nothing.root)
+      }
+    } catch {
+      answer(error, thread, era, request.exchange)
+      return .answered
+    }
+    let call = thread.take()
+    call.begin(era, id: thread.id, elicits: false)
+    return .job(RouteCall(nil, state: call), id: job, cancels: operation == .cancel)
   }
 
   /// What a client names the progress of this call by, as JSON; nil where it wants to hear of none.

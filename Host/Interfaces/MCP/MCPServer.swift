@@ -20,10 +20,12 @@ package final class MCPServer: OwnPath {
     package var showsScopes: Bool
     /// Levels of a body; a message adds its own.
     package var jsonDepth: Int
+    /// After what time a call becomes a job; nil: none does.
+    package var jobAfter: Duration?
 
     package init(
       _ settings: HostConfiguration.MCP, version: String = "0", serverURL: String = "", hasTLS: Bool = false,
-      showsScopes: Bool = true, jsonDepth: Int = JSONDocument.defaultMaxDepth
+      showsScopes: Bool = true, jsonDepth: Int = JSONDocument.defaultMaxDepth, jobAfter: Duration? = nil
     ) {
       self.settings = settings
       self.version = version
@@ -31,6 +33,7 @@ package final class MCPServer: OwnPath {
       self.hasTLS = hasTLS
       self.showsScopes = showsScopes
       self.jsonDepth = jsonDepth
+      self.jobAfter = jobAfter
     }
   }
 
@@ -42,6 +45,7 @@ package final class MCPServer: OwnPath {
   /// What those are.
   private let places: [Place]
   let settings: HostConfiguration.MCP
+  let jobAfter: Duration?
   let answers: RPCAnswer
   let metadata: ResourceMetadata
   let pages: ListPages
@@ -53,6 +57,7 @@ package final class MCPServer: OwnPath {
     self.listeners = listeners
     let settings = site.settings
     self.settings = settings
+    jobAfter = site.jobAfter
     answers = RPCAnswer(version: site.version)
     metadata = ResourceMetadata(site)
     pages = ListPages(maxPages: settings.keptPages, maxBytes: settings.keptPageBytes)

@@ -259,11 +259,11 @@ typedef struct council_records_v1 {
   council_status (*collection)(const council_host_v1 *host, council_view_v1 name, uint32_t *out);
   /* Runs one operation and waits for it; a write is durable when it returns. `request` is the request
    * on whose behalf this is, or 0; one that is over gets COUNCIL_STALE. In a dry run each write gets the
-   * result that it would have and is undone, by itself: what reads after it does not see it. That holds
-   * for calls from the handler's own thread while it runs, and for those that name the request; a call
-   * from elsewhere that names none is kept. `expected_version` above 0 makes a
-   * replace, patch, delete or increment conditional (COUNCIL_PRECONDITION). `out` is written in every
-   * case. [any]; COUNCIL_DENIED for a write on [event]; COUNCIL_UNSUPPORTED in the probe. */
+   * result that it would have and is undone, by itself: what the handler reads or writes after it does not
+   * see it. What belongs together is one batch, which is tried and undone as a whole. That holds for calls
+   * from the handler's own thread while it runs, and for those that name the request; a call from elsewhere
+   * that names none is kept. `expected_version` above 0 makes a replace, patch, delete or increment
+   * conditional (COUNCIL_PRECONDITION). `out` is written in every case. [any]; COUNCIL_DENIED for a write on [event]; COUNCIL_UNSUPPORTED in the probe. */
   council_status (*call)(const council_host_v1 *host, council_request request, uint32_t collection,
                          uint32_t operation, council_view_v1 key, council_view_v1 input,
                          int64_t expected_version, council_records_result_v1 *out);

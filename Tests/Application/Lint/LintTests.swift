@@ -183,6 +183,25 @@ import Testing
     #expect(found.isEmpty != contradicts, "\(method) \(hint)")
   }
 
+  @Test(
+    arguments: [
+      // A DELETE destroys unless it says otherwise; anything else only where it says so.
+      ("DELETE", nil, false, true), ("DELETE", nil, true, false), ("DELETE", false, false, false),
+      ("POST", true, false, true), ("POST", true, true, false), ("POST", nil, false, false),
+      ("PATCH", true, false, true), ("PATCH", false, false, false),
+    ] as [(String, Bool?, Bool, Bool)])
+  func whatDestroysIsConfirmed(
+    _ method: String, _ destructive: Bool?, _ confirms: Bool, _ isFound: Bool
+  ) throws {
+    var route = LintTests.clean["routes"]?.array?[0].object ?? [:]
+    route["method"] = .string(method)
+    if method == "DELETE" { route["body"] = nil }
+    if let destructive { route["hints"] = ["destructive": .bool(destructive)] }
+    if confirms { route["confirm"] = true }
+    let found = try findings(changed(["routes"], [.object(route)]))
+    #expect(found == (isFound ? ["warning unconfirmed /routes/0/confirm"] : []))
+  }
+
   // MARK: Answers
 
   @Test func answersAreDeclaredAndDescribed() throws {

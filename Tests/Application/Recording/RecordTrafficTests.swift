@@ -92,6 +92,30 @@ import Testing
     #expect(text.contains(#""abc":1"#), "\(text)")
   }
 
+  /// Whoever has the token of a call may make it, as long as it holds.
+  @Test func whatConfirmsACallIsNotKept() throws {
+    let confirmations = Confirmations(
+      secret: [UInt8](repeating: 7, count: 32), digests: WeakDigests(), lifetime: .seconds(60))
+    let token = confirmations.issue(Digest256(), caller: "key".utf8.span).text
+    #expect(Confirmations.isToken(token) && !Confirmations.isToken(String(token.dropLast())))
+    #expect(!Confirmations.isToken(token + "A") && !Confirmations.isToken("yes"))
+
+    let named = exchange(
+      #"{"name":"n","confirm":"\#(token)"}"#,
+      answer: #"{"detail":"again with \#(token)","confirm":"\#(token)"}"#)
+    let inQuery = exchange(#"{"name":"n"}"#, answer: #"{"see":"/a/1?confirm=\#(token)"}"#)
+    let head = inQuery.head
+    inQuery.query.append(Field(name: head.append("confirm"), value: head.append(token)))
+    // The host has taken it out of the request; what the handler says of it stays.
+    let taken = exchange(#"{"name":"n"}"#, answer: #"{"header":"\#(token)"}"#)
+    taken.confirmation = taken.head.append(token)
+    let own = exchange(#"{"name":"n","confirm":"yes"}"#, answer: #"{"confirm":true}"#)
+    let (report, text) = try record(try traffic(), .init(), [named, inQuery, taken, own])
+    #expect(report.recorded == 4 && !text.contains(token), "\(text)")
+    // A member of the route's own, of that name, is no token.
+    #expect(text.contains(#""confirm":"yes""#) && text.contains(#""confirm":true"#), "\(text)")
+  }
+
   @Test func aPathBelowAVersionIsRedactedAtTheSamePlace() throws {
     let manifest = Self.manifest.replacing(
       #""id":"a","version":"1","#, with: #""id":"a-v2","version":"1","version_of":"a","#)

@@ -57,6 +57,22 @@ import Testing
     #expect(all.sent.contains(#"POST /a/ {"n":1}"#))
   }
 
+  /// What was recorded was confirmed; the recording has no token, and none of another host would do.
+  @Test func whatWantsToBeConfirmedIsConfirmed() throws {
+    let calls = try RecordedCalls(Array(Self.recording.utf8))
+    var options = Replay.Options()
+    options.writes = true
+    let (old, new) = (FakeHost(asks: "token-1"), FakeHost(asks: "token-2"))
+    let report = Replay(options).run(calls, old: old, new: new)
+    #expect(report.isClean && report.compared == 3, "\(report.json)")
+    #expect(
+      old.confirmed == ["token-1", "token-1", "token-1"] && new.confirmed.allSatisfy { $0 == "token-2" })
+    // A 428 of the plugin's own is its answer.
+    let other = FakeHost(status: 428, body: #"{"code":"shop.closed","confirm":"x"}"#)
+    let own = Replay(options).run(calls, old: other, new: other)
+    #expect(own.isClean && other.sent.count == 6)
+  }
+
   @Test func statusHeadersBodiesAndDeathsAreDifferences() throws {
     let calls = try RecordedCalls(Array(Self.recording.utf8))
     let other = FakeHost(status: 404, headers: [("etag", "2"), ("date", "now")], body: #"{"v":2}"#)
@@ -94,12 +110,16 @@ import Testing
 private final class FakeHost: PrivateHost {
   private let answer: IncomingAnswer
   private let dies: Bool
+  private let token: String?
   private(set) var sent: [String] = []
+  private(set) var confirmed: [String] = []
 
+  /// `asks`: the token that every call has to be confirmed with.
   init(
     status: Int = 200, headers: [(name: String, value: String)] = [("etag", "1")], body: String = #"{"v":1}"#,
-    dies: Bool = false
+    dies: Bool = false, asks token: String? = nil
   ) {
+    self.token = token
     answer = IncomingAnswer(status: status, headers: headers, body: Array(body.utf8))
     self.dies = dies
   }
@@ -109,6 +129,13 @@ private final class FakeHost: PrivateHost {
   ) throws(Problem) -> IncomingAnswer {
     if dies { throw Problem(502, "replay.host_lost", "gone") }
     sent.append("\(method) \(target) \(String(decoding: body ?? [], as: UTF8.self))")
+    if let token {
+      guard headers.contains(where: { $0 == ("X-Confirm", token) }) else {
+        let problem = #"{"code":"confirmation.required","confirm":"\#(token)"}"#
+        return IncomingAnswer(status: 428, body: Array(problem.utf8))
+      }
+      confirmed.append(token)
+    }
     return answer
   }
   func stop() {}

@@ -22,8 +22,11 @@ struct FrameHead: Sendable {
   var principalCount: UInt8 = 0
   var labelsCount: UInt16 = 0
   var isPathCut = false
+  var isDryRun = false
+  var isReplayed = false
+  var jobCount: UInt8 = 0
   /// Fills the head up to its size.
-  var unused: UInt32 = 0
+  var unused: UInt16 = 0
 
   enum Kind: UInt8, Sendable { case request, act }
 

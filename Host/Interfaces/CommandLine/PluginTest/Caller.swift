@@ -54,12 +54,26 @@ final class Caller: Sendable {
   /// Routes that answered 2xx.
   var succeeded: Set<Int> { answered.withLock { $0.succeeded } }
 
+  /// Of a call that is to be confirmed, the answer that comes then.
   func send(
     _ call: PluginCall, within limit: Duration = Caller.patience
+  ) -> Result<IncomingAnswer, TransportFailure> {
+    switch sendOnce(call, confirmedBy: nil, within: limit) {
+    case .success(let answer):
+      // The handler is what is tested: what its route wants to be confirmed is.
+      guard call.needsConfirmation, let token = answer.askedConfirmation else { return .success(answer) }
+      return sendOnce(call, confirmedBy: token, within: limit)
+    case .failure(let failure): return .failure(failure)
+    }
+  }
+
+  private func sendOnce(
+    _ call: PluginCall, confirmedBy token: String?, within limit: Duration
   ) -> Result<IncomingAnswer, TransportFailure> {
     count.add(1, ordering: .relaxed)
     var headers = [(name: "Authorization", value: "Bearer " + key)]
     if call.body != nil { headers.append(("Content-Type", "application/json")) }
+    if let token { headers.append(("X-Confirm", token)) }
     let request = OutgoingRequest(
       call.method, url + call.target, headers: headers, body: call.body.map { .bytes($0) } ?? .none,
       timeout: limit)

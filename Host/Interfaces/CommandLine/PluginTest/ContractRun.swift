@@ -54,13 +54,14 @@ final class ContractRun {
   }
 
   // Answers are not checked there: they are here, where the report can say what is wrong with them. A stream of events that
-  // would go on is ended soon, and well.
+  // would go on is ended soon, and well. Every call that is confirmed is remembered.
   private static func settings(deadlineMilliseconds: Int = deadlineMilliseconds) -> String {
     """
     limits: {requests: 1000000000, anonymous_requests: 1000000000}
     routes: {deadline_ms: \(deadlineMilliseconds), max_body_bytes: \(maxBodyBytes), check_answers: false}
     plugins: {kept_generations: 2, max_draining: 100, drain_timeout_ms: 10000}
     audit: {kept_segments: 2}
+    idempotency: {max_calls_per_caller: 10000000}
     streams: {longest_ms: 500}
     """
   }

@@ -11,9 +11,13 @@ struct PluginCall: Sendable {
   var body: [UInt8]?
   /// Whether the route's own schemas take it; nil where nobody knows.
   var isValid: Bool?
+  /// Its route is answered 428 first.
+  var needsConfirmation = false
 
   func curl(_ key: String = "$KEY") -> String {
     var text = "curl -i -X \(method) -H \"Authorization: Bearer \(key)\""
+    // What the answer 428 to the same call without it names.
+    if needsConfirmation { text += " -H \"X-Confirm: $CONFIRM\"" }
     if let body {
       text += " -H 'Content-Type: application/json'"
       if body.count <= 2000, let whole = String(validating: body, as: UTF8.self), !whole.utf8.contains(0) {
@@ -84,7 +88,7 @@ final class CallMaker: @unchecked Sendable {
       && (routes[number].body == nil || !route.method.takesBody || body != nil)
     return PluginCall(
       route: number, method: route.method.rawValue, target: target(number, query, &random),
-      body: body.map { JSON.encode($0) }, isValid: isWhole ? true : nil)
+      body: body.map { JSON.encode($0) }, isValid: isWhole ? true : nil, needsConfirmation: route.confirm)
   }
 
   /// A call with something wrong or strange in it.

@@ -59,11 +59,11 @@ enum Elicitation {
     to out: Arena
   ) -> Bool {
     let (body, target) = (exchange.answerBody, exchange.head)
-    guard exchange.status == 428, (try? json.parse(body.span(body.all))) != nil,
+    guard exchange.status == 428, let route = call.route, (try? json.parse(body.span(body.all))) != nil,
       let token = json.root.member("confirm".utf8.span)?.string
     else { return false }
-    let operation = call.route.operation
-    var message = "\(operation.title)\n\(call.route.declaration.method.rawValue) "
+    let operation = route.operation
+    var message = "\(operation.title)\n\(route.declaration.method.rawValue) "
     message += shown(target.span(exchange.rawPath))
     if !exchange.rawQuery.isEmpty { message += "?" + shown(target.span(exchange.rawQuery)) }
     let sent = exchange.body

@@ -2,34 +2,52 @@ import Application
 import Domain
 import Kernel
 
-/// The tools of a caller: a route each, by name.
+/// The tools of a caller: a route each, by name. Where a call may become a job, those with which jobs are asked for beside them.
 enum ToolList {
   /// The members of one page of `tools/list`, without braces.
   static func page(
-    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, elicits: Bool, age: Int?
+    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, elicits: Bool,
+    jobAfter: Duration?, age: Int?
   ) -> [UInt8] {
     let visible = snapshot.automations.flatMap { $0.routes.filter { caller.may($0) } }
-    return ListPage.write(
-      "tools", visible.map { ($0.operation.name, $0) }, after: name, limit: limit, age: age
-    ) { tool($0, elicits: elicits) }
+    var items = visible.map { ($0.operation.name, Listed.route($0)) }
+    if visible.contains(where: { $0.outlasts(jobAfter) }) {
+      items += JobOperation.allCases.map { ($0.name, Listed.job($0)) }
+    }
+    return ListPage.write("tools", items, after: name, limit: limit, age: age) { item in
+      switch item {
+      case .route(let route): tool(route, elicits: elicits, jobAfter: jobAfter)
+      case .job(let job):
+        .object(tool(job.name, job.title, job.text, JobOperation.arguments, job.hints))
+      }
+    }
   }
 
-  static func tool(_ route: LiveRoute, elicits: Bool) -> JSONValue {
+  private enum Listed {
+    case route(LiveRoute)
+    case job(JobOperation)
+  }
+
+  private static func tool(_ route: LiveRoute, elicits: Bool, jobAfter: Duration?) -> JSONValue {
     let operation = route.operation
-    let hints = operation.hints
-    var tool: [String: JSONValue] = [
-      "name": .string(operation.name),
-      "title": .string(operation.title),
-      "description": .string(description(route)),
-      "inputSchema": schema(route, elicits: elicits),
+    var tool = tool(
+      operation.name, operation.title, description(route), schema(route, elicits: elicits), operation.hints)
+    tool["outputSchema"] = ResultSchema.of(route, jobAfter: jobAfter)
+    return .object(tool)
+  }
+
+  private static func tool(
+    _ name: String, _ title: String, _ description: String, _ arguments: JSONValue, _ hints: RouteHints
+  ) -> [String: JSONValue] {
+    [
+      "name": .string(name), "title": .string(title), "description": .string(description),
+      "inputSchema": arguments,
       "annotations": [
-        "title": .string(operation.title), "readOnlyHint": .bool(hints.readOnly),
+        "title": .string(title), "readOnlyHint": .bool(hints.readOnly),
         "destructiveHint": .bool(hints.destructive), "idempotentHint": .bool(hints.idempotent),
         "openWorldHint": .bool(hints.openWorld),
       ],
     ]
-    if let result = operation.result, result["type"] == "object" { tool["outputSchema"] = result }
-    return .object(tool)
   }
 
   /// A client that asks its user confirms by itself: its model sees no argument for that.

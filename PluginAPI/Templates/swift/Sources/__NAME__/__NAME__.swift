@@ -19,7 +19,8 @@ struct __NAME__: Automation {
     GET("/", "List notes") { try notes.page($0.query) }.lists(Note.self)
     POST("/", "Create note") { try notes.insert($0.body).created() }.creates(Note.self)
     GET("/{id}", "Get note") { try notes.get($0.parameter("id")) }.reads(Note.self).inline()
-    DELETE("/{id}", "Delete note") { try notes.delete($0.parameter("id"), version: $0.ifMatch) }
+    // Cannot be undone: the host asks back first.
+    DELETE("/{id}", "Delete note") { try notes.delete($0.parameter("id"), version: $0.ifMatch) }.confirmed()
   }
 }
 
