@@ -39,6 +39,7 @@ extension Exchange {
     status = other.status
     answerHead.append(otherHead.span(otherHead.all))
     answerHeaders = other.answerHeaders
+    isFromLedger = other.isFromLedger
     answerBody.append(otherBody.span(otherBody.all))
   }
 
