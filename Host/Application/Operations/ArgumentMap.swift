@@ -24,6 +24,7 @@ package struct ArgumentMap: Sendable {
   private let root: String
   private let segments: [RoutePattern.Segment]
   private let safety: SafetyWords.Set
+  private let answers: HostParameter.Set
   /// A body is built of members.
   private let hasMembers: Bool
 
@@ -52,6 +53,12 @@ package struct ArgumentMap: Sendable {
       guard parts.places[name] == nil else { continue }
       parts.add(name, word.schema, .query(name))
       if word == .key { parts.required.append(name) }
+    }
+    let outline = AnswerOutline(declaration)
+    answers = outline.parameters
+    for parameter in HostParameter.allCases where parameter.isOffered(by: declaration, outline) {
+      let name = parameter.rawValue
+      if parts.places[name] == nil { parts.add(name, parameter.argument(outline), .query(name)) }
     }
     schema = parts.schema
     places = parts.places
@@ -90,7 +97,7 @@ package struct ArgumentMap: Sendable {
     var members = arguments.members
     while members.next() {
       let name = String(members.key)
-      guard let place = places[name] ?? safetyPlace(members.key) else { throw unknown(name) }
+      guard let place = places[name] ?? hostPlace(members.key) else { throw unknown(name) }
       guard seen.insert(name).inserted else { throw ArgumentMap.invalid(name, "stands here twice") }
       switch place {
       case .path: break
@@ -107,9 +114,12 @@ package struct ArgumentMap: Sendable {
     if hasMembers { body.append(bodyMembers == 0 ? "{}" : "}") }
   }
 
-  /// What makes a write safe may be said of every write, also where the schema does not speak of it.
-  private func safetyPlace(_ name: Span<UInt8>) -> Place? {
-    safety.word(name).map { .query($0.name.description) }
+  /// What makes a write safe may be said of every write, and what of an answer is wanted of every route, also where the
+  /// schema does not speak of it.
+  private func hostPlace(_ name: Span<UInt8>) -> Place? {
+    if let word = safety.word(name) { return .query(word.name.description) }
+    guard let parameter = HostParameter(name), answers.contains(parameter) else { return nil }
+    return .query(parameter.rawValue)
   }
 
   /// An array repeats its parameter, null leaves it out.

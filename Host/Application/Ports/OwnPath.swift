@@ -80,6 +80,8 @@ package final class RouteCall {
   package let route: LiveRoute
   /// What the protocol has to know when it wraps the answer.
   package let state: AnyObject?
+  /// What ``OwnPath/wrap(_:_:)`` will put around the answer.
+  package var envelope = AnswerEnvelope.none
 
   package init(_ route: LiveRoute, state: AnyObject? = nil) {
     self.route = route

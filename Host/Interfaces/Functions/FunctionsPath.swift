@@ -56,7 +56,9 @@ package final class FunctionsPath: OwnPath {
   ) throws(Problem) -> OwnAnswer {
     if number == 0 { return try list(exchange, caller, snapshot) }
     do throws(Problem) {
-      return .call(RouteCall(try threads.current.turn(exchange, snapshot)))
+      let call = RouteCall(try threads.current.turn(exchange, snapshot))
+      call.envelope = AnswerEnvelope(frame: FunctionScratch.frame, repeatsJSON: false)
+      return .call(call)
     } catch {
       // Also what is no call is answered in the envelope: a loop has one shape to read.
       exchange.answer(error)

@@ -9,31 +9,38 @@ extension Gateway {
   ///
   /// The schema is that of success: errors (4xx, 5xx) and 304 have bodies of their own, or none. A success without
   /// content, and a redirect, are declared by nobody; they are counted and logged, and still leave: nothing in them can
-  /// be misread, and what was done must not look as if it had failed.
+  /// be misread, and what was done must not look as if it had failed. Nor must what an earlier call was answered, which another
+  /// generation's schema may have let pass. True: the answer is in the thread's document.
   @inline(__always)
-  func check(_ exchange: Exchange, _ call: Call) {
-    guard exchange.status < 400, let route = call.route, !call.isAccepted else { return }
-    checkDeclared(exchange, route)
+  func check(_ exchange: Exchange, _ call: Call) -> Bool {
+    guard exchange.status < 400, let route = call.route, !call.isAccepted, !exchange.isFromLedger else {
+      return false
+    }
+    return checkDeclared(exchange, route)
   }
 
-  func checkDeclared(_ exchange: Exchange, _ route: LiveRoute) {
-    guard exchange.status < 400, let schema = route.schemas.response else { return }
+  @discardableResult
+  func checkDeclared(_ exchange: Exchange, _ route: LiveRoute) -> Bool {
+    guard exchange.status < 400, let schema = route.schemas.response else { return false }
     guard (200...299).contains(exchange.status), exchange.status != 204, exchange.status != 205 else {
       if exchange.status != 304 { noteUndeclared(exchange, route) }
-      return
+      return false
     }
     let (body, json) = (exchange.answerBody, threads.current.json)
     // An answer to HEAD may leave its content out (RFC 9110, section 9.3.2).
-    if body.count == 0, exchange.method == .head { return }
+    if body.count == 0, exchange.method == .head { return false }
     guard hasJSONType(exchange) else {
-      return refuseAnswer(exchange, route, "", "type", "the Content-Type is not application/json")
+      refuseAnswer(exchange, route, "", "type", "the Content-Type is not application/json")
+      return false
     }
     do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
-      return refuseAnswer(exchange, route, "", "json", "is not valid JSON: \(error.explanation)")
+      refuseAnswer(exchange, route, "", "json", "is not valid JSON: \(error.explanation)")
+      return false
     }
     let violations = schema.validate(json.root, limit: 1)
-    guard let first = violations.first else { return }
+    guard let first = violations.first else { return true }
     refuseAnswer(exchange, route, first.pointer, first.keyword, first.message)
+    return false
   }
 
   func hasJSONType(_ exchange: Exchange) -> Bool {

@@ -53,7 +53,9 @@ extension MCPServer {
     let call = thread.take()
     call.begin(era, id: thread.id, elicits: elicits)
     if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
-    return .call(RouteCall(route, state: call))
+    let routeCall = RouteCall(route, state: call)
+    routeCall.envelope = AnswerEnvelope(frame: answers.frame(thread.id, era), repeatsJSON: true)
+    return .call(routeCall)
   }
 
   /// What a client names the progress of this call by, as JSON; nil where it wants to hear of none.
