@@ -120,7 +120,8 @@ struct HostProcess {
       ledger: ledger,
       confirmations: Confirmations(
         secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
-        lifetime: settings.confirmLifetime), digests: digests)
+        lifetime: settings.confirmLifetime), digests: digests,
+      anonymousKeys: settings.anonymousKeys)
 
     // How requests come in.
     let handOver = HandOver(link, patience: settings.handOverPatience)

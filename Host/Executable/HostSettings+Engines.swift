@@ -59,10 +59,13 @@ extension HostSettings {
     limits.expiry = .seconds(values.idempotencySeconds)
     limits.callsPerCaller = values.idempotencyCallsPerCaller
     limits.answerBytes = values.idempotencyAnswerBytes
+    limits.callerBytes = values.idempotencyBytesPerCaller
     limits.fileBytes = Int64(values.idempotencyFileBytes)
     limits.queue = values.idempotencyQueue
     return limits
   }
+
+  var anonymousKeys: AnonymousKeys { AnonymousKeys(rawValue: values.idempotencyAnonymous) ?? .refuse }
 
   var confirmLifetime: Duration { .seconds(values.confirmSeconds) }
 

@@ -60,6 +60,9 @@ enum ManifestCheck {
     for name in ["confirm", "dry_run"] where route[name] == true && method == "GET" {
       throw fault("\(at)/\(name)", "a GET changes nothing")
     }
+    if route["dry_run"] == true, route["stream"] == true {
+      throw fault(at + "/dry_run", "a route that streams cannot be tried")
+    }
     if let rule = route["idempotency"]?.string, !["none", "optional", "required"].contains(rule) {
       throw fault(at + "/idempotency", "must be 'none', 'optional' or 'required'")
     }

@@ -1,8 +1,14 @@
 /// The header Prefer (RFC 7240).
 package enum Preferences {
-  /// Whether one of the preferences is `dry-run`.
+  /// Whether one of the preferences is `dry-run`. What stands in quotes is none.
   package static func holdDryRun(_ header: String) -> Bool {
-    header.split(separator: ",").contains { part in
+    var (plain, isQuoted, isEscaped) = ("", false, false)
+    for byte in header.unicodeScalars {
+      if byte == "\"", !isEscaped { isQuoted.toggle() }
+      isEscaped = isQuoted && byte == "\\" && !isEscaped
+      plain.unicodeScalars.append(isQuoted ? "\"" : byte)
+    }
+    return plain.split(separator: ",").contains { part in
       let name = part.prefix { $0 != ";" }
       return name.split(whereSeparator: { $0 == " " || $0 == "\t" }).map { $0.lowercased() } == ["dry-run"]
     }

@@ -54,7 +54,9 @@ final class Instance: Sendable {
       let request = Request(name, of: host, copy: copy)
       do {
         if let handler = endpoint.streaming {
-          await stream(name, try await handler(request))
+          let events = try await handler(request)
+          running.isAnswering(name)
+          await stream(name, events)
         } else if let handler = endpoint.deferred {
           answer(name, try await DryRun.run(request, handler), copy, isGet: endpoint.isGet)
         }
@@ -66,8 +68,9 @@ final class Instance: Sendable {
       answer(name, ProblemError(503, "plugin.stopping", "The plugin is stopping."))
       return false
     }
-    // A cancel that came before the task was known found nothing to cancel.
-    if host.remaining(name) == nil { running.cancel(name) }
+    // A cancel that came before the task was known found nothing to cancel. While an answer becomes a stream, it is neither
+    // open nor one: what came of it the task learns by itself.
+    if host.remaining(name) == nil { running.cancel(name, unlessAnswering: true) }
     return true
   }
 

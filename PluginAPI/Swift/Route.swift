@@ -89,7 +89,8 @@ extension Route {
   public func confirmed() -> Route { setting("confirm", true) }
 
   /// The handler may be run for what it would answer, its writes to records undone. Only for a handler whose records are
-  /// all that it changes: what it sends or writes elsewhere stays done, unless it asks ``Request/isDryRun``.
+  /// all that it changes: what it sends or writes elsewhere stays done, unless it asks ``Request/isDryRun``. Not of a
+  /// route that answers with an ``EventStream``: the host refuses its manifest.
   public func dryRun() -> Route { setting("dry_run", true) }
 
   /// What the route does with an Idempotency-Key. Default: ``Idempotency/optional``, on GET ``Idempotency/none``.

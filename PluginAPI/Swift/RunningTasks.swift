@@ -2,6 +2,8 @@
 final class RunningTasks: Sendable {
   private struct State: Sendable {
     var tasks: [UInt64: Task<Void, Never>] = [:]
+    /// Those whose handler has returned a stream.
+    var answering: Set<UInt64> = []
     var isStopping = false
   }
 
@@ -21,7 +23,14 @@ final class RunningTasks: Sendable {
     }
   }
 
-  func cancel(_ name: UInt64) { state.withLock { $0.tasks[name] }?.cancel() }
+  func cancel(_ name: UInt64, unlessAnswering: Bool = false) {
+    state.withLock { state in
+      unlessAnswering && state.answering.contains(name) ? nil : state.tasks[name]
+    }?.cancel()
+  }
+
+  /// The handler has returned a stream, which its task is about to begin.
+  func isAnswering(_ name: UInt64) { state.withLock { _ = $0.answering.insert(name) } }
 
   /// Cancels every task and waits for their ends, at most so long; false when some still run.
   func stop(within timeout: Duration) -> Bool {
@@ -36,6 +45,7 @@ final class RunningTasks: Sendable {
   private func remove(_ name: UInt64) {
     let isLast = state.withLock { state in
       state.tasks[name] = nil
+      state.answering.remove(name)
       return state.isStopping && state.tasks.isEmpty
     }
     if isLast { emptied.send() }

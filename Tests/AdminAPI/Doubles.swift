@@ -120,6 +120,6 @@ final class MemoryPlugin: LoadedPlugin {
 }
 
 final class NoCanceller: RequestCanceller {
-  func cancelRequests(of generation: Generation, _ problem: Problem) {}
+  func cancelRequests(of generation: Generation, _ reason: Unanswered) {}
   func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {}
 }

@@ -156,6 +156,18 @@ import Testing
     #expect(plain.code == "automation.config_invalid")
   }
 
+  /// A request that becomes a stream at the moment of the first look is neither waiting nor a stream.
+  @Test func requestsAreCancelledUntilNoneIsLeft() throws {
+    let world = World(drain: .init(timeout: .zero, grace: .seconds(600)))
+    try world.load("/one.so", manifest("a", "1"))
+    let old = try #require(world.automations.live("a")?.generation)
+    #expect(old.enter())
+    try world.reload("a", "/two.so", manifest("a", "2"))
+    #expect(world.canceller.cancelled(3) == [old.serial])
+    old.leave()
+    #expect(world.drain.wait(for: [old], until: .now + .seconds(60)) && old.state == .stopped)
+  }
+
   @Test func aStuckGenerationIsCancelledThenLeftMapped() throws {
     let world = World(drain: .init(timeout: .milliseconds(20), grace: .milliseconds(20)))
     try world.load("/one.so", manifest("a", "1"))
@@ -165,7 +177,7 @@ import Testing
     #expect(world.drain.wait(for: [old], until: .now + .seconds(10)))
     #expect(old.state == .stuck)
     #expect(world.automations.stuck.count == 1)
-    #expect(world.canceller.cancelled == [old.serial])
+    #expect(world.canceller.cancelled(1) == [old.serial])
     #expect(world.plugins.plugins[0].history == ["create", "activate", "quiesce"])
   }
 
@@ -230,9 +242,12 @@ final class World: Sendable {
 
 final class RecordingCanceller: RequestCanceller {
   private let serials = Monitor<[Int]>([])
-  var cancelled: [Int] { serials.withLock { $0 } }
-  func cancelRequests(of generation: Generation, _ problem: Problem) {
-    serials.withLock { $0.append(generation.serial) }
+  func cancelRequests(of generation: Generation, _ reason: Unanswered) {
+    serials.signal { $0.append(generation.serial) }
+  }
+  /// Waits until that many cancels have come; whom they were for.
+  func cancelled(_ count: Int) -> Set<Int>? {
+    serials.wait(until: .now + .seconds(60)) { $0.count < count ? nil : Set($0) }
   }
   func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {}
 }

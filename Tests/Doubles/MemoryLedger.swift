@@ -6,6 +6,7 @@ package final class MemoryLedger: IdempotencyLedger {
   private enum Entry {
     case running(Digest256)
     case answered(Digest256, KeptAnswer)
+    case notKept(Digest256, Int)
     case lost(Digest256)
   }
 
@@ -15,7 +16,7 @@ package final class MemoryLedger: IdempotencyLedger {
 
   package init() {}
 
-  package var expiry: Duration { .seconds(86_400) }
+  package let answerBytes = 256 << 10
   package var count: Int { calls.withLock { $0.count } }
 
   package func forget() { calls.withLock { $0 = [:] } }
@@ -38,16 +39,19 @@ package final class MemoryLedger: IdempotencyLedger {
       case .answered(let fingerprint, let answer):
         guard fingerprint == call.fingerprint else { return .reused }
         return .answered(answer, expires: MemoryLedger.expires)
+      case .notKept(let fingerprint, let status):
+        return fingerprint == call.fingerprint ? .answerNotKept(status: status) : .reused
       }
     }
     then(.success(known))
   }
 
   package func complete(
-    _ id: Digest256, _ answer: KeptAnswer, then: @escaping @Sendable (Problem?) -> Void
+    _ id: Digest256, status: Int, _ answer: KeptAnswer?, then: @escaping @Sendable (Problem?) -> Void
   ) {
     calls.withLock { calls in
-      if case .running(let fingerprint) = calls[id] { calls[id] = .answered(fingerprint, answer) }
+      guard case .running(let fingerprint) = calls[id] else { return }
+      calls[id] = answer.map { .answered(fingerprint, $0) } ?? .notKept(fingerprint, status)
     }
     then(nil)
   }

@@ -36,12 +36,12 @@ extension Safety {
   /// What makes writes safe, in memory.
   package static func inMemory(
     _ digests: any Digests, ledger: any IdempotencyLedger = MemoryLedger(),
-    clock: @escaping @Sendable () -> Timestamp = { .now }
+    clock: @escaping @Sendable () -> Timestamp = { .now }, anonymousKeys: AnonymousKeys = .refuse
   ) -> Safety {
     Safety(
       ledger: ledger,
       confirmations: Confirmations(
         secret: [UInt8](repeating: 7, count: 32), digests: digests, lifetime: .seconds(300), clock: clock),
-      digests: digests)
+      digests: digests, anonymousKeys: anonymousKeys)
   }
 }

@@ -16,6 +16,7 @@ import Testing
       ("adminListener", settings.adminListener), ("defaultLimit", settings.defaultLimit),
       ("validation", settings.validation), ("probe", settings.probe), ("loading", settings.loading),
       ("sqlite", settings.sqlite), ("idempotency", settings.idempotency),
+      ("anonymous keys", settings.anonymousKeys),
       ("confirmLifetime", settings.confirmLifetime), ("schemas", settings.schemas), ("log", settings.log),
       ("metrics", settings.metrics), ("logLevel", settings.logLevel), ("maxKeys", settings.maxKeys),
       ("pluginFileBytes", settings.pluginFileBytes), ("keyUseInterval", settings.keyUseInterval),

@@ -38,6 +38,22 @@ import Testing
 
   // MARK: To the route
 
+  @Test func aResultIsHeldToTheHostsLimitInItsEnvelope() {
+    for (type, count, isSent) in [
+      ("application/json", 99_700, true), ("application/json", 99_999, false), ("text/plain", 49_800, true),
+      ("text/plain", 50_100, false),
+    ] {
+      // Text has a quote for each character; JSON stands there as it is.
+      let body =
+        type == "text/plain"
+        ? String(repeating: "\"", count: count) : "\"" + String(repeating: "x", count: count - 2) + "\""
+      site.serve(.says(200, type, body))
+      let answer = site.call("a_open", key: site.reader)
+      #expect(answer.body.utf8.count <= 99_999 && (answer.status == 200) == isSent, "\(type) \(count)")
+      #expect((answer.code == "answer.too_large") != isSent)
+    }
+  }
+
   @Test func argumentsGoWhereTheRouteWantsThem() {
     let answer = site.call("a_get", #"{"id":"7/8","part":"a b","tags":["x","y"]}"#, key: site.reader)
     #expect(answer.status == 200 && answer.json?["ok"] == true && answer.json?["status"] == 200)

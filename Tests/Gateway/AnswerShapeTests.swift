@@ -11,9 +11,10 @@ import Testing
 
   /// A handler with `count` records that gives pages as the SDK does: `limit`, and the last number seen as `after`.
   private func serveList(
-    count: Int = 10, text: String = "x", ignoresLimit: Bool = false, asked: Counter = Counter()
+    count: Int = 10, text: String = "x", ignoresLimit: Bool = false, asked: Counter = Counter(),
+    on other: Site? = nil
   ) {
-    site.serve(
+    (other ?? site).serve(
       behaviour: .handles { exchange in
         asked.add()
         let head = exchange.head
@@ -41,7 +42,7 @@ import Testing
        "next":{}}}},
      {"method":"GET","path":"/one","operation":"one","response":{"properties":{"id":{},"a":{},"b":{"properties":{"c":{}}}}}},
      {"method":"GET","path":"/own","operation":"own","query":{"properties":{"fields":{},"max_chars":{}}}},
-     {"method":"POST","path":"/","operation":"make"}]}
+     {"method":"POST","path":"/","operation":"make","dry_run":true}]}
     """
 
   private func says(_ body: String, _ status: Int = 200) {
@@ -86,8 +87,35 @@ import Testing
     #expect(get("/a/?limit=2&fields=id").header("Link") == #"</a/?limit=2&fields=id&after=2>; rel="next""#)
     #expect(get("/a?after=2&limit=3").header("Link") == #"</a?limit=3&after=5>; rel="next""#)
     #expect(get("/a/?after=8&limit=2").header("Link") == nil)
-    says(#"{"id":"1"}"#)
-    #expect(get("/a/one").header("Link") == nil)
+    for body in [#"{"id":"1"}"#, #"{"id":"1","next":"x"}"#, #"{"id":"1","items":[],"next":"x"}"#] {
+      says(body)
+      #expect(get("/a/one").header("Link") == nil && get("/a/one?max_chars=999").header("Link") == nil)
+    }
+  }
+
+  @Test func aLinkIsOfTheAnswerThatIsSent() {
+    serveList()
+    #expect(get("/a/").header("Link") != nil)
+    for status in [204, 205, 304] {
+      site.serve(behaviour: .says(status, "application/json", ""), manifest: AnswerShapeTests.manifest)
+      #expect(get("/a/").header("Link") == nil, "\(status)")
+    }
+    // No plugin can, but the gateway does not rely on it.
+    says(#"{"items":[],"next":null}"#, 205)
+    #expect(get("/a/").header("Link") == nil)
+  }
+
+  @Test func whatIsReadSaysWhatChoseItsForm() {
+    for (accept, status) in [("*/*", 200), ("text/markdown", 200), ("*/*", 304), ("*/*", 404)] {
+      site.serve(
+        behaviour: .says(status, status == 304 ? "" : "application/json", status == 304 ? "" : "{}"),
+        manifest: AnswerShapeTests.manifest)
+      let answer = get("/a/one", headers: [("accept", accept)])
+      #expect(answer.status == status && answer.header("Vary") == "Accept, Prefer")
+    }
+    #expect(get("/nowhere").header("Vary") == nil)
+    #expect(get("/nowhere", headers: [("accept", "text/markdown")]).header("Vary") == "Accept")
+    #expect(site.send("POST", "/a/", key: site.writer).header("Vary") == nil)
   }
 
   // MARK: Budgets
@@ -114,11 +142,12 @@ import Testing
   }
 
   @Test func theLastByteStillFits() {
-    serveList(count: 2)
-    let whole = get("/a/").body
-    #expect(get("/a/?max_chars=\(whole.utf8.count)").body == whole)
-    let cut = get("/a/?max_chars=\(whole.utf8.count - 1)")
-    #expect(cut.status == 413 || cut.header("Answer-Truncated") == "max_chars")
+    serveList(count: 20)
+    let whole = get("/a/?limit=20").body
+    #expect(get("/a/?limit=20&max_chars=\(whole.utf8.count)").body == whole)
+    let cut = get("/a/?limit=20&max_chars=\(whole.utf8.count - 1)")
+    #expect(cut.status == 200 && cut.header("Answer-Truncated") == "max_chars")
+    #expect((whole.utf8.count / 2..<whole.utf8.count).contains(cut.body.utf8.count), "\(cut.body)")
   }
 
   @Test func charactersAreScalarsAndBytesAreBytes() {
@@ -157,6 +186,11 @@ import Testing
     #expect(answer.code == "answer.too_large")
     #expect(try JSONValue.parse(answer.body.utf8.span)["carried_out"] == true)
     #expect(answer.body.contains("do not send it again. Read what it changed"))
+    // Of one that was tried nothing is left: it may come again.
+    let tried = site.send("POST", "/a/?max_chars=64", key: site.writer, headers: [("prefer", "dry-run")])
+    #expect(tried.code == "answer.too_large" && tried.header("Preference-Applied") == "dry-run")
+    #expect(try JSONValue.parse(tried.body.utf8.span)["carried_out"] == false)
+    #expect(!tried.body.contains("carried out:") && tried.body.contains("raise max_chars"))
   }
 
   @Test(arguments: ["0", "63", "1000000001", "-1", "1e3", "ten", "", "99999999999999999999", "%20100"])
@@ -185,7 +219,8 @@ import Testing
     let site = Site(answerCharacters: 1000)
     for (status, type, kept) in [
       (200, "text/plain", false), (200, "application/json", false), (404, "application/problem+json", false),
-      (200, "application/octet-stream", true),
+      // What is text is held whatever it says that it is.
+      (200, "application/octet-stream", false), (200, "application/xml", false), (200, "", false),
     ] {
       for count in [1000, 1001] {
         site.serve(behaviour: .says(status, type, "\"" + String(repeating: "a", count: count - 2) + "\""))
@@ -197,6 +232,15 @@ import Testing
         #expect(answer.body.contains(step), "\(answer.body)")
       }
     }
+    site.serve(
+      behaviour: .handles { exchange in
+        _ = exchange.claim(exchange.handle)
+        exchange.status = 200
+        exchange.addHeader("Content-Type", "image/png")
+        exchange.answerBody.append([UInt8](repeating: 0x89, count: 5000))
+        return .answered
+      })
+    #expect(site.send("GET", "/a/7", key: site.reader).status == 200)
   }
 
   @Test func aPreferenceIsALimitTooAndOneThatIsNoneIsIgnored() {
@@ -215,13 +259,30 @@ import Testing
     #expect(get("/a/?limit=10&max_chars=200").status == 200)
   }
 
+  /// The handler that has answered must not keep the next call of it out.
+  @Test func aPageIsCutAlsoWhereOneCallIsAllThatMayBe() {
+    let narrow = Site(usage: UsageBook(.init(usual: .init(calls: 1))))
+    serveList(on: narrow)
+    let answer = narrow.send("GET", "/a/?limit=10&max_chars=200", key: narrow.reader)
+    #expect(answer.status == 200 && answer.header("Answer-Truncated") == "max_chars", "\(answer)")
+    #expect(narrow.usage.account(of: "a").callsInFlight == 0)
+  }
+
   // MARK: Markdown
+
+  @Test func aTableThatIsFarTooLongIsNotWrittenToItsEnd() throws {
+    let names = (0..<1000).map { #""n\#($0)":0"# }.joined(separator: ",")
+    says("[{\(names)}\(String(repeating: ",{}", count: 20_000))]")
+    let answer = get("/a/one?max_chars=3000", headers: [("accept", "text/markdown")])
+    #expect(answer.status == 413 && answer.body.contains("at least"), "\(answer.body)")
+  }
 
   @Test func whoPrefersMarkdownGetsTables() {
     serveList(count: 3)
     let answer = get("/a/?limit=2&fields=n", headers: [("accept", "text/markdown")])
     #expect(
-      answer.header("Content-Type") == "text/markdown; charset=utf-8" && answer.header("Vary") == "Accept")
+      answer.header("Content-Type") == "text/markdown; charset=utf-8"
+        && answer.header("Vary") == "Accept, Prefer")
     #expect(
       answer.body
         == "| id | n |\n| --- | --- |\n| 1 | 1.50 |\n| 2 | 2.50 |\n\nMore records: send the request again with `after=2`.\n"

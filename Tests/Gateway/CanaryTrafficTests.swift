@@ -50,6 +50,17 @@ import Testing
     #expect((299_000..<600_000).contains(new.meanMilliseconds), "\(new.meanMilliseconds)")
   }
 
+  @Test func whatTheLedgerAnswersSaysNothingOfACanary() throws {
+    let site = Site()
+    let headers = [Self.header, ("idempotency-key", "k")]
+    let canary = try start(site, .says(500, "application/json", "{}"))
+    for isReplayed in [false, true] {
+      let answer = site.send("POST", "/a/safe", body: "{}", key: site.writer, headers: headers)
+      #expect(answer.status == 500 && (answer.header("Idempotency-Replayed") == "true") == isReplayed)
+    }
+    #expect(canary.figures.new.requests == 1)
+  }
+
   @Test func anInlineHandlerOfACanaryThatBlocksIsMovedToo() throws {
     let site = Site(inline: .init(blockedAfter: .seconds(1), strikes: 1))
     let canary = try start(site, .runs { _ in for _ in 0..<3 { site.gateway.inlineWatch.look(at: .now) } })

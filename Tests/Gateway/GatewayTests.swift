@@ -290,19 +290,26 @@ import Testing
     #expect(site.send("OPTIONS", "/nowhere").status == 404)
   }
 
-  @Test func aDrainCancelsOnlyItsOwnGeneration() throws {
+  /// Whoever sends a write again because the host said so does it twice.
+  @Test(arguments: [("GET", "/a/7", true), ("POST", "/a/own", false)])
+  func aDrainCancelsOnlyItsOwnGeneration(method: String, path: String, isRead: Bool) throws {
     site.serve(behaviour: .waits)
     let generation = try #require(site.automations.live("a")?.generation)
-    let exchange = site.exchange("GET", "/a/7", headers: [("authorization", "Bearer \(site.reader)")])
+    let exchange = site.exchange(method, path, headers: [("authorization", "Bearer \(site.writer)")])
     _ = site.gateway.begin(exchange)
     #expect(site.gateway.handle(exchange) == .pending)
     let watch = DeadlineWatch(OneExchange(exchange), automations: site.automations, log: MemoryLog())
     site.serve(behaviour: .answers)
     let other = try #require(site.automations.live("a")?.generation)
-    watch.cancelRequests(of: other, Problem(503, "automation.replaced", ""))
+    let reason = Unanswered(503, "automation.replaced", "Replaced.")
+    watch.cancelRequests(of: other, reason)
     #expect(exchange.status == 0)
-    watch.cancelRequests(of: generation, Problem(503, "automation.replaced", ""))
+    watch.cancelRequests(of: generation, reason)
     #expect(exchange.status == 503)
+    let (head, body) = (exchange.answerHead, exchange.answerBody)
+    let text = String(body.span(body.all))
+    #expect(exchange.answerHeaders.contains { String(head.span($0.name)) == "Retry-After" } == isRead)
+    #expect(text.contains("Send it again.") == isRead && text.contains("read what it changes") != isRead)
     #expect(!exchange.claim(exchange.handle))
   }
 

@@ -36,7 +36,9 @@ final class CallsByName: OwnPath {
     }
     try route.operation.arguments.write(document.root, target: target, body: body)
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
-    return .call(RouteCall(route))
+    let call = RouteCall(route)
+    call.envelope = AnswerEnvelope(frame: 40, repeatsJSON: true)
+    return .call(call)
   }
 
   func wrap(_ exchange: Exchange, _ call: RouteCall) {
@@ -45,7 +47,9 @@ final class CallsByName: OwnPath {
     let status = exchange.status
     exchange.discardAnswer()
     exchange.status = 200
-    exchange.answerBody.append("{\"was\":\(status),\"answer\":\(inner.isEmpty ? "null" : inner)}")
+    exchange.answerBody.append("{\"was\":\(status),\"answer\":\(inner.isEmpty ? "null" : inner),\"text\":")
+    exchange.answerBody.append(jsonString: inner.utf8.span)
+    exchange.answerBody.append("}")
   }
 }
 
@@ -78,6 +82,48 @@ final class CallsByName: OwnPath {
     #expect(call("a_limited", "{}", key: site.reader)?["was"] == 429)
     site.serve(behaviour: .says(200, "application/json", "[]"))
     #expect(call("a_declared", "{}", key: site.reader)?["answer"]?["code"] == "plugin.answer_invalid")
+  }
+
+  /// The limit holds for all that is sent, the answer's second copy and its escapes included.
+  @Test func theHostsLimitHoldsForWhatWrapsAnAnswer() throws {
+    let site = Site(ownPaths: [CallsByName()], answerCharacters: 1000)
+    var longest = 0
+    for count in 430..<490 {
+      site.serve(
+        behaviour: .says(200, "application/json", #"{"a":"\#(String(repeating: "x", count: count))"}"#))
+      let answer = site.send("POST", "/call/a_open", body: "{}", key: site.reader)
+      #expect(answer.body.utf8.count <= 1000)
+      if answer.body.contains(#""was":200"#) { longest = max(longest, answer.body.utf8.count) }
+      if count == 489 { #expect(answer.body.contains("answer.too_large")) }
+    }
+    #expect(longest > 980)
+    // Of a text every byte may be six.
+    site.serve(behaviour: .says(200, "text/plain", String(repeating: "\u{1}", count: 200)))
+    #expect(
+      site.send("POST", "/call/a_open", body: "{}", key: site.reader).body.contains("answer.too_large"))
+  }
+
+  @Test func aPageIsCutToWhatWrapsIt() throws {
+    let site = Site(ownPaths: [CallsByName()], answerCharacters: 1000)
+    site.serve(
+      behaviour: .handles { exchange in
+        let head = exchange.head
+        let limit = exchange.query.first { head.span($0.name).isEqual(to: "limit") }
+        let count = limit.flatMap { Int(String(head.span($0.value))) } ?? 50
+        let items = (1...count).map { #"{"id":"\#($0)","q":"\"\""}"# }.joined(separator: ",")
+        _ = exchange.claim(exchange.handle)
+        exchange.status = 200
+        exchange.addHeader("Content-Type", "application/json")
+        exchange.answerBody.append(#"{"items":[\#(items)],"next":"\#(count)"}"#)
+        return .answered
+      },
+      manifest:
+        #"{"id":"a","version":"1","routes":[{"method":"GET","path":"/","operation":"list","query":{"properties":{"limit":{"minimum":1},"after":{}}},"response":{"properties":{"items":{"type":"array"},"next":{}}}}]}"#
+    )
+    let answer = site.send("POST", "/call/a_list", body: "{}", key: site.reader)
+    let page = try JSONValue.parse(answer.body.utf8.span)
+    #expect(page["was"] == 200 && page["answer"]?["truncated"] == "answers.max_characters", "\(answer.body)")
+    #expect((700...1000).contains(answer.body.utf8.count), "\(answer.body.utf8.count)")
   }
 
   @Test func whatThePathItselfRefusesIsAProblem() {

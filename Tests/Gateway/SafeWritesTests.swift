@@ -81,6 +81,32 @@ import Testing
     #expect(witness.seen.withLock { $0.body } == #"{"confirm":"x"}"#)
   }
 
+  /// A member that is cut out leaves a body whose blanks are others.
+  @Test(arguments: [#"{"a": 1, "b": "x  y"}"#, "{ \"a\" : 1 ,\n \"b\" : [ 2 ] }", "{}", "{ }"])
+  func theTokenIsAMemberOfABodyHoweverThatIsLaidOut(body: String) throws {
+    let token = try token(send("PUT", "/a/safe/1", body))
+    let rest = body.dropFirst()
+    let isEmpty = !body.contains("a")
+    let first = #"{"confirm": "\#(token)"\#(isEmpty ? "" : ", ")\#(rest)"#
+    #expect(send("PUT", "/a/safe/1", first).status == 200)
+    let last = "\(body.dropLast())\(isEmpty ? "" : ", ")\"confirm\": \"\(token)\"}"
+    #expect(send("PUT", "/a/safe/1", last).header("Idempotency-Replayed") == "true")
+    #expect(send("PUT", "/a/safe/1", body, ["x-confirm": token]).header("Idempotency-Replayed") == "true")
+    #expect(send("PUT", "/a/safe/1", #"{"a":2,"confirm":"\#(token)"}"#).code == "confirmation.mismatch")
+    #expect(witness.calls == 1)
+  }
+
+  @Test func aKeyMayMoveFromTheHeaderIntoTheBody() {
+    let headed = send("POST", "/a/safe", #"{"a": 1, "b": 2}"#, ["idempotency-key": "k"])
+    #expect(headed.status == 200 && headed.header("Idempotency-Replayed") == nil)
+    for body in [
+      #"{"a": 1, "b": 2, "idempotency_key": "k"}"#, #"{"idempotency_key":"k","a":1,"b":2}"#,
+    ] {
+      #expect(send("POST", "/a/safe", body).header("Idempotency-Replayed") == "true")
+    }
+    #expect(send("POST", "/a/safe", #"{"a": 1, "b": "2", "idempotency_key": "k"}"#).status == 422)
+  }
+
   @Test func aTokenIsOfOneCallOfOneKey() throws {
     let token = try token(send("DELETE", "/a/safe/1"))
     let other = try site.issue(scopes: ["a:*"])
@@ -89,6 +115,8 @@ import Testing
       send("DELETE", "/a/safe/2", confirmed), send("DELETE", "/a/other/1", confirmed),
       send("DELETE", "/a/safe/1?x=1", confirmed), send("DELETE", "/a/safe/1", key: other, confirmed),
       send("DELETE", "/a/safe/1", ["x-confirm": token, "if-match": "\"1\""]),
+      send("DELETE", "/a/safe/1", ["x-confirm": token, "if-none-match": "*"]),
+      send("DELETE", "/a/safe/1", ["x-confirm": token, "idempotency-key": "k"]),
       send("DELETE", "/a/safe/1", ["x-confirm": String(token.dropLast(2)) + "AA"]),
       send("DELETE", "/a/safe/1", ["x-confirm": "no"]),
     ] {
@@ -126,6 +154,15 @@ import Testing
     #expect(witness.calls == 1)
   }
 
+  @Test func oneConfirmationHasOneEffect() throws {
+    let token = try token(send("DELETE", "/a/safe/1", ["idempotency-key": "a"]))
+    #expect(send("DELETE", "/a/safe/1", ["x-confirm": token, "idempotency-key": "a"]).status == 200)
+    for headers in [["x-confirm": token], ["x-confirm": token, "idempotency-key": "b"]] {
+      #expect(send("DELETE", "/a/safe/1", headers).code == "confirmation.mismatch")
+    }
+    #expect(witness.calls == 1)
+  }
+
   // MARK: Dry runs
 
   @Test(arguments: [("prefer", "dry-run"), ("prefer", "return=minimal, Dry-Run;x=1"), ("", "?dry_run=true")])
@@ -156,6 +193,7 @@ import Testing
     #expect(witness.calls == 0)
     // What is no such wish is none.
     #expect(send("POST", "/a/own", ["prefer": "dry-running, x=dry-run"]).status == 200)
+    #expect(send("POST", "/a/own", ["prefer": #"x="a, dry-run", y="\", dry-run""#]).status == 200)
     #expect(send("POST", "/a/own?dry_run=false").status == 200)
     #expect(!witness.seen.withLock { $0.isDryRun })
   }
@@ -241,6 +279,76 @@ import Testing
     let replayed = send("POST", "/a/safe", #"{"a":1}"#, key: second, keyed)
     #expect(replayed.header("Idempotency-Replayed") == "true")
     #expect(witness.calls == 2)
+  }
+
+  /// The generation that serves by now may promise more than that of the first call did.
+  @Test func aReplayIsNotHeldAgainstTodaysSchema() {
+    func serve(_ status: Int, _ response: String) {
+      site.serve(
+        behaviour: .says(status, "application/json", #"{"id":1}"#),
+        manifest:
+          #"{"id":"a","version":"1","routes":[{"method":"POST","path":"/","operation":"o"\#(response)}]}"#)
+    }
+    serve(201, "")
+    #expect(send("POST", "/a/", ["idempotency-key": "k"]).status == 201)
+    serve(200, #","response":{"needs":"name"}"#)
+    let replayed = send("POST", "/a/", ["idempotency-key": "k"])
+    #expect(replayed.status == 201 && replayed.body == #"{"id":1}"#, "\(replayed)")
+    #expect(send("POST", "/a/").code == "plugin.answer_invalid")
+  }
+
+  @Test func aReplayHasItsBudgetAlsoWithoutConfirmation() throws {
+    site.serve(
+      behaviour: .says(200, "application/json", #"{"a":"\#(String(repeating: "x", count: 100))","b":1}"#))
+    let keyed = ["idempotency-key": "k"]
+    let token = try token(send("DELETE", "/a/safe/1", keyed))
+    #expect(send("DELETE", "/a/safe/1", ["idempotency-key": "k", "x-confirm": token]).status == 200)
+    let long = send("DELETE", "/a/safe/1?max_chars=64", keyed)
+    #expect(long.code == "answer.too_large" && long.body.contains("do not send it again"), "\(long)")
+    #expect(send("DELETE", "/a/safe/1?max_chars=64&fields=b", keyed).body == #"{"b":1}"#)
+    #expect(send("DELETE", "/a/safe/1", keyed).header("Idempotency-Replayed") == "true")
+  }
+
+  @Test(arguments: [(0, true), (1, false)])
+  func anAnswerThatIsTooLongToKeepIsSaidToBe(more: Int, isKept: Bool) {
+    let count = site.ledger.answerBytes + more
+    func post() -> Site.Answer { send("POST", "/a/long", ["idempotency-key": "k"]) }
+    site.serve(
+      behaviour: .handles { exchange in
+        _ = exchange.claim(exchange.handle)
+        exchange.status = 200
+        exchange.answerBody.append([UInt8](repeating: 0xFF, count: count))
+        return .answered
+      },
+      manifest: #"{"id":"a","version":"1","routes":[{"method":"POST","path":"/long","operation":"o"}]}"#)
+    #expect(post().status == 200)
+    let again = post()
+    #expect((again.header("Idempotency-Replayed") == "true") == isKept)
+    #expect((again.code == "idempotency.answer_not_kept") != isKept)
+  }
+
+  /// Behind a proxy all who have no API key have one address: one's answer would be another's.
+  @Test func aKeyNeedsACallerWhoIsKnown() {
+    func post(_ key: String?, keyed: Bool = true, to site: Site, peer: UInt64) -> Site.Answer {
+      site.send(
+        "POST", "/a/public", body: "{}", key: key, headers: keyed ? [("idempotency-key", "k")] : [],
+        peer: (0, peer))
+    }
+    let refused = post(nil, to: site, peer: 1)
+    #expect(refused.status == 400 && refused.code == "idempotency.caller_unknown", "\(refused)")
+    #expect(post("ck_wrong", to: site, peer: 1).status == 401 && witness.calls == 0)
+    // An API key is looked at only where it says whose call it is.
+    #expect(post("ck_wrong", keyed: false, to: site, peer: 1).status == 200)
+    #expect(post(nil, keyed: false, to: site, peer: 1).status == 200)
+    for isReplayed in [false, true] {
+      let known = post(site.writer, to: site, peer: isReplayed ? 2 : 3)
+      #expect(known.status == 200 && (known.header("Idempotency-Replayed") == "true") == isReplayed)
+    }
+    let open = Site(anonymousKeys: .address)
+    for (peer, isReplayed) in [(UInt64(1), false), (1, true), (2, false)] {
+      let answer = post(nil, to: open, peer: peer)
+      #expect(answer.status == 200 && (answer.header("Idempotency-Replayed") == "true") == isReplayed)
+    }
   }
 
   @Test func aRouteMayInsistOnAKeyOrIgnoreIt() {

@@ -29,7 +29,7 @@ final class Site: Sendable {
   init(
     usage: UsageBook = UsageBook(), inline: InlineWatch.Limits = InlineWatch.Limits(),
     ownPaths: [any OwnPath] = [], answerCharacters: Int = 99_999,
-    jobs: Jobs.Limits = Jobs.Limits(), anonymous: Int = 1
+    jobs: Jobs.Limits = Jobs.Limits(), anonymous: Int = 1, anonymousKeys: AnonymousKeys = .refuse
   ) {
     self.usage = usage
     do throws(Problem) {
@@ -43,7 +43,9 @@ final class Site: Sendable {
         .init(
           automations: automations, keys: keys, audit: audit, meter: meter, log: log, health: health,
           exchanges: spare,
-          safety: .inMemory(OpenSSLDigests(), ledger: ledger, clock: { [clock] in clock.withLock { $0 } }),
+          safety: .inMemory(
+            OpenSSLDigests(), ledger: ledger, clock: { [clock] in clock.withLock { $0 } },
+            anonymousKeys: anonymousKeys),
           ownPaths: ownPaths),
         limits: .init(
           anonymous: RateLimit(requests: anonymous, per: .seconds(60)), inline: inline,
@@ -67,6 +69,8 @@ final class Site: Sendable {
      {"method":"POST","path":"/strict","operation":"strict","idempotency":"required"},
      {"method":"POST","path":"/own","operation":"own","idempotency":"none"},
      {"method":"PATCH","path":"/safe/{id}","operation":"change","body":{"type":"object","properties":{"confirm":{}}},"confirm":true},
+     {"method":"PUT","path":"/safe/{id}","operation":"put","body":{"type":"object"},"confirm":true},
+     {"method":"POST","path":"/public","operation":"signal","public":true,"limit":{"requests":1000,"per_s":60}},
      {"method":"GET","path":"/inline","operation":"inline","execution":"inline"}]}
     """
 

@@ -48,7 +48,7 @@ import Testing
     let old = try #require(site.automations.live("a")?.generation)
     site.serve(behaviour: .answers)
     let new = try #require(site.automations.live("a")?.generation)
-    let gone = Problem(503, "automation.replaced", "Gone.")
+    let gone = Unanswered(503, "automation.replaced", "Gone.")
     watch.cancelRequests(of: new, gone)
     #expect(stream.isOpen)
     watch.cancelRequests(of: old, gone)

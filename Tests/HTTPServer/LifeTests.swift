@@ -115,20 +115,23 @@ import Testing
     stopper.join()
   }
 
-  @Test func stoppingAnswersInTheHandlersPlaceWhenTimeIsUp() throws {
+  /// What a handler may have done is not to be sent again unread.
+  @Test(arguments: [("GET", "1"), ("POST", nil)])
+  func stoppingAnswersInTheHandlersPlaceWhenTimeIsUp(method: String, retryAfter: String?) throws {
     let held = Monitor<[Held]>([])
     let application = Scripted(pending: { exchange in held.withLock { $0.append(Held(exchange)) } })
     let one = server(application)
     try one.start()
     let peers = try (0..<3).map { _ in try Peer(port: one.port) }
-    for peer in peers { peer.send("GET /pending HTTP/1.1\r\nHost: a\r\n\r\n") }
+    for peer in peers { peer.send("\(method) /pending HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") }
     #expect(eventually { held.withLock { $0.count } == 3 })
     #expect(one.stop(within: .milliseconds(50), patience: .seconds(60)))
     for peer in peers {
       let answer = try #require(peer.answer())
       #expect(answer.status == 503)
-      #expect(answer.headers["retry-after"] == "1")
+      #expect(answer.headers["retry-after"] == retryAfter)
       #expect(answer.body.contains("\"code\":\"http.stopping\""))
+      #expect(answer.body.contains("may have been carried out") == (retryAfter == nil))
       #expect(peer.receiveAll().isEmpty)
     }
     for one in held.withLock({ $0 }) { #expect(!one.exchange.claim(one.handle)) }

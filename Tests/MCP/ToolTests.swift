@@ -132,6 +132,33 @@ import Testing
     #expect(before.text == #"{"route":0}"# && before.result?["resultType"] == nil, "\(before)")
   }
 
+  /// The JSON stands there twice, once with its quotes escaped.
+  @Test func aResultIsHeldToTheHostsLimitAsItIsSent() {
+    let site = MCPSite()
+    var longest = 0
+    for count in stride(from: 33_000, through: 49_900, by: 650) {
+      // Each member has four quotes.
+      let members = (0..<count / 10).map { _ in #""a":"xxxx""# }.joined(separator: ",")
+      site.serve(MCPSite.manifest, .says(200, "application/json", "{\(members)}"))
+      let answer = site.call("things_open_door", key: site.reader)
+      #expect(answer.body.unicodeScalars.count <= 99_999 && answer.status == 200)
+      #expect(answer.isError == (answer.text?.contains("answer.too_large") == true))
+      if !answer.isError { longest = max(longest, answer.body.unicodeScalars.count) }
+    }
+    #expect(longest > 95_000)
+    #expect(site.call("things_open_door", key: site.reader).isError)
+  }
+
+  @Test func whatIsWantedOfAnAnswerIsAnArgument() {
+    let site = MCPSite(behaviour: .says(200, "application/json", #"{"id":"7","a":1,"b":2}"#))
+    #expect(
+      site.call("things_get_thing", #"{"id":"7","fields":"b"}"#, key: site.reader).text
+        == #"{"id":"7","b":2}"#)
+    #expect(
+      site.call("things_get_thing", #"{"id":"7","max_chars":64}"#, key: site.reader).text
+        == #"{"id":"7","a":1,"b":2}"#)
+  }
+
   @Test func argumentsMayBeLeftOutWhereNoneAreNeeded() {
     let site = MCPSite()
     for arguments in ["", #","arguments":null"#, #","arguments":{}"#] {

@@ -55,6 +55,19 @@ import Testing
     try host.stop()
   }
 
+  private struct TriedFeed: Automation {
+    static let id = "tried-feed", version = "1"
+    var routes: Routes {
+      POST("/", "Feed") { _ async throws in EventStream { _ in } }.dryRun()
+    }
+  }
+
+  /// What it writes could not be undone: its answer leaves while it works.
+  @Test func aRouteThatStreamsHasNoDryRun() throws {
+    let fault = #expect(throws: FakeHost.LoadError.self) { try FakeHost(TriedFeed.self) }
+    #expect("\(fault.map { "\($0)" } ?? "")".contains("/routes/0/dry_run"))
+  }
+
   @Test func anEventIsWrittenAsTheStandardHasIt() async throws {
     let host = try FakeHost(Feed.self)
     let answer = try await host.call("GET", "/feed/forms")

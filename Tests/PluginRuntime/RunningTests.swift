@@ -142,7 +142,7 @@ extension PluginRuntimeTests {
       let stage = try Stage("running", mode)
       for execution in [.inline, .blocking] as [RouteDeclaration.Execution] {
         let answer = try stage.ask(Route.arguments, execution)
-        #expect(answer.body == "[-1,-1,-1,1,-2,-1,-2,-1,-1,1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1]")
+        #expect(answer.body == "[-1,-1,-1,1,-2,-1,-2,-1,-1,1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1,-1]")
       }
       try stage.end()
     }

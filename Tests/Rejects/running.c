@@ -103,6 +103,7 @@ static council_status arguments(council_request request) {
   council_response_v1 hollow_headers = {.status = 200, .headers = &hollow_header, .header_count = 1};
   council_response_v1 type = {.status = 200, .content_type = view("a\r\nb: c")};
   council_response_v1 body204 = {.status = 204, .body = {(const uint8_t *)"x", 1, NULL, NULL}};
+  council_response_v1 body205 = {.status = 205, .body = {(const uint8_t *)"x", 1, NULL, NULL}};
   council_response_v1 huge = {.status = 200, .body = {(const uint8_t *)"x", SIZE_MAX, NULL, NULL}};
   int before = released;
   int s[24], n = 0;
@@ -122,6 +123,7 @@ static council_status arguments(council_request request) {
   s[n++] = http->respond(request, &hollow_headers);
   s[n++] = http->respond(request, &type);
   s[n++] = http->respond(request, &body204);
+  s[n++] = http->respond(request, &body205);
   s[n++] = http->respond(request, &huge);
   huge = (council_response_v1){.status = 200, .headers = &header, .header_count = SIZE_MAX};
   s[n++] = http->respond(request, &huge);

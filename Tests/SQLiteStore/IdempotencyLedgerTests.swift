@@ -1,8 +1,9 @@
 import Application
 import Domain
 import Kernel
-import SQLiteStore
 import Testing
+
+@testable import SQLiteStore
 
 /// What the ledger remembers of calls, for how long, and how much.
 @Suite struct IdempotencyLedgerTests {
@@ -38,7 +39,8 @@ import Testing
     _ ledger: SQLiteIdempotencyLedger, _ call: KeyedCallName, _ answer: KeptAnswer
   ) throws -> Problem? {
     let heard = Monitor<Problem??>(nil)
-    ledger.complete(call.id, answer) { problem in heard.signal { $0 = .some(problem) } }
+    ledger.complete(call.id, status: answer.status, answer) { problem in heard.signal { $0 = .some(problem) }
+    }
     return try #require(heard.wait { $0 })
   }
 
@@ -141,6 +143,79 @@ import Testing
         == (isKept ? .answered(answer, expires: expires) : .answerNotKept(status: 200)))
   }
 
+  @Test func anAnswerThatWasNotHandedOverIsRememberedByItsStatus() throws {
+    let ledger = try open()
+    defer { ledger.end() }
+    _ = try ask(ledger, try call(1))
+    let heard = Monitor<Problem??>(nil)
+    ledger.complete(try call(1).id, status: 201, nil) { problem in heard.signal { $0 = .some(problem) } }
+    #expect(try #require(heard.wait { $0 }) == nil)
+    #expect(try ask(ledger, try call(1)) == .answerNotKept(status: 201))
+  }
+
+  /// One caller must not take the room of all.
+  @Test func aCallerHasSoManyBytesOfAnswers() throws {
+    func opened() throws -> SQLiteIdempotencyLedger {
+      try open {
+        $0.callerBytes = 10_000
+        $0.expiry = .seconds(100)
+      }
+    }
+    var ledger = try opened()
+    let answer = KeptAnswer(status: 200, headers: [], body: [UInt8](repeating: 65, count: 5000))
+    func isKept(_ key: UInt8, caller: String = "c", _ answer: KeptAnswer = answer) throws -> Bool {
+      let call = try call(key, caller: caller)
+      _ = try ask(ledger, call)
+      #expect(try finish(ledger, call, answer) == nil)
+      let known = try ask(ledger, call)
+      if case .answered(let kept, _) = known { return kept == answer }
+      #expect(known == .answerNotKept(status: answer.status))
+      return false
+    }
+    #expect(try isKept(1))
+    now.withLock { $0 = $0 + .seconds(50) }
+    #expect(try isKept(2))
+    let small = KeptAnswer(status: 200, headers: [], body: [65])
+    #expect(try !isKept(3, small) && isKept(4, caller: "d"))
+    // What is in the file counts, not what this process wrote.
+    ledger.end()
+    ledger = try opened()
+    defer { ledger.end() }
+    #expect(try !isKept(5, small))
+    // The first has expired.
+    now.withLock { $0 = $0 + .seconds(50) }
+    #expect(try isKept(6, small))
+    #expect(try !isKept(7))
+  }
+
+  /// Each of them would wait for the lock again, one after the other.
+  @Test func aFileThatIsLockedFailsAGroupAtOnce() throws {
+    let (inside, gate, failed) = (Monitor(false), Monitor(false), Monitor<[String]>([]))
+    let log = Counting()
+    var configuration = SQLiteConfiguration()
+    configuration.busyTimeout = .milliseconds(1)
+    let path = folder.path + "/idempotency.sqlite"
+    let ledger = try SQLiteIdempotencyLedger(path: path, configuration: configuration, log: log)
+    defer { ledger.end() }
+    ledger.reserve(try call(1), mayBegin: true) { _ in
+      inside.signal { $0 = true }
+      _ = gate.wait { $0 ? true : nil }
+    }
+    _ = inside.wait { $0 ? true : nil }
+    let other = try Connection(path: path, mode: .existing, busyTimeout: .zero, maxValueBytes: 1 << 20)
+    try other.execute("BEGIN IMMEDIATE")
+    for key: UInt8 in 2...9 {
+      ledger.reserve(try call(key), mayBegin: true) { result in
+        if case .failure(let problem) = result { failed.signal { $0.append(problem.code) } }
+      }
+    }
+    gate.signal { $0 = true }
+    let codes = try #require(failed.wait(until: .now + .seconds(60)) { $0.count == 8 ? $0 : nil })
+    #expect(Set(codes) == ["idempotency.unavailable"] && log.errors.withLock { $0 } == 1)
+    try other.execute("COMMIT")
+    #expect(try ask(ledger, try call(2)) != .inProgress)
+  }
+
   @Test func aFileThatIsNearlyFullTakesNoNewCalls() throws {
     let ledger = try open {
       $0.fileBytes = 64 * 4096
@@ -199,6 +274,17 @@ import Testing
     }
     #expect(refused.withLock { $0 } == 1)
     gate.signal { $0 = true }
+  }
+}
+
+private final class Counting: LogSink {
+  let errors = Monitor(0)
+  var level: LogLevel {
+    get { .error }
+    set {}
+  }
+  func write(_ level: LogLevel, _ module: StaticString, _ message: String, _ fields: [String: JSONValue]) {
+    if level == .error { errors.withLock { $0 += 1 } }
   }
 }
 

@@ -19,9 +19,16 @@ package struct AnswerBudget: Sendable, Equatable {
 
   /// Unicode scalars.
   package private(set) var characters = Int.max
-  package private(set) var bytes = Int.max
-  private var characterSource = Source.host
-  private var byteSource = Source.maxBytes
+  package private(set) var bytes = AnswerBudget.arenaBytes
+  /// Of what is sent, the protocol's own part included: the key's limit, and the host's.
+  private var sent = Int.max
+  private var sentSource = Source.host
+  private var byteSource = Source.host
+  /// What an arena can hold, whatever the limits are: an answer in another form may be many times as long.
+  private static let arenaBytes = 1 << 30
+
+  /// What the answer is sent in. What a caller itself asks for is about the answer alone.
+  package var envelope = AnswerEnvelope.none
 
   package init() {}
 
@@ -31,10 +38,11 @@ package struct AnswerBudget: Sendable, Equatable {
     case .maxBytes: tightenBytes(value, source)
     case .maxTokens:
       tightenBytes(value * AnswerBudget.bytesPerToken, source)
-    case .maxCharacters, .key, .host:
-      if value < characters {
-        characters = value
-        characterSource = source
+    case .maxCharacters: characters = min(characters, value)
+    case .key, .host:
+      if value < sent {
+        sent = value
+        sentSource = source
       }
     }
   }
@@ -46,14 +54,21 @@ package struct AnswerBudget: Sendable, Equatable {
   }
 
   /// Whether a text of so many bytes fits, whatever its characters.
-  package func surelyFits(bytes count: Int) -> Bool { count <= bytes && count <= characters }
+  package func surelyFits(bytes count: Int) -> Bool {
+    count <= bytes && count <= characters && envelope.atMost(count) <= sent
+  }
 
-  package func fits(_ text: Span<UInt8>) -> Bool { exceeded(by: Size(text)) == nil }
+  /// A text of more bytes is over the budget, whatever its characters: who writes one may stop there.
+  package var mostBytes: Int {
+    let scalars = min(characters, sent)
+    return scalars > bytes / 4 ? bytes : scalars * 4
+  }
 
   /// Which limit a text of that size is over; nil when it fits.
   package func exceeded(by size: Size) -> Source? {
     if size.bytes > bytes { return byteSource }
-    return size.characters > characters ? characterSource : nil
+    if size.characters > characters { return .maxCharacters }
+    return size.sent + envelope.frame > sent ? sentSource : nil
   }
 
   /// What a source allows, in its own unit.
@@ -61,27 +76,36 @@ package struct AnswerBudget: Sendable, Equatable {
     switch source {
     case .maxBytes: bytes
     case .maxTokens: bytes / AnswerBudget.bytesPerToken
-    case .maxCharacters, .key, .host: characters
+    case .maxCharacters: characters
+    case .key, .host: sent
     }
   }
 
-  /// A length in both measures.
+  /// A length in every measure.
   package struct Size: Sendable, Equatable {
-    package var bytes = 0
-    package var characters = 0
+    package var bytes: Int
+    package var characters: Int
+    /// Characters that it takes in its envelope, without the frame.
+    package var sent: Int
 
-    package init(bytes: Int = 0, characters: Int = 0) {
+    package init(bytes: Int = 0, characters: Int = 0, sent: Int? = nil) {
       self.bytes = bytes
       self.characters = characters
+      self.sent = sent ?? characters
     }
 
-    package init(_ text: Span<UInt8>) {
-      bytes = text.count
-      characters = JSONText.scalars(text)
+    /// Of JSON, or of a text that is sent as it is.
+    package init(_ text: Span<UInt8>, in envelope: AnswerEnvelope = .none) {
+      self.init(bytes: text.count, characters: JSONText.scalars(text))
+      if envelope.repeatsJSON { sent += AnswerEnvelope.escaped(text) }
     }
 
     package static func + (a: Size, b: Size) -> Size {
-      Size(bytes: a.bytes + b.bytes, characters: a.characters + b.characters)
+      Size(bytes: a.bytes + b.bytes, characters: a.characters + b.characters, sent: a.sent + b.sent)
+    }
+
+    package static func - (a: Size, b: Size) -> Size {
+      Size(bytes: a.bytes - b.bytes, characters: a.characters - b.characters, sent: a.sent - b.sent)
     }
 
     /// What the usual tokenizers make of it, roughly.

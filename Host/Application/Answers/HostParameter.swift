@@ -1,3 +1,4 @@
+package import Domain
 package import Kernel
 
 /// Query parameters that the host itself takes on every route that does not declare one of that name: they say what of an
@@ -29,6 +30,30 @@ package enum HostParameter: String, Sendable, CaseIterable {
       number(
         "As max_chars, in tokens of a language model, estimated as \(AnswerBudget.bytesPerToken) bytes each.")
     }
+  }
+
+  /// Whether a model is told of it beside the route's own arguments, as few words as will do; the others are taken, too.
+  package func isOffered(by route: RouteDeclaration, _ outline: AnswerOutline) -> Bool {
+    guard route.method == .get, route.responseSchema != nil, outline.parameters.contains(self) else {
+      return false
+    }
+    return self == .fields || self == .maxTokens && outline.isList
+  }
+
+  /// Of the argument of a call by name that is offered.
+  package func argument(_ outline: AnswerOutline) -> JSONValue {
+    guard self == .fields else {
+      return [
+        "type": "integer", "minimum": .integer(Int64(HostParameter.smallest)), "examples": [2000],
+        "description": "Of the answer; a longer list ends with a cursor.",
+      ]
+    }
+    var example = "name,owner.email"
+    if case .closed(let names) = outline.names {
+      let others = names.keys.filter { $0 != "id" }.sorted()
+      example = others.isEmpty ? "id" : others.prefix(2).joined(separator: ",")
+    }
+    return ["type": "string", "examples": [.string(example)], "description": "Only these, and id."]
   }
 
   private func number(_ description: String) -> JSONValue {

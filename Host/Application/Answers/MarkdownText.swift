@@ -3,45 +3,84 @@ package import Kernel
 /// JSON answers as Markdown, for models that read: lists and objects as tables (GitHub Flavored Markdown), problems as a
 /// few lines. `text` is valid JSON.
 package enum MarkdownText {
+  /// Records whose members have more names are no table: the others share one column.
+  package static let maxColumns = 64
+
   /// The records of a list, a row each; returns the size of each row. The columns stand in the order in which members
-  /// first occur, which for records is that of their declaration.
-  package static func writeTable(_ items: [Range<Int>], of text: Span<UInt8>, to arena: Arena)
-    -> [AnswerBudget.Size]
-  {
+  /// first occur, which for records is that of their declaration. The row with which the arena has more than `limit`
+  /// bytes is the last one.
+  package static func writeTable(
+    _ items: [Range<Int>], of text: Span<UInt8>, to arena: Arena, upTo limit: Int = .max
+  ) -> [AnswerBudget.Size] {
     guard !items.isEmpty else {
       arena.append("No records.\n")
       return []
     }
-    let rows = items.map { JSONText.members(of: $0, in: text) }
     var columns = Columns()
-    for row in rows { columns.add(row, text) }
-    guard !columns.names.isEmpty else { return writeColumn(items, of: text, to: arena) }
-    for name in columns.names {
+    for item in items { columns.add(JSONText.members(of: item, in: text), text) }
+    guard !columns.names.isEmpty else { return writeColumn(items, of: text, to: arena, upTo: limit) }
+    for name in columns.names + (columns.hasMore ? ["…"] : []) {
       arena.append("| ")
       appendCell(name, to: arena)
       arena.append(" ")
     }
     arena.append("|\n")
-    for _ in columns.names { arena.append("| --- ") }
+    for _ in 0..<columns.names.count + (columns.hasMore ? 1 : 0) { arena.append("| --- ") }
     arena.append("|\n")
-    return rows.indices.map { index in
-      measured(arena) {
-        var values = [Range<Int>?](repeating: nil, count: columns.names.count)
-        for member in rows[index] { values[columns.place(member.key, text)] = member.value }
-        for value in values {
-          arena.append("| ")
-          if let value {
-            appendCell(value, of: text, to: arena)
-            arena.append(" ")
-          }
-        }
-        arena.append("|\n")
-      }
+    var sizes: [AnswerBudget.Size] = []
+    for item in items where arena.count <= limit {
+      sizes.append(measured(arena) { writeRow(item, columns, of: text, to: arena) })
     }
+    return sizes
   }
 
-  /// One object, a row for each member; any other value as it is.
-  package static func writeObject(_ value: Range<Int>, of text: Span<UInt8>, to arena: Arena) {
+  private static func writeRow(
+    _ item: Range<Int>, _ columns: Columns, of text: Span<UInt8>, to arena: Arena
+  ) {
+    var values = [Range<Int>?](repeating: nil, count: columns.names.count)
+    var others: [JSONText.Member] = []
+    for member in JSONText.members(of: item, in: text) {
+      if let place = columns.place(member.key, text) {
+        values[place] = member.value
+      } else {
+        others.append(member)
+      }
+    }
+    for value in values {
+      arena.append("| ")
+      if let value {
+        appendCell(value, of: text, to: arena)
+        arena.append(" ")
+      }
+    }
+    if columns.hasMore {
+      arena.append("| ")
+      if !others.isEmpty {
+        appendCell(object(others, of: text), to: arena)
+        arena.append(" ")
+      }
+    }
+    arena.append("|\n")
+  }
+
+  /// Compact JSON of some members.
+  private static func object(_ members: [JSONText.Member], of text: Span<UInt8>) -> String {
+    let compact = Arena(capacity: 256)
+    for (index, member) in members.enumerated() {
+      compact.append(UInt8(ascii: index == 0 ? "{" : ","))
+      compact.append(text.extracting(member.key.lowerBound - 1..<member.key.upperBound + 1))
+      compact.append(UInt8(ascii: ":"))
+      JSONText.appendCompact(member.value, of: text, to: compact)
+    }
+    compact.append(UInt8(ascii: "}"))
+    return String(compact.span(compact.all))
+  }
+
+  /// One object, a row for each member, the last one that with which the arena has more than `limit` bytes; any other value
+  /// as it is.
+  package static func writeObject(
+    _ value: Range<Int>, of text: Span<UInt8>, to arena: Arena, upTo limit: Int = .max
+  ) {
     let members = JSONText.members(of: value, in: text)
     guard !members.isEmpty else {
       appendCell(value, of: text, to: arena)
@@ -49,7 +88,7 @@ package enum MarkdownText {
       return
     }
     arena.append("| Field | Value |\n| --- | --- |\n")
-    for member in members {
+    for member in members where arena.count <= limit {
       arena.append("| ")
       appendCell(name(member.key, text), to: arena)
       arena.append(" | ")
@@ -92,36 +131,42 @@ package enum MarkdownText {
   // MARK: Parts
 
   private struct Columns {
-    var names: [String] = []
+    private(set) var names: [String] = []
+    /// There are names that have no column of their own.
+    private(set) var hasMore = false
     private var places: [String: Int] = [:]
 
     mutating func add(_ row: [JSONText.Member], _ text: Span<UInt8>) {
       for member in row {
         let name = MarkdownText.name(member.key, text)
-        if places[name] == nil {
-          places[name] = names.count
-          names.append(name)
+        if places[name] != nil { continue }
+        guard names.count < MarkdownText.maxColumns else {
+          hasMore = true
+          return
         }
+        places[name] = names.count
+        names.append(name)
       }
     }
 
-    func place(_ key: Range<Int>, _ text: Span<UInt8>) -> Int {
-      places[MarkdownText.name(key, text)] ?? 0
-    }
+    func place(_ key: Range<Int>, _ text: Span<UInt8>) -> Int? { places[MarkdownText.name(key, text)] }
   }
 
   /// Values that are no objects: a table of one column.
-  private static func writeColumn(_ items: [Range<Int>], of text: Span<UInt8>, to arena: Arena)
-    -> [AnswerBudget.Size]
-  {
+  private static func writeColumn(
+    _ items: [Range<Int>], of text: Span<UInt8>, to arena: Arena, upTo limit: Int
+  ) -> [AnswerBudget.Size] {
     arena.append("| Value |\n| --- |\n")
-    return items.map { item in
-      measured(arena) {
-        arena.append("| ")
-        appendCell(item, of: text, to: arena)
-        arena.append(" |\n")
-      }
+    var sizes: [AnswerBudget.Size] = []
+    for item in items where arena.count <= limit {
+      sizes.append(
+        measured(arena) {
+          arena.append("| ")
+          appendCell(item, of: text, to: arena)
+          arena.append(" |\n")
+        })
     }
+    return sizes
   }
 
   private static func measured(_ arena: Arena, _ write: () -> Void) -> AnswerBudget.Size {

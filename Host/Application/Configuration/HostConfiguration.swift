@@ -151,7 +151,9 @@ package struct HostConfiguration: Sendable, Equatable {
   package var idempotencySeconds = 86_400
   package var idempotencyCallsPerCaller = 10_000
   package var idempotencyAnswerBytes = 256 << 10
+  package var idempotencyBytesPerCaller = 64 << 20
   package var idempotencyFileBytes = 1 << 30
+  package var idempotencyAnonymous = AnonymousKeys.refuse.rawValue
   package var idempotencyQueue = 1024
 
   package var crashes = 2

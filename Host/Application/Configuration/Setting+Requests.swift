@@ -174,6 +174,15 @@ extension Setting {
       "idempotency.max_answer_bytes", .number(1024...(4 << 20), \.idempotencyAnswerBytes),
       "Of one answer: a larger one is sent and not kept; the call repeated is 409."),
     .init(
+      "idempotency.max_bytes_per_caller",
+      .number((1 << 20)...(1 << 40), \.idempotencyBytesPerCaller),
+      "Of all kept answers of one principal: a further one is sent and not kept; the call repeated is 409."),
+    .init(
+      "idempotency.anonymous",
+      .choice(AnonymousKeys.allCases.map(\.rawValue), \.idempotencyAnonymous),
+      "Idempotency keys of callers without an API key: refused (400), or of the address, which takes all who come through one proxy for one caller."
+    ),
+    .init(
       "idempotency.max_file_bytes", .number((4 << 20)...(1 << 40), \.idempotencyFileBytes),
       "Of all calls remembered: more is 503 until some expire."),
     .init(

@@ -2,8 +2,9 @@ package import Kernel
 
 /// Gives up on the requests of a generation that will not finish by themselves.
 package protocol RequestCanceller: AnyObject, Sendable {
-  /// Answers every request that still waits for this generation with `problem`, ends its streams, and tells the plugin.
-  func cancelRequests(of generation: Generation, _ problem: Problem)
+  /// Answers every request that still waits for this generation for this reason, ends its streams, and tells the
+  /// plugin. One that was missed, for it changed hands at this moment, is met by a call that follows.
+  func cancelRequests(of generation: Generation, _ reason: Unanswered)
   /// Tells a plugin that nobody wants more of what it answers, later and on a thread of its own. [any]
   func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64)
 }
@@ -116,15 +117,12 @@ package final class DrainGenerations: Sendable {
           state.waiting[index].isStuck = true
         }
       }
-    } else if age > limits.timeout.nanoseconds, !retired.cancelled {
+    } else if age > limits.timeout.nanoseconds {
+      // At every look: a request between its claim and its stream is neither waiting nor a stream yet.
+      canceller.cancelRequests(of: generation, DrainGenerations.replaced)
+      guard !retired.cancelled else { return }
       log.log(
         .warning, "generations", "the drain's deadline passed: requests are cancelled", generation.logFields)
-      canceller.cancelRequests(
-        of: generation,
-        Problem(
-          503, "automation.replaced",
-          "The automation was replaced before this request finished. Send it again.",
-          retryAfterSeconds: 1))
       state.withLock { state in
         for index in state.waiting.indices where state.waiting[index].generation === generation {
           state.waiting[index].cancelled = true
@@ -132,6 +130,9 @@ package final class DrainGenerations: Sendable {
       }
     }
   }
+
+  private static let replaced = Unanswered(
+    503, "automation.replaced", "The automation was replaced before this request finished.")
 
   private func stop(_ retired: Retired) {
     let generation = retired.generation

@@ -27,6 +27,7 @@ package struct ArgumentMap: Sendable {
   private let root: String
   private let segments: [RoutePattern.Segment]
   private let safety: SafetyWords.Set
+  private let answers: HostParameter.Set
   /// A body is built of members.
   private let hasMembers: Bool
 
@@ -55,6 +56,12 @@ package struct ArgumentMap: Sendable {
       guard parts.places[name] == nil else { continue }
       parts.add(name, word.schema, .query(name))
       if word == .key { parts.required.append(name) }
+    }
+    let outline = AnswerOutline(declaration)
+    answers = outline.parameters
+    for parameter in HostParameter.allCases where parameter.isOffered(by: declaration, outline) {
+      let name = parameter.rawValue
+      if parts.places[name] == nil { parts.add(name, parameter.argument(outline), .query(name)) }
     }
     schema = parts.schema
     places = parts.places
@@ -100,14 +107,8 @@ package struct ArgumentMap: Sendable {
     var seen = Seen()
     var members = arguments.members
     while members.next() {
-      let place: Place
       let number = names.find(0, members.key)
-      if let number {
-        place = placesInOrder[number]
-      } else if let word = safety.word(members.key) {
-        // What makes a write safe may be said of every write, also where the schema does not speak of it.
-        place = .query(word.name.description)
-      } else {
+      guard let place = number.map({ placesInOrder[$0] }) ?? hostPlace(members.key) else {
         throw unknown(String(members.key))
       }
       guard seen.note(number, members.key) else {
@@ -141,6 +142,14 @@ package struct ArgumentMap: Sendable {
       defer { first |= bit }
       return first & bit == 0
     }
+  }
+
+  /// What makes a write safe may be said of every write, and what of an answer is wanted of every route, also where the
+  /// schema does not speak of it.
+  private func hostPlace(_ name: Span<UInt8>) -> Place? {
+    if let word = safety.word(name) { return .query(word.name.description) }
+    guard let parameter = HostParameter(name), answers.contains(parameter) else { return nil }
+    return .query(parameter.rawValue)
   }
 
   /// An array repeats its parameter, null leaves it out.

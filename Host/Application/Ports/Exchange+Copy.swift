@@ -40,6 +40,7 @@ extension Exchange {
     isReplayed = other.isReplayed
     answerHead.append(otherHead.span(otherHead.all))
     answerHeaders = other.answerHeaders
+    isFromLedger = other.isFromLedger
     answerBody.append(otherBody.span(otherBody.all))
   }
 

@@ -110,6 +110,8 @@ package final class Exchange: @unchecked Sendable {
     set { written.store(newValue, ordering: .relaxed) }
   }
   private let written = Atomic<Bool>(false)
+  /// The answer is the ledger's: no handler ran for this request. By whoever claimed the answer.
+  package var isFromLedger = false
   /// Gets the answer before the edge does; set before the request waits, for this request only.
   package private(set) var keeper: (any AnswerKeeper)?
   /// The application's own object for this exchange; kept across requests, so that it is made once.
@@ -311,9 +313,6 @@ extension Exchange {
     if before & ~part == Exchange.abandoned { recycle?(self) }
   }
 
-  /// Whether borrowed views may be read: a handler is inside.
-  package var isHandling: Bool { custody.load(ordering: .acquiring) & Exchange.handlerInside != 0 }
-
   /// The connection is done with this exchange. False: a handler is still inside (the host answered in its
   /// place), so the connection takes another exchange and this one comes back through `recycle`. [event]
   package func relinquish() -> Bool {
@@ -386,6 +385,7 @@ extension Exchange {
     confirmation = .empty
     if isDryRun { isDryRun = false }
     if hasWritten { hasWritten = false }
+    isFromLedger = false
     if keeper != nil {
       keeper = nil
       isKept.store(false, ordering: .relaxed)

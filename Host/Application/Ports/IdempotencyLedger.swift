@@ -46,7 +46,7 @@ package enum Reservation: Sendable, Equatable {
   /// Nothing, and the request is not to begin it.
   case absent
   case answered(KeptAnswer, expires: Timestamp)
-  /// Answered with this status; the answer was too large to keep.
+  /// Answered with this status; the answer was too large to keep, or its caller has no room.
   case answerNotKept(status: Int)
   /// A request works on it.
   case inProgress
@@ -67,10 +67,10 @@ package protocol IdempotencyLedger: AnyObject, Sendable {
     _ call: KeyedCallName, mayBegin: Bool,
     then: @escaping @Sendable (Result<Reservation, Problem>) -> Void)
 
-  /// Keeps the answer of a call that this reserved. It is durable when `then` runs without a problem; with one, the call
+  /// Keeps the answer of a call that this reserved, or only its status where there is none. It is durable when `then` runs without a problem; with one, the call
   /// counts as ended in a way that is not known. [any]
   func complete(
-    _ id: Digest256, _ answer: KeptAnswer, then: @escaping @Sendable (Problem?) -> Void)
+    _ id: Digest256, status: Int, _ answer: KeptAnswer?, then: @escaping @Sendable (Problem?) -> Void)
 
   /// Nothing was done: the call may come again. [any]
   func release(_ id: Digest256)
@@ -78,6 +78,6 @@ package protocol IdempotencyLedger: AnyObject, Sendable {
   /// The call was begun and its handler may work on: how it ends will not be known. [any]
   func lose(_ id: Digest256)
 
-  /// How long a call is remembered, from its reservation on.
-  var expiry: Duration { get }
+  /// Of a body: a larger one is not kept, and need not be handed over.
+  var answerBytes: Int { get }
 }

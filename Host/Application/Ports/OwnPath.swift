@@ -89,6 +89,8 @@ package final class RouteCall {
   package let state: AnyObject?
   /// Bytes that the whole answer may have at most. Set before a stream is wrapped; other answers are short enough by then.
   package var answerLimit = Int.max
+  /// What ``OwnPath/wrap(_:_:)`` will put around the answer.
+  package var envelope = AnswerEnvelope.none
 
   package init(_ route: LiveRoute?, state: AnyObject? = nil) {
     self.route = route

@@ -7,8 +7,13 @@ package final class Safety: Sendable {
   package let ledger: any IdempotencyLedger
   private let confirmations: Confirmations
   private let digests: any Digests
+  private let anonymousKeys: AnonymousKeys
 
-  package init(ledger: any IdempotencyLedger, confirmations: Confirmations, digests: any Digests) {
+  package init(
+    ledger: any IdempotencyLedger, confirmations: Confirmations, digests: any Digests,
+    anonymousKeys: AnonymousKeys = .refuse
+  ) {
+    self.anonymousKeys = anonymousKeys
     self.ledger = ledger
     self.confirmations = confirmations
     self.digests = digests
@@ -36,7 +41,7 @@ package final class Safety: Sendable {
   /// Decides about a valid call to a route that changes something. `caller` is asked only when it matters. [event]
   @inline(__always)
   package func decide(
-    _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, caller: () -> Caller
+    _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, caller: () throws(Problem) -> Caller
   ) throws(Problem) -> Decision {
     let declaration = route.declaration
     if !exchange.isDryRun, exchange.idempotencyKey.isEmpty, !declaration.confirm,
@@ -44,12 +49,12 @@ package final class Safety: Sendable {
     {
       return .run
     }
-    return try decideSlowly(exchange, route, scratch, caller())
+    return try decideSlowly(exchange, route, scratch, caller)
   }
 
   @inline(never)
   private func decideSlowly(
-    _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, _ caller: Caller
+    _ exchange: Exchange, _ route: LiveRoute, _ scratch: Arena, _ caller: () throws(Problem) -> Caller
   ) throws(Problem) -> Decision {
     let declaration = route.declaration
     if declaration.streams, !exchange.idempotencyKey.isEmpty { throw Safety.noKeyOfStreams }
@@ -58,6 +63,7 @@ package final class Safety: Sendable {
       SafetyWords.showDryRun(exchange)
       return .dryRun
     }
+    let caller = try caller()
     let fingerprint = CallFingerprint.of(exchange, route, digests, scratch)
     var refusal: Problem?
     if declaration.confirm {
@@ -75,6 +81,7 @@ package final class Safety: Sendable {
       exchange.idempotencyKey = exchange.confirmation
       return .keyed(name(exchange, fingerprint, caller, kind: "confirmed"), refusal: refusal)
     }
+    if caller.key == nil, anonymousKeys == .refuse { throw Safety.callerUnknown }
     return .keyed(name(exchange, fingerprint, caller, kind: "key"), refusal: refusal)
   }
 
@@ -105,8 +112,12 @@ package final class Safety: Sendable {
   private func unconfirmed(
     _ exchange: Exchange, _ route: LiveRoute, _ fingerprint: Digest256, _ caller: Caller
   ) -> Problem? {
-    let who = caller.key.map { "key \($0.words)" } ?? "address \(exchange.peer.0) \(exchange.peer.1)"
     let head = exchange.head
+    // One confirmation, one effect: a token of a call with an idempotency key is of that key, for what takes effect is
+    // remembered under it.
+    let who =
+      (caller.key.map { "key \($0.words)" } ?? "address \(exchange.peer.0) \(exchange.peer.1)") + " "
+      + String(head.span(exchange.idempotencyKey))
     var why = "Nothing was done yet: this call needs to be confirmed."
     var code = "confirmation.required"
     if !exchange.confirmation.isEmpty {
@@ -117,7 +128,7 @@ package final class Safety: Sendable {
       case .expired: (why, code) = ("Nothing was done: the confirmation has expired.", Safety.expired)
       case .foreign:
         (why, code) = (
-          "Nothing was done: the confirmation is not one of this very call by this very key.",
+          "Nothing was done: the confirmation is not one of this very call, its idempotency key included, by this very API key.",
           "confirmation.mismatch"
         )
       }
@@ -156,6 +167,11 @@ extension Safety {
     "Nothing was done: this route needs an idempotency key. Make one for this operation, like a UUID, send it as header Idempotency-Key, query parameter or body member 'idempotency_key', and send the same one when you repeat the call."
   )
 
+  static let callerUnknown = Problem(
+    400, "idempotency.caller_unknown",
+    "Nothing was done: an idempotency key belongs to its caller, and this request does not say who calls. Send it with an API key, as 'Authorization: Bearer <key>', or without the idempotency key if it may take effect twice."
+  )
+
   package static let keyReused = Problem(
     422, "idempotency.key_reused",
     "Nothing was done: this idempotency key was used for another call, with another route, parameter or body. Use a new key for a new operation; repeat a call with everything as it was."
@@ -182,7 +198,7 @@ extension Safety {
   package static func answerNotKept(_ status: Int) -> Problem {
     Problem(
       409, "idempotency.answer_not_kept",
-      "The call with this idempotency key was answered \(status), and its answer was too large to keep. It is not run again. Read what it changed with a call that only reads; for another operation use a new key.",
+      "The call with this idempotency key was answered \(status), and its answer was not kept: it was too large, or there are too many of yours. It is not run again. Read what it changed with a call that only reads; for another operation use a new key.",
       members: ["answered_status": .integer(Int64(status))])
   }
 }

@@ -89,7 +89,10 @@ extension SafetyWords {
       }
       try set(.key, SafetyWords.unquoted(exchange[.idempotencyKey], in: exchange.head), exchange)
     }
-    if exchange.has(.prefer), !exchange.isDryRun { exchange.isDryRun = SafetyWords.prefersDryRun(exchange) }
+    if exchange.has(.prefer), !exchange.isDryRun {
+      // Its name is our own.
+      exchange.isDryRun = Preferences.value("dry-run", of: exchange) == ""
+    }
     if !exchange.query.isEmpty { try takeFromQuery(of: exchange) }
   }
 
@@ -234,33 +237,6 @@ extension SafetyWords {
     return ByteRange(offset: start, count: head.count - start)
   }
 
-  /// Whether a preference of the request is `dry-run` (RFC 7240; the name of it is our own).
-  private static func prefersDryRun(_ exchange: Exchange) -> Bool {
-    let head = exchange.head
-    for field in exchange.headers where head.span(field.name).isEqual(to: "prefer") {
-      if hasDryRun(head.span(field.value)) { return true }
-    }
-    return false
-  }
-
-  static func hasDryRun(_ value: Span<UInt8>) -> Bool {
-    let name: StaticString = "dry-run"
-    var start = 0
-    while start < value.count {
-      var end = start
-      while end < value.count, value[end] != UInt8(ascii: ",") { end += 1 }
-      var place = start
-      while place < end, value[place] == 0x20 || value[place] == 0x09 { place += 1 }
-      let after = place + name.utf8CodeUnitCount
-      if after <= end, value.extracting(place..<end).hasPrefix(ignoringCase: name) {
-        // A parameter or blanks may follow; `dry-running` and `dry-run=0` are something else.
-        if after == end || [0x20, 0x09, UInt8(ascii: ";")].contains(value[after]) { return true }
-      }
-      start = end + 1
-    }
-    return false
-  }
-
   /// A dry run that was asked for without the header: the handler finds it there all the same. [event]
   package static func showDryRun(_ exchange: Exchange) {
     let head = exchange.head
@@ -269,7 +245,7 @@ extension SafetyWords {
       exchange.headers.append(Field(name: name, value: head.append("dry-run")))
       return
     }
-    if hasDryRun(head.span(exchange.headers[place].value)) { return }
+    if Preferences.value("dry-run", in: head.span(exchange.headers[place].value)) == "" { return }
     let start = head.count
     head.append("dry-run, ")
     head.copy(exchange.headers[place].value)

@@ -178,6 +178,9 @@ struct ManifestReader {
     let deadline = whole(members["deadline_ms"], at + "/deadline_ms", in: 1...3_600_000)
     let reads = method == .get
     let streams = flag(members["stream"], at + "/stream") ?? false
+    if members["dry_run"]?.bool == true, streams {
+      fault(at + "/dry_run", "a route that streams cannot be tried: its answer leaves while it works")
+    }
     return RouteDeclaration(
       method: method ?? .get, path: path, operation: operation,
       summary: text(members["summary"], at + "/summary", max: 2000) ?? "",

@@ -170,7 +170,7 @@ extension HTTPServer {
         // By the request's name: the exchange may be another connection's by now, of another listener even.
         let name = link.parked.load(ordering: .acquiring)
         guard let exchange = exchanges.exchange(named: name), exchange.claim(name) else { continue }
-        application.refuse(exchange, HTTPServer.stopping)
+        application.refuse(exchange, HTTPServer.unanswered.problem(of: exchange.method))
         exchange.deliverInPlace()
       case .closed, .fresh, .idle, .head, .body, .expired: break
       }
@@ -228,8 +228,13 @@ extension HTTPServer {
 // MARK: - What the edge refuses
 
 extension HTTPServer {
+  /// To a request that no handler has seen.
   static let stopping = Problem(
     503, "http.stopping", "The server is stopping: send the request again.", retryAfterSeconds: 1)
+
+  /// To one that is with its handler.
+  static let unanswered = Unanswered(
+    503, "http.stopping", "The server stopped before this request was answered.")
 
   static let timedOut = Problem(
     408, "http.timeout", "The request came too slowly. Send it again, on another connection.")

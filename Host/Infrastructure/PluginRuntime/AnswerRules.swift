@@ -13,10 +13,8 @@ enum AnswerRules {
   static let maxWriteBytes = Int(COUNCIL_STREAM_WRITE_MAX)
   static let events: StaticString = "text/event-stream"
 
-  /// RFC 9110, section 15: what has a body of any length.
-  static func mayStream(_ status: Int) -> Bool { mayHaveBody(status) && status != 205 }
-
-  static func mayHaveBody(_ status: Int) -> Bool { status != 204 && status != 304 }
+  /// RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
+  static func mayHaveBody(_ status: Int) -> Bool { status != 204 && status != 205 && status != 304 }
 
   /// RFC 9110, section 5.6.2: token.
   static func isToken(_ name: Span<UInt8>) -> Bool {

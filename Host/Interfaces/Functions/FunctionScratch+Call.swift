@@ -42,7 +42,9 @@ extension FunctionScratch {
     try route.operation.arguments.write(arguments.root, target: target, body: body)
     exchange.become(
       route.declaration.method, target: target.span(target.all), body: body.span(body.all))
-    return .call(RouteCall(route))
+    let routeCall = RouteCall(route)
+    routeCall.envelope = AnswerEnvelope(frame: FunctionScratch.frame, repeatsJSON: false)
+    return .call(routeCall)
   }
 
   private func name() throws(Problem) -> String {

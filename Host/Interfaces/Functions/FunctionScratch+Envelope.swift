@@ -31,6 +31,9 @@ extension FunctionScratch {
     if status == 204 || status == 205 || (300..<400).contains(status) { exchange.status = 200 }
   }
 
+  /// Characters around a result or problem.
+  static let frame = 200
+
   /// JSON as it came; text as a string; of anything else only what it is.
   private func writeResult(_ exchange: Exchange) {
     let answer = exchange.answerBody

@@ -9,32 +9,39 @@ extension Gateway {
   ///
   /// The schema is that of success: errors (4xx, 5xx) and 304 have bodies of their own, or none. A redirect, a success
   /// without content where one is declared, and a success of another status than the declared one are counted and logged,
-  /// and still leave: what was done must not look as if it had failed.
+  /// and still leave: what was done must not look as if it had failed. Nor must what an earlier call was answered, which another
+  /// generation's schema may have let pass. True: the answer is in the thread's document.
   @inline(__always)
-  func check(_ exchange: Exchange, _ call: Call) {
-    guard exchange.status < 400, let route = call.route, !call.isAccepted else { return }
-    checkDeclared(exchange, route)
+  func check(_ exchange: Exchange, _ call: Call) -> Bool {
+    guard exchange.status < 400, let route = call.route, !call.isAccepted, !exchange.isFromLedger else {
+      return false
+    }
+    return checkDeclared(exchange, route)
   }
 
-  func checkDeclared(_ exchange: Exchange, _ route: LiveRoute) {
+  @discardableResult
+  func checkDeclared(_ exchange: Exchange, _ route: LiveRoute) -> Bool {
     let (status, declared) = (exchange.status, route.declaration.status)
-    guard status < 400, declared != nil || route.schemas.response != nil else { return }
+    guard status < 400, declared != nil || route.schemas.response != nil else { return false }
     let hasContent = (200...299).contains(status) && status != 204 && status != 205
     let isDeclared = declared.map { $0 == status } ?? hasContent
     if !isDeclared, status != 304 { noteUndeclared(exchange, route) }
-    guard hasContent, let schema = route.schemas.response else { return }
+    guard hasContent, let schema = route.schemas.response else { return false }
     let (body, json) = (exchange.answerBody, threads.current.json)
     // An answer to HEAD may leave its content out (RFC 9110, section 9.3.2).
-    if body.count == 0, exchange.method == .head { return }
+    if body.count == 0, exchange.method == .head { return false }
     guard hasJSONType(exchange) else {
-      return refuseAnswer(exchange, route, "", "type", "the Content-Type is not application/json")
+      refuseAnswer(exchange, route, "", "type", "the Content-Type is not application/json")
+      return false
     }
     do throws(JSONError) { try json.parse(body.span(body.all)) } catch {
-      return refuseAnswer(exchange, route, "", "json", "is not valid JSON: \(error.explanation)")
+      refuseAnswer(exchange, route, "", "json", "is not valid JSON: \(error.explanation)")
+      return false
     }
     let violations = schema.validate(json.root, limit: 1)
-    guard let first = violations.first else { return }
+    guard let first = violations.first else { return true }
     refuseAnswer(exchange, route, first.pointer, first.keyword, first.message)
+    return false
   }
 
   func hasJSONType(_ exchange: Exchange) -> Bool {

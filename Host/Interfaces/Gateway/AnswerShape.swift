@@ -17,16 +17,18 @@ struct AnswerCut {
 extension Gateway {
   /// Keeps the wanted fields, holds the answer to its budget, writes it as Markdown, and links a list's next page.
   ///
-  /// `.pending`: the handler makes a shorter page. [event]
-  func shape(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, markdown: Bool) -> Completion {
-    if !markdown, call.wishes == nil, call.cut == nil, exchange.answerBody.count <= call.answerLimit {
-      linkNext(exchange, route)
+  /// `isParsed`: the thread's document is the answer. `.pending`: the handler makes a shorter page. [event]
+  func shape(
+    _ exchange: Exchange, _ call: Call, _ route: LiveRoute, markdown: Bool, isParsed: Bool = false
+  ) -> Completion {
+    if !markdown, call.wishes == nil, call.cut == nil, call.surelyFits(exchange.answerBody.count) {
+      if route.outline.isList { linkNext(exchange, isParsed: isParsed) }
       return .answered
     }
     while case .again(let limit) = shapeOnce(exchange, call, route, markdown: markdown) {
       switch callAgain(exchange, call, route, limit: limit) {
       case .pending: return .pending
-      case .answered: check(exchange, call)
+      case .answered: _ = check(exchange, call)
       }
     }
     return .answered
@@ -54,12 +56,12 @@ extension Gateway {
       answer = JSONAnswer(body)
     }
     var rows: [AnswerBudget.Size]?
-    if markdown { rows = write(answer, of: body, as: thread.shaped, cut: call.cut) }
+    if markdown { rows = write(answer, of: body, as: thread.shaped, cut: call.cut, budget) }
     let shown = markdown ? thread.shaped : body
-    if !budget.surelyFits(bytes: shown.count),
-      let source = budget.exceeded(by: .init(shown.span(shown.all)))
-    {
-      let size = AnswerBudget.Size(shown.span(shown.all))
+    let size =
+      budget.surelyFits(bytes: shown.count)
+      ? nil : AnswerBudget.Size(shown.span(shown.all), in: budget.envelope)
+    if let size, let source = budget.exceeded(by: size) {
       let limit = answer.items.flatMap {
         pageSize($0, of: body, rows, size, budget, call, route, next: answer.next)
       }
@@ -67,19 +69,21 @@ extension Gateway {
         refuse(
           exchange,
           Gateway.tooLarge(
-            size, source, budget, route, namesFields: call.wishes?.fields != nil, page: answer.items?.count))
+            size, source, budget, route, namesFields: call.wishes?.fields != nil, page: answer.items?.count,
+            isDryRun: call.isDryRun, isWhole: !markdown || shown.count <= budget.mostBytes))
         return .ready
       }
       call.cut = AnswerCut(source: source, limit: limit, attempts: (call.cut?.attempts ?? 0) + 1)
       return .again(limit: limit)
     }
-    finish(exchange, call, answer, markdown: markdown, thread)
+    finish(exchange, call, route, answer, markdown: markdown, thread)
     return .ready
   }
 
   /// What the request, its key and the host allow. [event]
   private func budget(_ call: Call) -> AnswerBudget {
     var budget = call.wishes?.budget ?? AnswerBudget()
+    if let routeCall = call.routeCall { budget.envelope = routeCall.envelope }
     budget.limit(
       to: call.answerLimit, call.answerLimit < limits.answerCharacters ? .key : .host)
     return budget
@@ -92,24 +96,26 @@ extension Gateway {
 
   // MARK: What is no JSON of a success
 
-  /// Text of another kind. Bytes that are no text have no characters. Problems are held by the host's limit alone: a caller's
-  /// own must not hide what went wrong.
+  /// Text of another kind, whatever it calls itself. Bytes that are no text have no characters. Problems are held by the host's
+  /// limit alone: a caller's own must not hide what went wrong.
   private func holdText(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ budget: AnswerBudget) {
     let body = exchange.answerBody
     if exchange.status >= 400 || budget.surelyFits(bytes: body.count) { return }
-    guard hasJSONType(exchange) || hasTextType(exchange) else { return }
-    let size = AnswerBudget.Size(body.span(body.all))
+    guard Gateway.isText(body) || budget.envelope != .none else { return }
+    let size = budget.envelope.size(ofText: body.span(body.all))
     guard let source = budget.exceeded(by: size) else { return }
-    refuse(exchange, Gateway.tooLarge(size, source, budget, route, namesFields: true, page: nil))
+    refuse(
+      exchange,
+      Gateway.tooLarge(
+        size, source, budget, route, namesFields: true, page: nil, isDryRun: call.isDryRun, isWhole: true))
   }
 
   /// A problem that is too long itself. [event]
-  func shortenProblem(_ exchange: Exchange) {
+  func shortenProblem(_ exchange: Exchange, in envelope: AnswerEnvelope) {
     let body = exchange.answerBody
-    let size = AnswerBudget.Size(body.span(body.all))
-    guard size.characters > limits.answerCharacters, hasJSONType(exchange) || hasTextType(exchange) else {
-      return
-    }
+    let size = envelope.size(ofText: body.span(body.all))
+    guard size.sent + envelope.frame > limits.answerCharacters, Gateway.isText(body) || envelope != .none
+    else { return }
     refuse(
       exchange,
       Problem(
@@ -118,12 +124,8 @@ extension Gateway {
         members: ["characters": .integer(Int64(size.characters)), "limited_by": "answers.max_characters"]))
   }
 
-  private func hasTextType(_ exchange: Exchange) -> Bool {
-    let head = exchange.answerHead
-    return exchange.answerHeaders.contains { field in
-      field.name.count == 12 && head.span(field.name).hasPrefix(ignoringCase: "content-type")
-        && head.span(field.value).hasPrefix(ignoringCase: "text/")
-    }
+  private static func isText(_ body: Arena) -> Bool {
+    (try? UTF8Span(validating: body.span(body.all))) != nil
   }
 
   // MARK: Fields
@@ -171,19 +173,18 @@ extension Gateway {
     // A handler that gives more than it was asked for cannot be cut.
     if let cut = call.cut, items.count > cut.limit { return nil }
     let text = body.span(body.all)
+    let envelope = budget.envelope
     // One more for the comma.
     let sizes =
       rows
-      ?? items.map { AnswerBudget.Size(text.extracting($0)) + AnswerBudget.Size(bytes: 1, characters: 1) }
-    let all = sizes.reduce(AnswerBudget.Size(), +)
-    let frame = AnswerBudget.Size(
-      bytes: size.bytes - all.bytes, characters: size.characters - all.characters)
+      ?? items.map { AnswerBudget.Size(text.extracting($0), in: envelope) + envelope.size(ofPlain: 1) }
+    let frame = size - sizes.reduce(AnswerBudget.Size(), +)
     // What a shorter page says that this one does not: where it goes on, and why it ends there.
     let room = (next == nil ? Gateway.usualCursor : 0) + (call.cut == nil ? Gateway.reasonRoom : 0)
     // Where that room is all there is, a page without it may fit; if not, the next attempt knows better.
     for more in [room, 0] {
       let count = Gateway.fitting(
-        sizes.dropLast(), into: budget, beside: frame + AnswerBudget.Size(bytes: more, characters: more))
+        sizes.dropLast(), into: budget, beside: frame + envelope.size(ofPlain: more))
       if count >= max(1, smallest) { return count }
     }
     return nil
@@ -209,13 +210,14 @@ extension Gateway {
   // MARK: Finishing
 
   private func finish(
-    _ exchange: Exchange, _ call: Call, _ answer: JSONAnswer, markdown: Bool, _ thread: EventThread
+    _ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ answer: JSONAnswer, markdown: Bool,
+    _ thread: EventThread
   ) {
     if let cut = call.cut { exchange.addHeader("Answer-Truncated", cut.source.rawValue) }
     if let applied = call.wishes?.applied, !applied.isEmpty {
       exchange.addHeader("Preference-Applied", applied.joined(separator: ", "))
     }
-    if answer.items != nil, let next = answer.next {
+    if route.outline.isList, answer.items != nil, let next = answer.next {
       let body = exchange.answerBody
       let cursor = JSONText.string(next, in: body.span(body.all))
       link(exchange, next: cursor.utf8.span, thread.scratch)
@@ -227,11 +229,10 @@ extension Gateway {
   }
 
   /// All that a list needs of which nothing else is asked. [event]
-  private func linkNext(_ exchange: Exchange, _ route: LiveRoute) {
+  private func linkNext(_ exchange: Exchange, isParsed: Bool) {
     let (thread, body) = (threads.current, exchange.answerBody)
     guard exchange.status < 300, body.count > 0 else { return }
-    // What was held against its schema is parsed.
-    guard route.schemas.response != nil || hasJSONType(exchange) && isJSON(body, thread) else { return }
+    guard isParsed || hasJSONType(exchange) && isJSON(body, thread) else { return }
     let json = thread.json
     if let next = json.root.member("next".utf8.span)?.utf8 { link(exchange, next: next, thread.scratch) }
   }
@@ -308,6 +309,5 @@ extension Exchange {
     removeHeader("content-type")
     removeHeader("etag")
     addHeader("Content-Type", "text/markdown; charset=utf-8")
-    addHeader("Vary", "Accept")
   }
 }

@@ -77,11 +77,22 @@ final class Call {
     if job == nil { errand.abandon() }
   }
 
+  /// Whether an answer of so many bytes is within the host's limit and the key's, whatever is in it.
+  @inline(__always)
+  func surelyFits(_ bytes: Int) -> Bool {
+    guard let routeCall else { return bytes <= answerLimit }
+    return routeCall.envelope.atMost(bytes) <= answerLimit
+  }
+
+  /// The call counts no longer among those of its automation that wait.
+  func leaveAccount() {
+    guard let entered else { return }
+    self.entered = nil
+    entered.leave()
+  }
+
   func leave() {
-    if let entered {
-      self.entered = nil
-      entered.leave()
-    }
+    leaveAccount()
     guard isInside, let route else { return }
     isInside = false
     route.generation.leave()

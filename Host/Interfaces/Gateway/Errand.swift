@@ -122,6 +122,8 @@ extension Gateway {
   /// The host does not cut the list itself: only the handler knows what cursor stands after a record. [event]
   func callAgain(_ exchange: Exchange, _ call: Call, _ route: LiveRoute, limit: Int) -> Completion {
     let thread = threads.current
+    // Its handler has answered: the next call has its place, which may be the only one.
+    call.leaveAccount()
     guard let errand = errand(for: exchange, route) else {
       refuse(exchange, AutomationAccount.overloaded)
       return .answered

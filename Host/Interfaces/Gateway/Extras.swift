@@ -18,7 +18,7 @@ extension Gateway {
   /// After the answer, `nanoseconds` after the request began, and after it left its generation. [event]
   func observe(_ exchange: Exchange, _ call: Call, _ extras: ServingExtras, _ nanoseconds: Int64) {
     // What never reached a handler says nothing about one.
-    guard call.isHandled, let route = call.route else { return }
+    guard call.isHandled, !exchange.isFromLedger, let route = call.route else { return }
     // From when the whole request was there: a client that sends its body slowly makes no generation slow.
     let began = exchange.deadline.nanoseconds &- route.deadlineNanoseconds
     let took = max(0, exchange.started.nanoseconds &+ nanoseconds &- began)

@@ -11,8 +11,12 @@ extension Gateway {
     _ exchange: Exchange, _ call: Call, _ route: LiveRoute, _ thread: EventThread
   ) throws(Problem) -> KeyedCall? {
     let head = exchange.head
-    let decision = try ports.safety.decide(exchange, route, thread.scratch) {
-      Safety.Caller(
+    let decision = try ports.safety.decide(exchange, route, thread.scratch) { () throws(Problem) in
+      // A public route looks at no API key; whose call it is does matter here.
+      if call.grant == nil, exchange.has(.authorization) || exchange.has(.apiKey) {
+        try authenticate(exchange, call)
+      }
+      return Safety.Caller(
         key: call.grant.map(ports.keys.table.id), principal: String(head.span(exchange.principal)))
     }
     switch decision {

@@ -73,6 +73,7 @@ final class KeyedCall: AnswerKeeper {
   private func answer(_ exchange: Exchange, _ request: UInt64, _ write: (Exchange) -> Void) {
     guard exchange.claim(request) else { return }
     advance(to: .ended)
+    exchange.isFromLedger = true
     write(exchange)
     exchange.send()
   }
@@ -110,7 +111,9 @@ final class KeyedCall: AnswerKeeper {
       ledger.release(name.id)
       return exchange.send()
     }
-    ledger.complete(name.id, KeyedCall.kept(exchange)) { [self] problem in
+    let isKept = exchange.answerBody.count <= ledger.answerBytes
+    ledger.complete(name.id, status: exchange.status, isKept ? KeyedCall.kept(exchange) : nil) {
+      [self] problem in
       if let problem {
         log.log(
           .error, "gateway", "the answer of a call with an idempotency key is not kept: \(problem.detail)",

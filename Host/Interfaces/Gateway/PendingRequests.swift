@@ -1,5 +1,5 @@
 package import Application
-package import Kernel
+import Kernel
 
 // Requests that wait for a handler: their deadlines, and what becomes of them when a generation goes.
 
@@ -60,10 +60,10 @@ package final class DeadlineWatch: RequestCanceller {
     }
   }
 
-  package func cancelRequests(of generation: Generation, _ problem: Problem) {
+  package func cancelRequests(of generation: Generation, _ reason: Unanswered) {
     visit { handle, exchange in
       if exchange.waiting?.serial == generation.serial {
-        answer(exchange, handle, generation.serial, problem)
+        answer(exchange, handle, generation.serial, reason)
       }
       if let stream = exchange.stream(of: handle), stream.ownerSerial == generation.serial { stream.stop() }
     }
@@ -79,12 +79,10 @@ package final class DeadlineWatch: RequestCanceller {
     }
   }
 
-  private static let late = Problem(
-    504, "handler.timeout",
-    "The handler did not answer in time, and may work on: whether the call takes effect is not known. Read what it changes before you send it again; with an Idempotency-Key the same call takes effect once.",
-    retryAfterSeconds: 1)
+  private static let late = Unanswered(
+    504, "handler.timeout", "The handler did not answer in time, and may work on.")
   /// The code that log analysers know for a client that went away; only one that closed no more than its own side reads it.
-  private static let gone = Problem(
+  private static let gone = Unanswered(
     499, "request.abandoned", "The client closed its side of the connection before the answer was there.")
 
   private func visit(_ body: (UInt64, Exchange) -> Void) {
@@ -94,12 +92,12 @@ package final class DeadlineWatch: RequestCanceller {
     }
   }
 
-  private func answer(_ exchange: Exchange, _ handle: UInt64, _ serial: Int, _ problem: Problem) {
+  private func answer(_ exchange: Exchange, _ handle: UInt64, _ serial: Int, _ reason: Unanswered) {
     guard exchange.claim(handle) else { return }
-    let isLate = problem.code == DeadlineWatch.late.code
+    let isLate = reason.code == DeadlineWatch.late.code
     if exchange.isAbandoned { exchange.closes = true }
     exchange.endWaiting()
-    exchange.answer(problem)
+    exchange.answer(reason.problem(of: exchange.method))
     exchange.deliverInPlace()
     let known = automations.entered + automations.retiring
     guard let generation = known.first(where: { $0.serial == serial }) else { return }

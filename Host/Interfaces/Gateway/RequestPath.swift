@@ -151,8 +151,8 @@ package final class Gateway: HTTPApplication {
     }
     if call.errand != nil { call.dismissErrand() }
     if call.awaitedJob != nil { lookAgain(exchange, call) }
-    check(exchange, call)
-    if case .pending = shapeAnswer(exchange, call) { return .pending }
+    let isParsed = check(exchange, call)
+    if case .pending = shapeAnswer(exchange, call, isParsed: isParsed) { return .pending }
     call.leave()
     account(exchange, call)
     if let own = call.own, let routeCall = call.routeCall { own.path.wrap(exchange, routeCall) }
@@ -162,18 +162,27 @@ package final class Gateway: HTTPApplication {
 
   /// Whether there is anything to shape costs a few comparisons.
   @inline(__always)
-  private func shapeAnswer(_ exchange: Exchange, _ call: Call) -> Completion {
+  private func shapeAnswer(_ exchange: Exchange, _ call: Call, isParsed: Bool) -> Completion {
     // What wraps a call reads JSON.
     let markdown = call.routeCall == nil && AcceptedTypes.prefersMarkdown(exchange)
-    if let route = call.route, call.isHandled, !call.isAccepted,
-      markdown || call.wishes != nil || route.outline.isList || exchange.answerBody.count > call.answerLimit,
-      shape(exchange, call, route, markdown: markdown) == .pending
+    if let route = call.route, call.isHandled || exchange.isFromLedger, !call.isAccepted,
+      markdown || call.wishes != nil || route.outline.isList || !call.surelyFits(exchange.answerBody.count),
+      shape(exchange, call, route, markdown: markdown, isParsed: isParsed) == .pending
     {
       return .pending
     }
     if exchange.status >= 400 {
-      if exchange.answerBody.count > limits.answerCharacters { shortenProblem(exchange) }
+      let envelope = call.routeCall?.envelope ?? .none
+      if envelope.atMost(exchange.answerBody.count) > limits.answerCharacters {
+        shortenProblem(exchange, in: envelope)
+      }
       if markdown { writeProblemAsMarkdown(exchange) }
+    }
+    // Of what is read, every form says what chose it (RFC 9110, section 12.5.5).
+    if call.routeCall == nil, call.route?.isGuarded == false {
+      exchange.addHeader("Vary", "Accept, Prefer")
+    } else if markdown {
+      exchange.addHeader("Vary", "Accept")
     }
     return .answered
   }

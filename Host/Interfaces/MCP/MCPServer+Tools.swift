@@ -56,7 +56,9 @@ extension MCPServer {
     let call = thread.take()
     call.begin(era, id: thread.id, elicits: elicits)
     if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
-    return .call(RouteCall(route, state: call))
+    let routeCall = RouteCall(route, state: call)
+    routeCall.envelope = AnswerEnvelope(frame: answers.frame(thread.id, era), repeatsJSON: true)
+    return .call(routeCall)
   }
 
   /// A look at a job, or its end, as a tool: the gateway answers, and `wrap` gets that.

@@ -192,7 +192,7 @@ typedef struct council_header_v1 {
   council_view_v1 value;
 } council_header_v1;
 
-/* An answer. Status 200 to 599; 204 and 304 have no body. The host adds Date, Content-Length,
+/* An answer. Status 200 to 599; 204, 205 and 304 have no body. The host adds Date, Content-Length,
  * X-Request-Id, traceparent and the rate-limit headers, and drops them here, as it does Connection and
  * Transfer-Encoding. A header's name is an RFC 9110 token, its value has no control characters. */
 typedef struct council_response_v1 {

@@ -63,7 +63,7 @@ func httpRespond(
   }
   let type = unsafe String(decoding: bytes(response.content_type), as: UTF8.self)
   let code = unsafe Int(response.status)
-  let mayHaveBody = code != 204 && code != 304
+  let mayHaveBody = code != 204 && code != 205 && code != 304
   guard (200...599).contains(code), isValue(type), mayHaveBody || body.isEmpty else {
     return status(COUNCIL_INVALID)
   }

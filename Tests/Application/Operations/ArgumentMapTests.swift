@@ -78,6 +78,29 @@ import Testing
     #expect(try request(map, #"{"id":1,"query_id":2}"#).target == "/things/1?id=2")
   }
 
+  @Test func whatIsWantedOfAnAnswerIsAnArgumentToo() throws {
+    let list =
+      #""query":{"type":"object","properties":{"after":{"type":"string"},"limit":{"type":"integer"}}},"response":{"type":"object","properties":{"items":{"type":"array"},"next":{}}}"#
+    let (lists, _) = try map(#""method":"GET","path":"/",\#(list)"#)
+    #expect(
+      Set((lists.schema["properties"]?.object ?? [:]).keys) == ["after", "limit", "fields", "max_tokens"])
+    #expect(lists.schema["required"] == nil)
+    #expect(
+      try request(lists, #"{"fields":"id,name","max_tokens":500,"max_chars":64,"max_bytes":100}"#).target
+        == "/things/?fields=id%2Cname&max_tokens=500&max_chars=64&max_bytes=100")
+    // Of one thing, only its fields; of a write nothing is offered, and all of it taken.
+    let (one, _) = try map(#""method":"GET","path":"/{id}","response":{"type":"object"}"#)
+    #expect(Set((one.schema["properties"]?.object ?? [:]).keys) == ["id", "fields"])
+    let (write, _) = try map(#""method":"DELETE","path":"/{id}","response":{"type":"object"}"#)
+    #expect(Set((write.schema["properties"]?.object ?? [:]).keys) == ["id"])
+    #expect(try request(write, #"{"id":"1","fields":["a","b"]}"#).target == "/things/1?fields=a&fields=b")
+    // A route's own argument of that name is the route's.
+    let (own, _) = try map(
+      #""method":"PUT","path":"/{id}","body":{"type":"object","properties":{"fields":{}},"additionalProperties":false}"#
+    )
+    #expect(try request(own, #"{"id":"1","fields":7}"#) == ("/things/1", #"{"fields":7}"#))
+  }
+
   @Test func saysWhatIsWrongWithArguments() throws {
     let (map, _) = try map(
       #""method":"GET","path":"/{id}","query":{"type":"object","properties":{"q":{"type":"string"}}}"#)

@@ -40,7 +40,8 @@ import Testing
 
   @Test(arguments: [
     ("max-chars=5", "5"), ("respond-async, Max-Chars = \"5\" ; x=y", "5"), ("max-chars", ""), ("wait=3", nil),
-    ("max-chars=1, max-chars=2", "1"), ("max-charsx=1", nil), ("", nil),
+    (#"x="a, max-chars=9", max-chars=5"#, "5"), (#"x="\", max-chars=9""#, nil),
+    (#"max-chars="a;b, c";d"#, "a;b, c"), ("max-chars=1, max-chars=2", "1"), ("max-charsx=1", nil), ("", nil),
   ]) func preferencesAreFoundByName(header: String, value: String?) {
     #expect(Preferences.value("max-chars", of: exchange("prefer", .prefer, ["a=1", header])) == value)
   }

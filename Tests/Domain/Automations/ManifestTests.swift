@@ -208,6 +208,10 @@ import Testing
       "/routes/0/dry_run"
     ),
     (
+      #"{"id":"a","requires":["council.stream/1"],"routes":[{"method":"POST","path":"/","operation":"a","stream":true,"dry_run":true}]}"#,
+      "/routes/0/dry_run"
+    ),
+    (
       #"{"id":"a","routes":[{"method":"GET","path":"/","operation":"a","idempotency":"optional"}]}"#,
       "/routes/0/idempotency"
     ),

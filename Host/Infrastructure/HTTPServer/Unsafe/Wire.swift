@@ -109,8 +109,7 @@ struct Wire: @unchecked Sendable {
   /// What ``readHead(_:into:target:maxHeaders:)`` learned.
   struct Head {
     var isHTTP10: Bool
-    /// 100-continue was asked for.
-    var expectsContinue: Bool
+    /// Something else than 100-continue was asked for.
     var expectsOther: Bool
   }
 
@@ -161,8 +160,7 @@ struct Wire: @unchecked Sendable {
       }
     }
     return .success(
-      Head(
-        isHTTP10: out.version_1_0 != 0, expectsContinue: out.expect == 1, expectsOther: out.expect == 2))
+      Head(isHTTP10: out.version_1_0 != 0, expectsOther: out.expect == 2))
   }
 
   /// What `withUnsafeTemporaryAllocation` takes from the stack: 1,024 bytes.

@@ -11,7 +11,7 @@ nonisolated func streamBegin(
   let head = unsafe council_response_v1(
     status: status, content_type: contentType, headers: headers, header_count: headerCount,
     body: council_owned_v1())
-  guard unsafe isSound(head), AnswerRules.mayStream(Int(status)) else {
+  guard unsafe isSound(head), AnswerRules.mayHaveBody(Int(status)) else {
     CurrentRequest.noteRefusal(request)
     return Status.invalid
   }

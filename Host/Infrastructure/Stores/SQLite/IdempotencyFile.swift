@@ -13,8 +13,13 @@ final class IdempotencyFile: @unchecked Sendable {
   private let owner: Int64
   /// Calls that were reserved here and have not ended.
   private var running: Set<Digest256> = []
-  /// Calls of a caller, as far as they were counted. Another host may add some: forgotten now and then.
-  private var counts: [String: Int] = [:]
+  /// What a caller has here: calls, and bytes of kept answers.
+  private struct Usage {
+    var calls = 0
+    var bytes = 0
+  }
+  /// As far as it was counted. Another host may add some: forgotten now and then.
+  private var usages: [String: Usage] = [:]
   private var countsEnd: Instant
   private let maxPages: Int64
   /// Expired calls that go with one group.
@@ -71,8 +76,8 @@ final class IdempotencyFile: @unchecked Sendable {
   /// Runs jobs in one transaction, and tells each what came of it.
   func run(_ jobs: [SQLiteIdempotencyLedger.Job], _ log: any LogSink) {
     session.connection.restartTime()
-    if Instant.now >= countsEnd || counts.count > IdempotencyFile.maxCounts {
-      counts = [:]
+    if Instant.now >= countsEnd || usages.count > IdempotencyFile.maxCounts {
+      usages = [:]
       countsEnd = .now + IdempotencyFile.countsLife
     }
     var told: [() -> Void] = []
@@ -83,10 +88,11 @@ final class IdempotencyFile: @unchecked Sendable {
         for job in jobs { told.append(try run(job)) }
       }
     } catch {
-      // Nothing of the group happened. One that cannot be kept is not the others' fault.
-      counts = [:]
+      // Nothing of the group happened. One that cannot be kept is not the others' fault; a file that is locked or damaged is
+      // so for each, and each would wait for it again.
+      usages = [:]
       running = before
-      if jobs.count > 1 {
+      if jobs.count > 1, IdempotencyFile.isOfOneCall(error) {
         for job in jobs { run([job], log) }
         return
       }
@@ -98,11 +104,15 @@ final class IdempotencyFile: @unchecked Sendable {
     for tell in told { tell() }
   }
 
+  private static func isOfOneCall(_ error: SQLiteError) -> Bool {
+    [SQLiteError.Code.full, SQLiteError.Code.tooBig, SQLiteError.Code.constraint].contains(error.primary)
+  }
+
   private func fail(_ job: SQLiteIdempotencyLedger.Job, _ error: SQLiteError) {
     let problem = SQLiteIdempotencyLedger.problem(error)
     switch job {
     case .reserve(_, _, let then): then(.failure(problem))
-    case .complete(let id, _, let then):
+    case .complete(let id, _, _, let then):
       running.remove(id)
       then(problem)
     // The row stays: it says that the call began and its end is not known.
@@ -115,8 +125,8 @@ final class IdempotencyFile: @unchecked Sendable {
     case .reserve(let call, let mayBegin, let then):
       let result = try reserve(call, mayBegin)
       return { then(result) }
-    case .complete(let id, let answer, let then):
-      try complete(id, answer)
+    case .complete(let id, let status, let answer, let then):
+      try complete(id, status, answer)
       running.remove(id)
       return { then(nil) }
     case .release(let id):
@@ -159,7 +169,7 @@ final class IdempotencyFile: @unchecked Sendable {
       try statement.bind(5, expires.microseconds)
       _ = try statement.step()
     }
-    counts[call.caller, default: 0] += 1
+    usages[call.caller]?.calls += 1
     running.insert(call.id)
     return .success(.begins(expires: expires))
   }
@@ -178,17 +188,7 @@ final class IdempotencyFile: @unchecked Sendable {
 
   /// nil: there is room for another call of this caller.
   private func refusal(_ caller: String, _ now: Timestamp) throws(SQLiteError) -> Problem? {
-    let count: Int
-    if let known = counts[caller] {
-      count = known
-    } else {
-      count = Int(
-        try session.with("SELECT count(*) FROM calls WHERE caller=?") { statement throws(SQLiteError) in
-          try statement.bind(1, caller)
-          return try statement.step() ? statement.integer(0) : 0
-        })
-      counts[caller] = count
-    }
+    let count = try usage(caller).calls
     let isFull = count < limits.callsPerCaller ? try usedPages() >= maxPages / 10 * 9 : false
     guard isFull || count >= limits.callsPerCaller else { return nil }
     let condition = isFull ? "" : " WHERE caller=?"
@@ -203,6 +203,22 @@ final class IdempotencyFile: @unchecked Sendable {
       "\(isFull ? "The host remembers" : "You have") as many calls with an Idempotency-Key as it keeps, so nothing was done. Send the call again when the oldest has expired, or without a key if it may take effect twice.",
       retryAfterSeconds: Int(wait))
   }
+
+  private func usage(_ caller: String) throws(SQLiteError) -> Usage {
+    if let known = usages[caller] { return known }
+    // The length of a value stands beside it: none is read.
+    let sql = "SELECT count(*),total(\(IdempotencyFile.kept)) FROM calls WHERE caller=?"
+    let usage = try session.with(sql) { statement throws(SQLiteError) in
+      try statement.bind(1, caller)
+      guard try statement.step() else { return Usage() }
+      return Usage(calls: Int(statement.integer(0)), bytes: Int(statement.integer(1)))
+    }
+    usages[caller] = usage
+    return usage
+  }
+
+  /// Bytes of a kept answer.
+  private static let kept = "coalesce(length(headers)+length(body),0)"
 
   private func usedPages() throws(SQLiteError) -> Int64 {
     try pragma("PRAGMA page_count") - pragma("PRAGMA freelist_count")
@@ -224,15 +240,25 @@ final class IdempotencyFile: @unchecked Sendable {
     }
   }
 
-  private func complete(_ id: Digest256, _ answer: KeptAnswer) throws(SQLiteError) {
-    let headers = KeptHeaders.encode(answer.headers)
-    let isKept = headers.count + answer.body.count <= limits.answerBytes
+  private func complete(_ id: Digest256, _ status: Int, _ answer: KeptAnswer?) throws(SQLiteError) {
+    let caller = try session.with("SELECT caller FROM calls WHERE id=?") { statement throws(SQLiteError) in
+      try statement.bind(1, blob: id.bytes)
+      return try statement.step() ? statement.text(0) : nil
+    }
+    // It has expired in the meantime.
+    guard let caller else { return }
+    let headers = KeptHeaders.encode(answer?.headers ?? [])
+    let body = answer?.body ?? []
+    let bytes = headers.count + body.count
+    let room = min(limits.answerBytes, limits.callerBytes - (try usage(caller).bytes))
+    let isKept = answer != nil && bytes <= room
+    if isKept { usages[caller]?.bytes += bytes }
     try session.with("UPDATE calls SET owner=0,status=?,headers=?,body=? WHERE id=?") {
       statement throws(SQLiteError) in
-      try statement.bind(1, Int64(answer.status))
+      try statement.bind(1, Int64(status))
       if isKept {
         try statement.bind(2, blob: headers)
-        try statement.bind(3, blob: answer.body)
+        try statement.bind(3, blob: body)
       } else {
         try statement.bindNull(2)
         try statement.bindNull(3)
@@ -243,9 +269,10 @@ final class IdempotencyFile: @unchecked Sendable {
   }
 
   private func remove(_ id: Digest256) throws(SQLiteError) {
-    try session.with("DELETE FROM calls WHERE id=? RETURNING caller") { statement throws(SQLiteError) in
+    let sql = "DELETE FROM calls WHERE id=? RETURNING caller,\(IdempotencyFile.kept)"
+    try session.with(sql) { statement throws(SQLiteError) in
       try statement.bind(1, blob: id.bytes)
-      while try statement.step() { discount(statement.text(0)) }
+      while try statement.step() { discount(statement.text(0), bytes: Int(statement.integer(1))) }
     }
   }
 
@@ -253,17 +280,18 @@ final class IdempotencyFile: @unchecked Sendable {
     try session.with(
       """
       DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE expires<=? ORDER BY expires LIMIT ?) \
-      RETURNING caller
+      RETURNING caller,\(IdempotencyFile.kept)
       """
     ) { statement throws(SQLiteError) in
       try statement.bind(1, clock().microseconds)
       try statement.bind(2, IdempotencyFile.sweep)
-      while try statement.step() { discount(statement.text(0)) }
+      while try statement.step() { discount(statement.text(0), bytes: Int(statement.integer(1))) }
     }
   }
 
-  private func discount(_ caller: String) {
-    if let count = counts[caller] { counts[caller] = max(0, count - 1) }
+  private func discount(_ caller: String, bytes: Int) {
+    guard let usage = usages[caller] else { return }
+    usages[caller] = Usage(calls: max(0, usage.calls - 1), bytes: max(0, usage.bytes - bytes))
   }
 }
 

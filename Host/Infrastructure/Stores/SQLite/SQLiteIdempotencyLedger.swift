@@ -14,6 +14,8 @@ package final class SQLiteIdempotencyLedger: IdempotencyLedger {
     package var callsPerCaller = 10_000
     /// Of one answer: a larger one is not kept, and a repeated call is told so.
     package var answerBytes = 256 << 10
+    /// Of all kept answers of one caller: one that finds no room is not kept, and a repeated call is told so.
+    package var callerBytes = 64 << 20
     /// The file grows no larger. New calls are refused at nine tenths, so that answers of those that run find room.
     package var fileBytes: Int64 = 1 << 30
     /// New calls that may wait for the thread.
@@ -24,7 +26,7 @@ package final class SQLiteIdempotencyLedger: IdempotencyLedger {
 
   enum Job: Sendable {
     case reserve(KeyedCallName, mayBegin: Bool, then: @Sendable (Result<Reservation, Problem>) -> Void)
-    case complete(Digest256, KeptAnswer, then: @Sendable (Problem?) -> Void)
+    case complete(Digest256, status: Int, KeptAnswer?, then: @Sendable (Problem?) -> Void)
     case release(Digest256)
     case lose(Digest256)
   }
@@ -41,7 +43,7 @@ package final class SQLiteIdempotencyLedger: IdempotencyLedger {
   private static let group = 256
   private static let idle = Duration.seconds(60)
 
-  package var expiry: Duration { limits.expiry }
+  package var answerBytes: Int { limits.answerBytes }
 
   /// Opens `path`, and makes it where there is none. Throws `idempotency.unavailable` (503).
   package init(
@@ -101,9 +103,9 @@ package final class SQLiteIdempotencyLedger: IdempotencyLedger {
   // What follows is bounded by the calls that were reserved.
 
   package func complete(
-    _ id: Digest256, _ answer: KeptAnswer, then: @escaping @Sendable (Problem?) -> Void
+    _ id: Digest256, status: Int, _ answer: KeptAnswer?, then: @escaping @Sendable (Problem?) -> Void
   ) {
-    let isTaken = add(.complete(id, answer, then: then))
+    let isTaken = add(.complete(id, status: status, answer, then: then))
     if !isTaken { then(SQLiteIdempotencyLedger.overloaded) }
   }
 

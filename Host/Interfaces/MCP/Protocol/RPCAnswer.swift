@@ -26,6 +26,9 @@ struct RPCAnswer {
     out.append("\",")
   }
 
+  /// Characters around the answer of a tool, as ``ToolResult`` writes it.
+  func frame(_ id: Arena, _ era: Era) -> Int { id.count + (era == .modern ? opening.count + 16 : 0) + 300 }
+
   /// A result whose members, without braces, are these.
   func send(_ members: [UInt8], id: Arena, _ era: Era, _ exchange: Exchange, _ out: Arena) {
     begin(id, era, to: out)
