@@ -55,7 +55,7 @@ enum AnswerImage {
     let bodyCount = Int(word(scratch, 12))
     guard (200...599).contains(status), headers <= maxHeaders, headCount <= maxHeaderBytes,
       bodyCount <= AnswerRules.maxBodyBytes, bodyCount == 0 || AnswerRules.mayHaveBody(status),
-      !streams || bodyCount == 0 && AnswerRules.mayStream(status),
+      !streams || bodyCount == 0 && AnswerRules.mayHaveBody(status),
       prefixBytes + headers * 8 + headCount + bodyCount == count
     else { return nil }
     _ = board.copy(offset + prefixBytes, headers * 8 + headCount, to: scratch)
