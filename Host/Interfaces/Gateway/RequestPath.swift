@@ -184,7 +184,7 @@ package final class Gateway: HTTPApplication {
       ports.audit.record(
         RequestAudit(
           time: .now, durationMicroseconds: Int(nanoseconds / 1000), status: exchange.status,
-          labels: call.route?.labels, key: call.grant.map(ports.keys.table.id)),
+          labels: call.route?.labels ?? call.labels, key: call.grant.map(ports.keys.table.id)),
         of: exchange)
     }
     ports.meter.record(
