@@ -87,6 +87,7 @@ extension AnswerStream {
         let before = state.waiting
         translator.translate(bytes, into: state.buffer)
         noteAppended(&state, wasEmpty: before == 0)
+        if !translator.wantsMore { endForTranslator(&state) }
       } else {
         append(bytes, &state)
       }
@@ -134,8 +135,14 @@ package protocol StreamTranslator: AnyObject, Sendable {
   /// Appends to `out` what `bytes` become; may keep an incomplete rest for the next time. Under the stream's lock: it calls
   /// nothing of the stream and does not block. [any, one at a time]
   func translate(_ bytes: Span<UInt8>, into out: Arena)
+  /// False: its client gets no more, whatever is written, so the host ends the stream. Asked after each ``translate(_:into:)``.
+  var wantsMore: Bool { get }
   /// The writer ended well, or the host ended the stream in its place; appends what completes the answer. As above.
   func end(byHost: Bool, into out: Arena)
+}
+
+extension StreamTranslator {
+  package var wantsMore: Bool { true }
 }
 
 extension AnswerStream {
@@ -148,8 +155,14 @@ extension AnswerStream {
       state.buffer = Arena(capacity: 512)
       state.taken = 0
       state.translator = translator
+      // What it writes are whole events, whatever the writer's are.
+      state.tail = 0x0A0A
       if !range.isEmpty { translator.translate(written.span(range), into: state.buffer) }
-      if state.phase == .ending { translator.end(byHost: state.isEndedByHost, into: state.buffer) }
+      if state.phase == .ending {
+        translator.end(byHost: state.isEndedByHost, into: state.buffer)
+      } else if state.phase == .open, !translator.wantsMore {
+        endForTranslator(&state)
+      }
     }
   }
 }
@@ -163,14 +176,26 @@ extension AnswerStream {
     set { owner.store(newValue, ordering: .releasing) }
   }
 
-  /// Ends the stream in its writer's place: well where the client comes again by itself, else visibly cut. [any]
-  package func stop() { close(kind == .events ? .ending : .broken, byHost: true) }
+  /// Ends the stream in its writer's place: well where the client comes again by itself, or a translator tells it what
+  /// happened; else visibly cut. [any]
+  package func stop() {
+    let isEnded = kind == .events || state.withLock { $0.translator != nil }
+    close(isEnded ? .ending : .broken, byHost: true)
+  }
 
   /// The client is gone, or takes nothing. [any]
   package func fail() { close(.broken, byHost: true) }
 
   /// The writer has not ended the stream, and is to be told. Once it is over. [any]
   package var isEndedByHost: Bool { state.withLock { $0.isEndedByHost } }
+
+  /// As ``stop()``, when the translator has what it takes.
+  private func endForTranslator(_ state: inout State) {
+    state.isEndedByHost = true
+    state.phase = .ending
+    state.moved = streams.now()
+    state.translator?.end(byHost: true, into: state.buffer)
+  }
 
   private func close(_ phase: Phase, byHost: Bool) {
     let wake = state.signal(all: true) { state -> (@Sendable () -> Void)? in
@@ -210,7 +235,7 @@ extension AnswerStream {
       if now >= began + limits.longest || now - state.written >= limits.idle.nanoseconds {
         return (.fine, true, nil)
       }
-      guard kind == .events, state.waiting == 0, state.isAtBoundary,
+      guard kind == .events || state.translator != nil, state.waiting == 0, state.isAtBoundary,
         now - state.moved >= limits.heartbeat.nanoseconds
       else { return (.fine, false, nil) }
       append(AnswerStream.comment.utf8.span, &state)

@@ -19,7 +19,8 @@ extension MCPServer {
       let stream = try exchange.beginStream(.events)
       stream.translate(by: ListenTranslator(wishes))
       do throws(Problem) {
-        try listeners.add(.init(stream: stream, wishes: wishes, caller: request.callerName))
+        try listeners.add(
+          .init(stream: stream, wishes: wishes, caller: request.callerName, access: request.caller))
       } catch {
         stream.abort()
         throw error

@@ -52,6 +52,9 @@ extension MCPServer {
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
     let call = thread.take()
     call.begin(era, id: thread.id, elicits: elicits)
+    if era == .previous, !route.isInline || route.declaration.streams, let name = request.call(thread.id) {
+      calls.note(name, exchange)
+    }
     if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
     return .call(RouteCall(route, state: call))
   }
@@ -83,7 +86,11 @@ extension MCPServer {
     let thread = threads.current
     if let stream = exchange.stream { return wrap(stream, exchange, tool, thread) }
     let asks = tool.elicits && Elicitation.write(exchange, call, tool, answers, thread.json, to: thread.out)
-    if !asks { ToolResult.write(exchange, tool, answers, thread.json, to: thread.out) }
+    if !asks {
+      ToolResult.write(
+        exchange, tool, answers, thread.json, isPromised: ResultSchema.of(call.route, tool.era) != nil,
+        to: thread.out)
+    }
     RPCAnswer.send(thread.out, exchange)
     origins.mark(exchange)
     thread.giveBack(tool)
@@ -127,16 +134,7 @@ extension MCPServer {
   func refuse(_ request: MCPRequest, scope: String, _ era: Era) -> OwnAnswer {
     let (exchange, thread) = (request.exchange, request.thread)
     let isUnknown = request.caller.grant == nil
-    let problem =
-      isUnknown
-      ? Problem(
-        401, "access.key_missing",
-        "This needs a key with the scope '\(scope)': send it as 'Authorization: Bearer <key>'.",
-        members: ["scope": .string(scope)])
-      : Problem(
-        403, "access.scope_missing",
-        "This needs the scope '\(scope)', which the key does not hold. Ask an admin for a key that does.",
-        members: ["scope": .string(scope)])
+    let problem = request.caller.refusal(scope)
     RPCAnswer.send(.problem(problem), id: thread.id, era, exchange, thread.out)
     exchange.addHeader(
       "WWW-Authenticate",

@@ -12,6 +12,8 @@ package final class Listeners: Sendable {
     let wishes: ListenRequest
     /// The key, or the address of a caller without one.
     let caller: String
+    /// Who that is, as of the last look.
+    var access: Caller
   }
 
   private struct State {
@@ -58,6 +60,9 @@ package final class Listeners: Sendable {
       thread = nil
     }
   }
+
+  /// Keys have changed: who may not listen any more is sent away, and who may call something else is told. [any]
+  package func lookAtKeys() { state.signal { $0.hasChanged = true } }
 
   /// How many listen now. [any]
   package var count: Int { state.withLock { $0.listeners.count } }
@@ -112,14 +117,25 @@ package final class Listeners: Sendable {
           defer { state.serials = now }
           return state.serials != now
         }
-        if isNews { tell(\.news) }
+        tell { isNews ? $0.news : [] }
       }
     }
   }
 
   private func tell(_ texts: (ListenRequest) -> [String]) {
-    for listener in state.withLock({ Array($0.listeners.values) }) {
-      for text in texts(listener.wishes) where listener.stream.write(text) != .ok {
+    for (number, listener) in state.withLock({ Array($0.listeners) }) {
+      var words = texts(listener.wishes)
+      switch listener.access.standing {
+      case .same: break
+      case .other(let access):
+        // Its lists are others now.
+        words = listener.wishes.news
+        state.withLock { $0.listeners[number]?.access = access }
+      case .over:
+        listener.stream.stop()
+        continue
+      }
+      for text in words where listener.stream.write(text) != .ok {
         listener.stream.stop()
         break
       }

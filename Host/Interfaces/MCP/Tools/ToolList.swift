@@ -4,17 +4,11 @@ import Kernel
 
 /// The tools of a caller: a route each, by name.
 enum ToolList {
-  /// The members of one page of `tools/list`, without braces.
-  static func page(
-    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, elicits: Bool, age: Int?
-  ) -> [UInt8] {
-    let visible = snapshot.automations.flatMap { $0.routes.filter { caller.may($0) } }
-    return ListPage.write(
-      "tools", visible.map { ($0.operation.name, $0) }, after: name, limit: limit, age: age
-    ) { tool($0, elicits: elicits) }
+  static func index(_ snapshot: Snapshot) -> ListIndex<LiveRoute> {
+    ListIndex(snapshot.automations.flatMap(\.routes).map { ($0.operation.name, $0) })
   }
 
-  static func tool(_ route: LiveRoute, elicits: Bool) -> JSONValue {
+  static func tool(_ route: LiveRoute, _ era: Era, elicits: Bool) -> JSONValue {
     let operation = route.operation
     let hints = operation.hints
     var tool: [String: JSONValue] = [
@@ -28,7 +22,7 @@ enum ToolList {
         "openWorldHint": .bool(hints.openWorld),
       ],
     ]
-    if let result = operation.result, result["type"] == "object" { tool["outputSchema"] = result }
+    tool["outputSchema"] = ResultSchema.of(route, era)
     return .object(tool)
   }
 

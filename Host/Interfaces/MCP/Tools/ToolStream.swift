@@ -17,6 +17,9 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
   private var count = 0
   private var isCut = false
 
+  /// What a line may have beside its text: the name of its field.
+  private static let fieldBytes = 16
+
   /// `opening` is the result up to its first member.
   init(opening: [UInt8], progressToken: String?, isEvents: Bool, isError: Bool, maxBytes: Int) {
     self.opening = opening
@@ -36,11 +39,14 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
       let byte = bytes[index]
       if byte == UInt8(ascii: "\n") {
         endLine(out)
-      } else if byte != UInt8(ascii: "\r"), line.count <= maxBytes {
-        line.append(byte)
+      } else if byte != UInt8(ascii: "\r") {
+        if line.count < maxBytes + ToolStream.fieldBytes { line.append(byte) } else { isCut = true }
       }
     }
   }
+
+  /// What comes after the cut is nobody's: the stream ends there, and its handler with it.
+  var wantsMore: Bool { !isCut }
 
   func end(byHost: Bool, into out: Arena) {
     if !data.isEmpty { endEvent(out) }
@@ -49,9 +55,9 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
     result.append("\"content\":[")
     ToolResult.writeText(String(decoding: text, as: UTF8.self), to: result)
     if isCut { note("The answer is longer: it was cut after \(maxBytes) bytes.", to: result) }
-    if byHost { note("The host ended the answer before it was complete.", to: result) }
+    if byHost, !isCut { note("The host ended the answer before it was complete.", to: result) }
     result.append("]")
-    if isError || byHost { result.append(",\"isError\":true") }
+    if isError || byHost && !isCut { result.append(",\"isError\":true") }
     result.append("}}")
     append(result, to: out)
   }
@@ -64,8 +70,12 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
     let name = Array("data:".utf8)
     guard line.starts(with: name) else { return }
     let value = line.dropFirst(name.count)
+    guard data.count < maxBytes else { return isCut = true }
     if !data.isEmpty { data.append(UInt8(ascii: "\n")) }
-    data += value.first == UInt8(ascii: " ") ? value.dropFirst() : value
+    let text = value.first == UInt8(ascii: " ") ? value.dropFirst() : value
+    let room = maxBytes - data.count
+    data += text.prefix(room)
+    if text.count > room { isCut = true }
   }
 
   private func endEvent(_ out: Arena) {
