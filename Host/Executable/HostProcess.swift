@@ -127,6 +127,7 @@ struct HostProcess {
     let handOver = HandOver(link, patience: settings.handOverPatience)
     let documents = Documents(settings.documents)
     let listeners = Listeners(automations, settings.values.mcp, quiet: settings.streams.idle / 2)
+    keys.onChange { [weak listeners] _ in listeners?.lookAtKeys() }
     let assets = DocumentAssets.read(from: settings.values.documents.assets, digests, log)
     change.keepActs(in: AutomaticActs(audit: audit, host: handOver, log: log))
     let functions = FunctionsPath(settings.functions, documents: documents, digests: digests)

@@ -124,7 +124,7 @@ struct HostSettings {
       inline: InlineWatch.Limits(
         blockedAfter: .milliseconds(values.inlineBlockedMilliseconds), strikes: values.inlineStrikes,
         window: .seconds(values.inlineWindowSeconds)),
-      answerCharacters: values.answerCharacters,
+      answerCharacters: values.answerCharacters, targetBytes: values.maxHeadBytes,
       jobs: Jobs.Limits(
         after: .milliseconds(values.jobAfterMilliseconds), count: values.maxJobs, bytes: values.jobsBytes,
         sharePercent: values.jobsPerKeyPercent, kept: .seconds(values.jobKeptSeconds),

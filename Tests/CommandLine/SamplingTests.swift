@@ -79,6 +79,17 @@ struct SamplingTests {
     }
   }
 
+  /// Repetitions inside each other multiply.
+  @Test func aPatternWithoutAnEndInSightIsLeft() throws {
+    var random = SeededNumbers(1)
+    for atom in ["a", ""] {
+      let nested = String(repeating: "(", count: 11) + atom + String(repeating: "){8}", count: 11)
+      #expect(try #require(PatternSampler(nested)).sample(&random) == nil)
+    }
+    #expect(try #require(PatternSampler("(a{8}){8}")).sample(&random) == String(repeating: "a", count: 64))
+    #expect(try #require(PatternSampler("a{4096}")).sample(&random)?.count ?? 0 >= 4096)
+  }
+
   @Test func mutationsMostlyBreakASchema() throws {
     let schema =
       #"{"type":"object","properties":{"n":{"type":"integer","minimum":0},"s":{"type":"string","maxLength":5},"l":{"type":"array","items":{"type":"boolean"}}},"required":["n","s","l"],"additionalProperties":false}"#

@@ -4,9 +4,10 @@ import Testing
 /// The OpenAPI documents of a running host, read by the tools that their users have.
 @Suite struct OpenAPITests {
   @Test func documentsAreValidBeforeAndAfterAReload() throws {
-    let host = try HostUnderTest(load: [
-      HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.products + "/libAccountsV2.so",
-    ])
+    let host = try HostUnderTest(
+      load: [
+        HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.products + "/libAccountsV2.so",
+      ], settings: "documents: {server_url: \"https://agents.example\"}\n")
     let key = try host.issueKey(["accounts:*", "hello:*"])
     let base = ["http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", key]
     try PythonClient.run(
@@ -58,7 +59,9 @@ import Testing
   @Test func whatTheHostRefusesIsDocumented() throws {
     let host = try HostUnderTest(load: [HostUnderTest.accounts])
     let key = try host.issueKey(["accounts:*"])
-    try PythonClient.run("openapi_check.py", ["refusals", "http://127.0.0.1:\(host.port)", key, "/accounts"])
+    let stranger = try host.issueKey(["elsewhere:*"])
+    try PythonClient.run(
+      "openapi_check.py", ["refusals", "http://127.0.0.1:\(host.port)", key, stranger, "/accounts"])
   }
 
   @Test func theAdminListenerAnswersAsItsDocumentSays() throws {

@@ -42,6 +42,53 @@ import Testing
     #expect(host.stop() == 0)
   }
 
+  @Test func everyDocumentNamesBothAndSaysWhatGoes() throws {
+    let server = "https://agents.example"
+    let host = try HostUnderTest(
+      load: [HostUnderTest.accounts, HostUnderTest.products + "/libAccountsV2.so"],
+      settings: "documents: {server_url: \"\(server)\"}\n")
+    let key = try host.issueKey(["accounts:*"])
+    let (old, new) = ("accounts_get_account", "accounts-v2_get_account")
+    func named(_ list: JSONValue?, _ member: String = "name") -> [String: JSONValue] {
+      Dictionary((list?.array ?? []).map { ($0[member]?.string ?? "", $0) }) { first, _ in first }
+    }
+    let listed = try host.call(
+      "POST", "/mcp", key: key,
+      headers: ["Content-Type: application/json", "MCP-Protocol-Version: 2025-11-25"],
+      body: #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)
+    let tools = named(listed.json?["result"]?["tools"])
+    #expect(tools[old]?["description"]?.string?.contains("Deprecated") == false, "\(listed.body)")
+    let warning = tools[new]?["description"]?.string ?? ""
+    #expect(
+      warning.contains("Deprecated since 2026-11-01") && warning.contains("gone after 2027-05-01"),
+      "\(warning)")
+    let functions = try host.call("GET", "/functions.json?api=responses", key: key)
+    let all = named(functions.json?["tools"])
+    #expect(all[old]?["description"]?.string?.hasPrefix("Deprecated") == false, "\(functions.body)")
+    #expect(all[new]?["description"]?.string?.hasPrefix("Deprecated, and gone after 2027-05-01") == true)
+    for query in ["", "?version=3.0", "?profile=gpt"] {
+      let paths = try host.call("GET", "/openapi.json\(query)", key: key).json?["paths"]
+      let (before, after) = (paths?["/accounts/{id}"]?["get"], paths?["/v2/accounts/{id}"]?["get"])
+      #expect(before?["operationId"]?.string == old && before?["deprecated"] == nil, "\(query)")
+      #expect(after?["operationId"]?.string == new && after?["deprecated"] == true, "\(query)")
+    }
+    let text = try host.call("GET", "/llms.txt", key: key).body
+    for (id, root) in [("accounts", "/accounts"), ("accounts-v2", "/v2/accounts")] {
+      #expect(
+        text.contains("(\(server)/openapi.json?automation=\(id)):") && text.contains("below `\(root)`."),
+        "\(text)")
+    }
+    // Of one the whole is no more deprecated than the other's.
+    #expect(!text.contains("Deprecated.") && text.contains("profile=gpt"))
+    let links = try host.call("GET", "/.well-known/api-catalog", key: key).json?["linkset"]
+    let anchors = named(links, "anchor")
+    #expect(anchors["\(server)/accounts"] != nil && anchors["\(server)/v2/accounts"] != nil)
+    #expect(
+      anchors["\(server)/v2/accounts"]?["service-desc"]?.array?.first?["href"]?.string
+        == "\(server)/openapi.json?automation=accounts-v2")
+    #expect(host.stop() == 0)
+  }
+
   @Test func bothComeBackAfterARestart() throws {
     let host = try HostUnderTest(load: [
       HostUnderTest.accounts, HostUnderTest.products + "/libAccountsV2.so",

@@ -104,6 +104,54 @@ import Testing
     #expect(limited.json?["ok"] == false && limited.json?["status"] == 429)
   }
 
+  /// What is wrong with arguments tells of the route.
+  @Test(arguments: [AnonymousView.all, .none])
+  func argumentsAreNotLookedAtForWhoMayNotCall(view: AnonymousView) {
+    let site = FunctionSite(anonymous: view)
+    for arguments in [#"{"x":1}"#, "{}", "7", #"{"name":1}"#] {
+      let stranger = site.call("a_create", arguments)
+      #expect(stranger.status == 401 && stranger.code == "access.key_missing", "\(stranger.body)")
+      #expect(stranger.headers["WWW-Authenticate"] == OwnRoute.challenge && !stranger.body.contains("note"))
+      #expect(stranger.json?["ok"] == false)
+      let reader = site.call("a_create", arguments, key: site.reader)
+      #expect(reader.status == 403 && reader.code == "access.scope_missing", "\(reader.body)")
+      #expect(!reader.body.contains("note"))
+    }
+    #expect(site.call("a_create", #"{"x":1}"#, key: site.writer).code == "call.argument_unknown")
+  }
+
+  /// As a request line of its own is held to the size of a head.
+  @Test func argumentsThatMakeATargetTooLongAreRefused() {
+    func part(_ bytes: Int) -> FunctionSite.Answer {
+      site.call("a_get", #"{"id":"7","part":"\#(String(repeating: "x", count: bytes))"}"#, key: site.reader)
+    }
+    // "/a/7?part=" has ten bytes.
+    #expect(part(8192 - 10).status == 200)
+    let long = part(8193 - 10)
+    #expect(long.status == 414 && long.code == "http.target_too_long", "\(long.body)")
+  }
+
+  @Test func theRouteSeesTheLengthOfItsOwnBody() {
+    let lengths = Monitor<[String]>([])
+    let site = FunctionSite(
+      behaviour: .runs { exchange in
+        let head = exchange.head
+        let all = exchange.headers.filter { head.span($0.name).isEqual(to: "content-length") }
+        let text = all.map { String(head.span($0.value)) }.joined(separator: ",")
+        let known = exchange.has(.contentLength) ? String(head.span(exchange[.contentLength])) : "none"
+        lengths.withLock { $0.append("\(text) \(known)") }
+      })
+    for call in [
+      #"{"name":"a_create","arguments":{"name":"n"}}"#, #"{"name":"a_get","arguments":{"id":"7"}}"#,
+    ] {
+      let answer = site.send(
+        "POST", "/functions/call", body: call, key: site.writer,
+        headers: [("content-type", "application/json"), ("content-length", "\(call.utf8.count)")])
+      #expect(answer.status == 200, "\(answer.body)")
+    }
+    #expect(lengths.withLock { $0 } == ["12 12", " none"])
+  }
+
   /// The model gets the token as any answer, and says it in its next call.
   @Test func whatNeedsConfirmationIsAskedFor() throws {
     let asked = site.call("a_remove", #"{"id":"7","confirm":null}"#, key: site.writer)

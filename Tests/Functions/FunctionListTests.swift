@@ -74,7 +74,10 @@ import Testing
     #expect(none.status == 404 && none.code == "automation.not_found")
   }
 
-  @Test(arguments: ["?api=assistants", "?api=", "?api=chat&api=chat", "?x=1", "?automation=a&automation=a"])
+  @Test(arguments: [
+    "?api=assistants", "?api=", "?api=chat&api=chat", "?x=1", "?automation=a&automation=a", "?automation=",
+    "?automation",
+  ])
   func refusesOtherParameters(_ query: String) {
     let answer = site.list(query)
     #expect(answer.status == 400 && answer.code?.hasPrefix("request.query_parameter_") == true)

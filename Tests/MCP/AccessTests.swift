@@ -7,8 +7,15 @@ import Testing
 
 /// Who is let in, and what those learn who are not.
 @Suite struct AccessTests {
+  /// With an authorization server.
+  private static var withServer: HostConfiguration.MCP {
+    var settings = HostConfiguration.MCP()
+    settings.authorizationServers = ["https://login.example.com"]
+    return settings
+  }
+
   @Test func withoutAKeyAClientLearnsWhereTokensComeFrom() {
-    let site = MCPSite()
+    let site = MCPSite(AccessTests.withServer)
     let answer = site.modern("tools/list", key: nil, headers: [("host", "api.test:8080")])
     #expect(answer.status == 401 && answer.error == 401, "\(answer)")
     #expect(
@@ -21,16 +28,28 @@ import Testing
     #expect(wrong.json?["error"]?["data"]?["code"] == "access.key_unknown")
   }
 
+  /// Metadata without an authorization server is malformed to a client of MCP.
+  @Test func whereTokensComeFromNowhereNoClientIsSentToLookForThem() {
+    let site = MCPSite()
+    let answer = site.modern("tools/list", key: nil)
+    #expect(
+      answer.status == 401 && answer.header("WWW-Authenticate") == "Bearer realm=\"council\"", "\(answer)")
+    let refused = site.call("things_create_thing", #"{"name":"xx"}"#, key: site.reader)
+    #expect(
+      refused.header("WWW-Authenticate")
+        == "Bearer realm=\"council\", error=\"insufficient_scope\", scope=\"things:write\"", "\(refused)")
+  }
+
   @Test(arguments: ["a\"b", "a b", "", "a\\b", "\u{e9}"])
   func aStrangeHostHeaderStaysOutOfTheAnswer(host: String) {
-    let site = MCPSite()
+    let site = MCPSite(AccessTests.withServer)
     let answer = site.modern("tools/list", key: nil, headers: [("host", host)])
     #expect(
       answer.header("WWW-Authenticate")?.contains("\"http://localhost/.well-known") == true, "\(answer)")
   }
 
   @Test func aKeyWithoutTheScopeIsToldWhichOne() {
-    let site = MCPSite()
+    let site = MCPSite(AccessTests.withServer)
     let answer = site.call("things_create_thing", #"{"name":"xx"}"#, key: site.reader)
     #expect(answer.status == 403 && answer.error == 403, "\(answer)")
     let challenge = answer.header("WWW-Authenticate") ?? ""
@@ -124,12 +143,13 @@ import Testing
     var settings = HostConfiguration.MCP()
     settings.maxBodyBytes = 1024
     let site = MCPSite(settings)
+    let version = [("mcp-protocol-version", "2025-11-25")]
     func ping(_ bytes: Int) -> [UInt8] {
       let text = Array(#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.utf8)
       return text + [UInt8](repeating: 0x20, count: bytes - text.count)
     }
-    #expect(site.post(ping(1024), key: site.reader).status == 200)
-    #expect(site.post(ping(1025), key: site.reader).status == 413)
+    #expect(site.post(ping(1024), key: site.reader, headers: version).status == 200)
+    #expect(site.post(ping(1025), key: site.reader, headers: version).status == 413)
   }
 
   @Test func instructionsBeginWithWhatMatters() {
@@ -137,6 +157,12 @@ import Testing
     let text = site.modern("server/discover", key: site.reader).result?["instructions"]?.string ?? ""
     let start = String(text.prefix(512))
     #expect(start.contains("things (All things)") && start.contains("Authorization: Bearer"), "\(text)")
-    #expect(!site.modern("server/discover", key: site.stranger).body.contains("Nothing"))
+    // Nobody is told of what is not for them.
+    let other = site.modern("server/discover", key: site.stranger).result?["instructions"]?.string
+    #expect(other?.contains("Automations: things") == true, "one of its routes is public")
+    site.serve(
+      #"{"id":"things","version":"2","routes":[{"method":"GET","path":"/","operation":"only"}]}"#, .answers)
+    let none = site.modern("server/discover", key: site.stranger).result?["instructions"]?.string
+    #expect(none?.contains("none that this caller may use") == true && none?.contains("things") == false)
   }
 }

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Doubles
 import Kernel
 import Testing
@@ -69,6 +70,53 @@ import Testing
     #expect(heard.map { $0["method"] } == ["notifications/tools/list_changed"])
     #expect(messages(MCPSite.written(none)).isEmpty)
     for exchange in [tools, both, none] { site.close(exchange) }
+  }
+
+  @Test func aRevokedKeyListensNoLonger() throws {
+    let site = MCPSite()
+    site.keys.onChange { [listeners = site.listeners] _ in listeners.lookAtKeys() }
+    site.listeners.start()
+    defer { site.listeners.end() }
+    let issued = try site.keys.issue(.init(principal: "agent", name: "short", scopes: ["things:read"]))
+    let (gone, stays) = (
+      open(site, #"{"toolsListChanged":true}"#, key: issued.key.text),
+      open(site, #"{"toolsListChanged":true}"#)
+    )
+    for exchange in [gone, stays] { #expect(messages(MCPSite.written(exchange)).count == 1) }
+    _ = try site.keys.revoke(issued.record.id)
+    #expect(eventually { gone.stream?.isOpen == false })
+    // The end answers the request, and its client asks again with a key that it may have meanwhile.
+    #expect(messages(MCPSite.written(gone)).last?["id"] == 7)
+    #expect(stays.stream?.isOpen == true && MCPSite.written(stays).isEmpty)
+    for exchange in [gone, stays] { site.close(exchange) }
+  }
+
+  /// Its lists are others, though the same automations serve. Another host may have changed the key, so this one looks now
+  /// and then.
+  @Test func aKeyThatMayDoLessIsTold() throws {
+    let site = MCPSite(quiet: .milliseconds(5))
+    let issued = try site.keys.issue(.init(principal: "agent", name: "wide", scopes: ["things:*"]))
+    let exchange = open(site, #"{"toolsListChanged":true}"#, key: issued.key.text)
+    #expect(messages(MCPSite.written(exchange)).count == 1)
+    var record = issued.record
+    record.scopes = ["things:read"]
+    try site.keys.table.update(record)
+    site.listeners.start()
+    defer { site.listeners.end() }
+    var heard: [JSONValue] = []
+    #expect(
+      eventually {
+        heard += messages(MCPSite.written(exchange)); return !heard.isEmpty
+      })
+    #expect(heard.map { $0["method"] } == ["notifications/tools/list_changed"])
+    // Once.
+    var comments = ""
+    #expect(
+      eventually {
+        comments += MCPSite.written(exchange); return comments.contains(": nothing new")
+      })
+    #expect(!comments.contains("list_changed"))
+    site.close(exchange)
   }
 
   @Test func theHostsEndAnswersTheRequest() {

@@ -29,9 +29,9 @@ final class MCPSite: Sendable {
   init(
     _ settings: HostConfiguration.MCP = HostConfiguration.MCP(), manifest: String = MCPSite.manifest,
     behaviour: FakePlugin.Behaviour = .answers, serverURL: String = "", showsScopes: Bool = true,
-    jobAfter: Duration? = nil
+    jobAfter: Duration? = nil, quiet: Duration = .seconds(3600)
   ) {
-    listeners = Listeners(automations, settings, quiet: .seconds(3600))
+    listeners = Listeners(automations, settings, quiet: quiet)
     do throws(Problem) {
       let table = try KeyTable(
         capacity: 1000, defaultLimit: RateLimit(requests: 100_000, per: .seconds(60)), scopes: scopes,
@@ -82,7 +82,7 @@ final class MCPSite: Sendable {
     """
 
   /// Puts a new generation in place, whose handlers behave so.
-  func serve(_ manifest: String, _ behaviour: FakePlugin.Behaviour) {
+  func serve(_ manifest: String, _ behaviour: FakePlugin.Behaviour, checksAnswers: Bool = true) {
     var file = FakePlugins.File(manifest)
     file.behaviour = behaviour
     plugins["/things.so"] = file
@@ -94,7 +94,8 @@ final class MCPSite: Sendable {
         automation: manifest.id, number: number.add(1, ordering: .relaxed).newValue, sha256: "",
         file: "/things.so", source: nil, version: "1", config: "{}", loaded: .now)
       let start = StartGeneration(
-        loader: plugins, stores: stores, meter: meter, scopes: scopes, log: MemoryLog(), defaults: .init())
+        loader: plugins, stores: stores, meter: meter, scopes: scopes, log: MemoryLog(),
+        defaults: .init(checksAnswers: checksAnswers))
       let automation = try start.start(try plugins.load(path: "/things.so"), record, manifest, plan)
       _ = automations.swap(in: [automation])
     } catch { preconditionFailure("\(error.detail) \(error.members)") }
@@ -143,6 +144,13 @@ final class MCPSite: Sendable {
 
   /// Begins a request whose answer is a stream, and leaves it open.
   func open(_ body: String, key: String, headers: [(String, String)]) -> Exchange {
+    let exchange = begin(body, key: key, headers: headers)
+    gateway.conclude(exchange)
+    return exchange
+  }
+
+  /// Begins a request and leaves it with its handler.
+  func begin(_ body: String, key: String, headers: [(String, String)]) -> Exchange {
     let usual = [
       ("content-type", "application/json"), ("accept", "text/event-stream"),
       ("authorization", "Bearer \(key)"),
@@ -152,7 +160,6 @@ final class MCPSite: Sendable {
       exchange.body.append(body)
       _ = gateway.handle(exchange)
     }
-    gateway.conclude(exchange)
     return exchange
   }
 
@@ -249,6 +256,8 @@ final class ShelfStores: RecordStores, RecordStore {
   }
 
   private let questions = Monitor<[Question]>([])
+  /// Characters that each record of a page has more than its id.
+  let recordCharacters = Monitor(1)
   private let problem = Monitor<Problem?>(nil)
 
   var asked: [Question] { questions.withLock { $0 } }
@@ -270,8 +279,12 @@ final class ShelfStores: RecordStores, RecordStore {
       operation: operation, key: String(key), input: (try? JSONValue.parse(input)) ?? .null)
     questions.withLock { $0.append(question) }
     if let problem = problem.withLock({ $0 }) { throw problem }
-    let json =
-      operation == .get ? #"{"id":"k","label":"x"}"# : #"{"items":[{"id":"k","label":"x"}],"next":"c"}"#
+    let label = String(repeating: "x", count: recordCharacters.withLock { $0 })
+    let record = #"{"id":"k","label":"\#(label)"}"#
+    // A page is as long as was asked for where records are long.
+    let count = label.count > 1 ? Int(question.input["limit"]?.integer ?? 1) : 1
+    let items = Array(repeating: record, count: count).joined(separator: ",")
+    let json = operation == .get ? record : #"{"items":[\#(items)],"next":"c"}"#
     return RecordResult(json: Array(json.utf8))
   }
   var fault: String? { nil }

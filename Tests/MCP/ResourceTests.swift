@@ -1,4 +1,6 @@
 import Application
+import Domain
+import Doubles
 import Kernel
 import Testing
 
@@ -78,5 +80,62 @@ import Testing
     site.stores.fail(with: problem)
     let answer = read("council://things/shelf", key: site.reader)
     #expect(answer.error == code && answer.status == status, "\(answer)")
+  }
+
+  // MARK: Bounds
+
+  @Test func aPageIsAsLongAsTheCallersAnswersMayBe() throws {
+    let key = try site.keys.issue(
+      .init(principal: "agent", name: "short", scopes: ["things:read"], answerLimit: 4000)
+    ).key.text
+    site.stores.recordCharacters.withLock { $0 = 500 }
+    let answer = read("council://things/shelf", key: key)
+    #expect(answer.status == 200 && answer.body.utf8.count <= 4000, "\(answer)")
+    let text = answer.result?["contents"]?.array?.first?["text"]?.string ?? ""
+    let page = try JSONValue.parse(text.utf8.span)
+    let count = page["items"]?.array?.count ?? 0
+    #expect((1...7).contains(count) && page["next"] == "c")
+    // Each try asks for less.
+    let limits = site.stores.asked.compactMap { $0.input["limit"]?.integer }
+    #expect(limits.first == 50 && limits.last == Int64(count) && limits == limits.sorted(by: >))
+    // Nobody else's is cut.
+    #expect(read("council://things/shelf", key: site.reader).body.utf8.count > 25_000)
+    // A record that is too long alone cannot be had this way.
+    site.stores.recordCharacters.withLock { $0 = 5000 }
+    for uri in ["council://things/shelf", "council://things/shelf/k"] {
+      let refused = read(uri, key: key)
+      #expect(refused.status == 400 && refused.error == -32602, "\(refused)")
+      #expect(refused.json?["error"]?["data"]?["code"] == "answer.too_large")
+    }
+  }
+
+  /// No answer is longer than the host allows, whoever asks.
+  @Test func theHostsOwnLimitHoldsForResources() {
+    site.stores.recordCharacters.withLock { $0 = 10_000 }
+    let answer = read("council://things/shelf", key: site.reader)
+    #expect(answer.status == 200 && answer.body.utf8.count <= 99_999, "\(answer.body.utf8.count)")
+  }
+
+  @Test func readingIsAuditedAndAccountedForAsTheAutomations() throws {
+    let account = try #require(site.automations.snapshots.current.automation(named: "things")).generation
+      .account
+    let before = account.total(.calls)
+    #expect(read("council://things/shelf/k", key: site.reader).status == 200)
+    let row = try #require(site.audit.rows.last)
+    #expect(row.status == 200 && row.labels.contains(#""automation":"things""#), "\(row)")
+    #expect(
+      row.labels.contains(#""operation":"resources/read""#) && row.labels.contains("council://things/shelf"))
+    #expect(account.total(.calls) == before + 1 && account.total(.storeTime) > 0)
+    // The next request on the exchange has a row of its own.
+    #expect(site.modern("tools/list", key: site.reader).status == 200)
+    #expect(site.audit.rows.last?.labels.contains("things") == false)
+  }
+
+  /// Scopes get their numbers when an automation is loaded: a request never adds one.
+  @Test func askingDoesNotRegisterAScope() throws {
+    let narrow = MCPSite(
+      manifest: #"{"id":"plain","version":"1","routes":[{"method":"GET","path":"/","operation":"x"}]}"#)
+    #expect(narrow.automations.snapshots.current.automation(named: "plain")?.readScope == nil)
+    #expect(site.automations.snapshots.current.automation(named: "things")?.readScope != nil)
   }
 }

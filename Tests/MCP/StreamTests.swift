@@ -82,4 +82,86 @@ import Testing
       .last
     #expect(ended?["result"]?["isError"] == true, "the host ended it")
   }
+
+  /// What a stream that ends by the host tells its caller, and that its handler is told.
+  @Test func whatIsCutEndsThere() {
+    var settings = HostConfiguration.MCP()
+    settings.maxStreamBytes = 1024
+    let line = "data: " + String(repeating: "x", count: 100) + "\n"
+    let endless = FakePlugin.Behaviour.runs { exchange in
+      _ = exchange.claim(exchange.handle)
+      exchange.status = 200
+      exchange.addHeader("Content-Type", "text/event-stream")
+      guard let stream = try? exchange.beginStream(.events) else { return }
+      // One event without an end.
+      for _ in 0..<20 { stream.write(line) }
+    }
+    let site = MCPSite(settings, behaviour: endless)
+    let (answer, messages) = call(site)
+    let result = messages.last?["result"]
+    #expect(messages.last?["id"] == 5 && result?["isError"] == nil, "\(answer)")
+    #expect(result?["content"]?.array?.first?["text"]?.string?.utf8.count == 1024)
+    #expect(result?["content"]?.array?.last?["text"]?.string?.contains("cut after 1024 bytes") == true)
+  }
+
+  @Test func noEventGrowsBeyondTheLimit() {
+    let stream = ToolStream(opening: [], progressToken: "1", isEvents: true, isError: false, maxBytes: 100)
+    let out = Arena(capacity: 64)
+    for piece in [
+      String(repeating: "data:\n", count: 10), "data: " + String(repeating: "y", count: 98) + "\n",
+    ] {
+      stream.translate(piece.utf8.span, into: out)
+      #expect(stream.wantsMore)
+    }
+    stream.translate("data: z\n".utf8.span, into: out)
+    #expect(stream.wantsMore, "98, a line end, and one more")
+    stream.translate("data:\n".utf8.span, into: out)
+    #expect(!stream.wantsMore)
+    // Neither does a line.
+    let line = ToolStream(opening: [], progressToken: nil, isEvents: true, isError: false, maxBytes: 100)
+    line.translate(String(repeating: "z", count: 116).utf8.span, into: out)
+    #expect(line.wantsMore)
+    line.translate("z".utf8.span, into: out)
+    #expect(!line.wantsMore)
+  }
+
+  /// The caller reads events, whatever the handler writes: the host may end them well, and write comments between them.
+  @Test func bytesBecomeEventsThatTheHostMayEnd() throws {
+    let site = MCPSite(
+      behaviour: .runs { exchange in
+        _ = exchange.claim(exchange.handle)
+        exchange.status = 200
+        (try? exchange.beginStream(.bytes))?.write("abc")
+      })
+    let name = "things_watch_things"
+    let exchange = site.open(
+      MCPSite.message("tools/call", "\"name\":\"\(name)\""), key: site.owner,
+      headers: MCPSite.routing("tools/call", name))
+    exchange.stream?.stop()
+    let text = MCPSite.written(exchange).split(separator: "\n").last { $0.hasPrefix("data: ") } ?? ""
+    let message = try JSONValue.parse(Array(text.dropFirst(6).utf8).span)
+    #expect(message["id"] == 1 && message["result"]?["isError"] == true, "\(message)")
+    #expect(message["result"]?["content"]?.array?.first?["text"] == "abc")
+    site.close(exchange)
+  }
+
+  @Test func bytesThatBecomeEventsAreKeptAlive() throws {
+    let now = Monitor(Instant(nanoseconds: 1))
+    var limits = AnswerStreams.Limits()
+    limits.heartbeat = .seconds(10)
+    let exchange = Exchange(slot: 0, streams: AnswerStreams(limits, now: { now.withLock { $0 } }))
+    exchange.open()
+    _ = exchange.claim(exchange.handle)
+    let stream = try exchange.beginStream(.bytes)
+    stream.write("abc")
+    stream.translate(
+      by: ToolStream(opening: [], progressToken: nil, isEvents: false, isError: false, maxBytes: 100))
+    #expect(MCPSite.written(exchange).isEmpty)
+    now.withLock { $0 = $0 + .seconds(9) }
+    _ = stream.look(sendLimit: .seconds(60))
+    #expect(MCPSite.written(exchange).isEmpty)
+    now.withLock { $0 = $0 + .seconds(2) }
+    _ = stream.look(sendLimit: .seconds(60))
+    #expect(MCPSite.written(exchange) == ": keep-alive\n\n")
+  }
 }

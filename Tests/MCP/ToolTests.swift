@@ -31,8 +31,11 @@ import Testing
     #expect(
       delete["annotations"]?["destructiveHint"] == true && delete["annotations"]?["readOnlyHint"] == false)
     #expect(delete["outputSchema"] == nil)
-    // What is declared as an array cannot be structured content in both eras.
-    #expect(tools["things_list_things"]?["outputSchema"] == nil)
+    // The era before takes no array for structured content.
+    #expect(tools["things_list_things"]?["outputSchema"] == ["type": "array"])
+    let before = self.tools(site.previous("tools/list", key: site.writer))
+    #expect(before["things_list_things"]?["outputSchema"] == nil)
+    #expect(before["things_get_thing"]?["outputSchema"] == ["type": "object"])
     // A tool without words has its name, at least.
     #expect(tools["things_list_things"]?["description"]?.string?.isEmpty == false)
   }
@@ -102,7 +105,7 @@ import Testing
     func look(_ name: String, _ version: Int = 1, _ bytes: Int = 1) {
       _ = pages.page(key(name), version: version) {
         made += 1
-        return [UInt8](repeating: 0, count: bytes)
+        return .init(bytes: [UInt8](repeating: 0, count: bytes), isKept: name != "made up")
       }
     }
     look("a"); look("a"); look("b"); look("b")
@@ -115,6 +118,28 @@ import Testing
     look("big", 2, 11)
     look("big", 2, 11)
     #expect(made == 7)
+    look("made up", 2)
+    look("made up", 2)
+    look("a", 2)
+    #expect(made == 9)
+  }
+
+  /// Pages that a cursor of nobody's leads to are written and forgotten.
+  @Test func onlyPagesThatFollowEachOtherAreKept() {
+    let all = ListIndex(["d", "b", "a-b", "e", "c", "a_", "f"].map { ($0, $0) })
+    func page(_ after: String?, _ limit: Int = 2) -> ListIndex<String>.Page {
+      all.page(after: after, limit: limit) { $0 != "c" }
+    }
+    let first = page(nil)
+    #expect(first.items == ["a-b", "a_"] && first.next == "a_" && first.isRegular)
+    let second = page("a_")
+    #expect(second.items == ["b", "d"] && second.next == "d" && second.isRegular)
+    let last = page("d")
+    #expect(last.items == ["e", "f"] && last.next == nil && last.isRegular)
+    #expect(page("f").items.isEmpty && page("f").isRegular)
+    for name in ["", "b", "a", "bb", "e", "zz", "c"] { #expect(!page(name).isRegular, "\(name)") }
+    #expect(page("bb").items == ["d", "e"] && page("zz").items.isEmpty && page("").items == first.items)
+    #expect(page(nil, 6).next == nil && page(nil, 5).next == "e")
   }
 
   // MARK: The call
@@ -229,16 +254,52 @@ import Testing
 
   @Test func whatAHandlerAnswersBecomesContent() {
     for (type, body, structured) in [
-      ("application/json", "[1]", nil),
-      ("application/json", #" {"a":"\u00e9\n"} "#, ["a": "\u{e9}\n"] as JSONValue),
+      ("application/json", "[1]", [1]),
+      ("application/json", #" {"a":"\u00e9\n"} "#, ["a": "\u{e9}\n"]),
       ("text/markdown", "# Hello", nil), ("", "plain", nil),
-      ("application/vnd.x+json; charset=utf-8", "7", nil),
-    ] {
+      ("application/vnd.x+json; charset=utf-8", "7", 7),
+    ] as [(String, String, JSONValue?)] {
       let site = MCPSite(behaviour: .says(200, type, body))
       let answer = site.call("things_open_door", key: site.reader)
       #expect(answer.text == body && answer.result?["structuredContent"] == structured, "\(answer)")
       #expect(!answer.isError)
+      // An object, or nothing, in the era before.
+      let before = site.previous("tools/call", #"{"name":"things_open_door"}"#, key: site.reader)
+      #expect(
+        before.text == body
+          && before.result?["structuredContent"] == (structured?.object == nil ? nil : structured))
     }
+  }
+
+  /// A client holds each result against the outputSchema, and has only this way to take one without content.
+  @Test func whatIsPromisedIsThereOrIsAnError() {
+    for status in [204, 205, 303] {
+      let site = MCPSite(behaviour: .says(status, "", ""))
+      let answer = site.call("things_get_thing", #"{"id":"7"}"#, key: site.reader)
+      #expect(answer.isError && answer.text?.contains("(status \(status))") == true, "\(answer)")
+      #expect(
+        answer.text?.hasPrefix("Done.") == true && answer.text?.contains("do not call it again") == true)
+      // The era before has no schema for an array.
+      let list = site.previous("tools/call", #"{"name":"things_list_things"}"#, key: site.reader)
+      #expect(!list.isError, "\(list)")
+      #expect(site.call("things_list_things", key: site.reader).isError)
+    }
+  }
+
+  @Test func whatNobodyHoldsARouteToIsNotPromised() throws {
+    let site = MCPSite()
+    site.serve(
+      #"{"id":"things","version":"2","requires":["council.stream/1"],"routes":[{"method":"GET","path":"/","operation":"watch","#
+        + #""stream":true,"response":{"type":"object"}},{"method":"GET","path":"/one","operation":"one","response":{"type":"object"}}]}"#,
+      .answers)
+    let all = tools(site.modern("tools/list", key: site.owner))
+    #expect(all["things_watch"] != nil && all["things_watch"]?["outputSchema"] == nil)
+    #expect(all["things_one"]?["outputSchema"] != nil)
+    site.serve(
+      #"{"id":"things","version":"3","routes":[{"method":"GET","path":"/one","operation":"one","response":{"type":"object"}}]}"#,
+      .answers, checksAnswers: false)
+    let unchecked = tools(site.modern("tools/list", key: site.owner))
+    #expect(unchecked["things_one"] != nil && unchecked["things_one"]?["outputSchema"] == nil)
   }
 
   @Test func whatIsNoTextTravelsInBase64() {

@@ -27,7 +27,7 @@ import Testing
   private let site: DocumentSite
 
   init() {
-    site = DocumentSite()
+    site = DocumentSite(.init(release: "9", serverURL: "https://shop.example"))
     site.serve(DocumentTests.shop)
   }
 
@@ -51,7 +51,7 @@ import Testing
   @Test func tellsOfEveryRoute() {
     let document = site.get().json
     #expect(document?["openapi"] == "3.1.0" && document?["info"]?["version"] == "9")
-    #expect(document?["servers"] == [["url": "/"]])
+    #expect(document?["servers"] == [["url": "https://shop.example"]])
     #expect(document?["paths"]?.object?.keys.sorted() == ["/shop", "/shop/open", "/shop/{id}"])
     #expect(
       document?["tags"]
@@ -146,7 +146,8 @@ import Testing
     // A GPT sends no headers of its own.
     let gpt = [("automation", "safe"), ("profile", "gpt")]
     #expect(names(parameters("/safe", "post", gpt)) == ["idempotency_key", "confirm", "dry_run"])
-    #expect(operation("/safe/plain", "post", gpt)?["parameters"] == nil)
+    let plain = operation("/safe/plain", "post", gpt)
+    #expect(plain != nil && plain?["parameters"] == nil)
   }
 
   @Test func whatTheRouteCallsSoItselfIsNotTheHosts() {
@@ -319,6 +320,7 @@ import Testing
       ([("version", "3.0"), ("version", "3.1")], "request.query_parameter_invalid"),
       ([("profile", "x")], "request.query_parameter_invalid"),
       ([("part", "2")], "request.query_parameter_invalid"),
+      ([("automation", "")], "request.query_parameter_invalid"),
       ([("profile", "gpt"), ("part", "0")], "request.query_parameter_invalid"),
     ] {
       let answer = site.get(0, query)

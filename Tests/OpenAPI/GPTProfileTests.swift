@@ -9,7 +9,7 @@ import Testing
   private func text(_ count: Int) -> String { String(repeating: "a", count: count) }
 
   private func site(_ routes: [String]) -> DocumentSite {
-    let site = DocumentSite()
+    let site = DocumentSite(.init(serverURL: "https://api.example.com"))
     site.serve(#"{"id":"big","version":"1","routes":[\#(routes.joined(separator: ","))]}"#)
     return site
   }
@@ -83,5 +83,36 @@ import Testing
       ])
     // The other documents have no such limits.
     #expect(long.get().status == 200)
+  }
+
+  @Test(arguments: [
+    ("", false), ("/", false), ("http://api.example.com", false), ("https://", false),
+    ("https://api.example.com:8443/x", false), ("https://[::1]:8443", false),
+    ("https://api.example.com", true),
+    ("https://api.example.com:443/base", true), ("https://[2001:db8::1]", true),
+  ])
+  func actionsCallAHostByItsAddressOverTLS(url: String, isTaken: Bool) {
+    let site = DocumentSite(.init(serverURL: url))
+    site.serve(#"{"id":"big","version":"1","routes":[\#(route(1))]}"#)
+    let answer = site.get(0, [("profile", "gpt")])
+    #expect(answer.status == (isTaken ? 200 : 422), "\(answer.body)")
+    if isTaken { return #expect(answer.json?["servers"] == [["url": .string(url)]]) }
+    #expect(answer.code == "openapi.server_url" && answer.body.contains("documents.server_url"))
+    #expect(site.get().status == 200)
+  }
+
+  /// What looks like a description in a value is none; a property of that name has one of its own.
+  @Test func onlyDescriptionsAreCounted() {
+    let long = text(701)
+    let site = site([
+      #"{"method":"POST","path":"/","operation":"post","body":{"examples":[{"description":"\#(long)"}],"#
+        + #""properties":{"a":{"const":{"description":"\#(long)"}},"description":{"description":"\#(text(700))"}}}}"#
+    ])
+    #expect(site.get(0, [("profile", "gpt")]).status == 200)
+    let other = self.site([
+      #"{"method":"POST","path":"/","operation":"post","body":{"properties":{"description":{"description":"\#(long)"}}}}"#
+    ])
+    let errors = other.get(0, [("profile", "gpt")]).json?["errors"]?.array ?? []
+    #expect(errors.map { $0["manifest_pointer"] } == ["/routes/0/body/properties/description/description"])
   }
 }

@@ -104,7 +104,34 @@ import Testing
     let (open, _) = try form(#"{"anyOf":[{"required":["a"]},{"required":["b"]}]}"#, .v31)
     #expect(open["anyOf"]?.array?.first?["properties"] == ["a": [:]])
     let (closed, _) = try form(#"{"required":["a"],"additionalProperties":{"type":"string"}}"#, .v31)
-    #expect(closed["properties"] == ["a": ["type": "string"]])
+    #expect(closed["properties"] == ["a": ["$ref": "#/components/schemas/op.body.additionalProperties"]])
+    let (none, _) = try form(#"{"required":["a"],"additionalProperties":false}"#, .v31)
+    #expect(none["properties"] == ["a": false])
+  }
+
+  /// Else the same schema would have another entity tag on each host.
+  @Test func componentsHaveOneOrder() throws {
+    let names = ["a", "b", "c", "d", "e", "f"]
+    for all in [names, names.reversed(), ["d", "a", "f", "c", "b", "e"]] {
+      let properties = all.map { ##""\##($0)":{"$ref":"#/$defs/\##($0)"}"## }.joined(separator: ",")
+      let definitions = all.map { #""\#($0)":{"title":"\#($0)"}"# }.joined(separator: ",")
+      let schema = try json(#"{"properties":{\#(properties)},"$defs":{\#(definitions)}}"#)
+      for version in [OpenAPIVersion.v31, .v30] {
+        var form = SchemaForm(schema, version, name: "op")
+        _ = form.schema()
+        #expect(form.components().map(\.name) == names.reversed().map { "op.\($0)" })
+      }
+    }
+  }
+
+  /// Each level names six members that only its `additionalProperties` describes.
+  @Test(arguments: [OpenAPIVersion.v31, .v30])
+  func levelsDoNotMultiply(version: OpenAPIVersion) throws {
+    var schema = #"{"type":"string"}"#
+    for _ in 0..<12 { schema = #"{"required":["a","b","c","d","e","f"],"additionalProperties":\#(schema)}"# }
+    let (converted, components) = try form(schema, version)
+    let bytes = JSON.encode(converted).count + components.values.reduce(0) { $0 + JSON.encode($1).count }
+    #expect(components.count == 12 && bytes < 100_000, "\(bytes) bytes")
   }
 
   @Test func newerFormKeepsEveryKeywordThatItCan() throws {

@@ -6,7 +6,7 @@ package final class Keys: Sendable {
   package let table: KeyTable
   private let store: any KeyStore
   private let digests: any Digests
-  private let listener = Monitor<(@Sendable (String) -> Void)?>(nil)
+  private let listeners = Monitor<[@Sendable (String) -> Void]>([])
   /// Held while a key is read, changed and written back: two changes of one key never mix.
   private let changes = Monitor(())
 
@@ -18,7 +18,11 @@ package final class Keys: Sendable {
 
   /// Calls `listener` with the id of each key that is revoked, rotated or otherwise changed, after it is stored.
   package func onChange(_ listener: @escaping @Sendable (String) -> Void) {
-    self.listener.withLock { $0 = listener }
+    listeners.withLock { $0.append(listener) }
+  }
+
+  private func tell(_ id: String) {
+    for listener in listeners.withLock({ $0 }) { listener(id) }
   }
 
   /// Reads every stored key into memory; returns how many there are.
@@ -151,7 +155,7 @@ package final class Keys: Sendable {
       if record.revoked == nil { record.revoked = .now }
       try store.update([record])
       try table.update(record)
-      listener.withLock { $0 }?(record.id)
+      tell(record.id)
       return record
     }
   }
@@ -200,7 +204,7 @@ package final class Keys: Sendable {
     old.expires = min(end, old.expires ?? end)
     try store.update([old])
     try table.update(old)
-    listener.withLock { $0 }?(old.id)
+    tell(old.id)
     return Rotation(key: issued.key, record: issued.record, old: old, oldExpiry: oldExpiry)
   }
 

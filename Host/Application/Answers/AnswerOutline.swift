@@ -70,12 +70,7 @@ package struct AnswerOutline: Sendable {
       var value = value
       for _ in 0..<8 {
         guard let reference = value?["$ref"]?.string else { return value }
-        guard reference.hasPrefix("#/") else { return nil }
-        var found = root
-        for part in reference.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false) {
-          found = found?[String(part.replacing("~1", with: "/").replacing("~0", with: "~"))]
-        }
-        value = found
+        value = root.flatMap { SchemaReference.resolve(reference, in: $0) }
       }
       return nil
     }

@@ -30,6 +30,9 @@ package struct EventReader {
     }
   }
 
+  /// A line, or the data of an event that has not ended, is longer than what is kept of it.
+  package var isTooLong: Bool { line.count > maxBytes || event.data.count > maxBytes }
+
   /// The stream has ended: an event whose empty line is missing counts.
   package mutating func end(_ body: (Event) -> Void) {
     if !line.isEmpty { endLine(body) }

@@ -10,6 +10,7 @@ extension HostConfiguration {
     package var listMilliseconds = 5000
     package var keptPages = 256
     package var keptPageBytes = 16 << 20
+    package var keptCalls = 4096
     package var resourcePage = 50
     package var maxStreamBytes = 100_000
     package var maxListeners = 256
@@ -43,6 +44,10 @@ extension Setting {
       "How long a client may take a list for fresh."),
     .init("mcp.kept_pages", .number(0...65_536, \.mcp.keptPages), "Pages of lists that are kept ready."),
     .init("mcp.kept_page_bytes", .number(0...(1 << 30), \.mcp.keptPageBytes), "Of them together."),
+    .init(
+      "mcp.kept_calls", .number(0...65_536, \.mcp.keptCalls),
+      "Calls of clients of the era before that are known at a time, so that they can be taken back; the oldest goes first."
+    ),
     .init("mcp.resource_page", .number(1...10_000, \.mcp.resourcePage), "Records of one page of a resource."),
     .init(
       "mcp.max_stream_bytes", .number(1024...(64 << 20), \.mcp.maxStreamBytes),

@@ -60,6 +60,8 @@ package struct StartGeneration: Sendable {
     let scopes = try manifest.routes.map { route throws(Problem) in
       try route.scope.map { name throws(Problem) in try self.scopes.require(name) }
     }
+    let shows = manifest.collections.contains { !$0.resourceFields.isEmpty }
+    let readScope = shows ? try self.scopes.require(manifest.readScope) : nil
     var records: (any RecordStore)?
     if !manifest.collections.isEmpty {
       records = try stores.open(
@@ -80,7 +82,7 @@ package struct StartGeneration: Sendable {
             maxBodyBytes: defaults.maxBodyBytes, schemas: schemas, meter: meter))
       }
       try create(generation)
-      return LiveAutomation(generation: generation, routes: routes)
+      return LiveAutomation(generation: generation, routes: routes, readScope: readScope)
     } catch {
       records?.close()
       throw error

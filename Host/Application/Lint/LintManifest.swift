@@ -17,8 +17,9 @@ package struct LintManifest: Sendable {
     }
   }
 
-  /// A GPT takes at most so many characters of an operation's summary, and of a parameter's description.
+  /// A GPT takes at most so many characters of an operation's summary, of its description, and of a parameter's.
   static let maxSummary = 300
+  static let maxDescription = 300
   static let maxParameter = 700
   /// A GPT takes at most so many operations; with more tools than this, models choose worse.
   static let maxOperations = 30
@@ -36,7 +37,7 @@ package struct LintManifest: Sendable {
     if limits.mode == .refuse, let first = errors.first {
       throw Problem(
         422, "plugin.lint.refused",
-        "The linter has \(errors.count) error(s), and plugins.lint is 'refuse'; the first: \(first.pointer): "
+        "The linter has \(report.errorCount) error(s), and plugins.lint is 'refuse'; the first: \(first.pointer): "
           + first.text, members: ["errors": .array(errors.map(\.json))])
     }
     return report

@@ -39,6 +39,8 @@ package struct LintReport: Sendable {
   package private(set) var findings: [LintFinding] = []
   /// Findings beyond those.
   package private(set) var omitted = 0
+  /// Errors, those among them that are not kept.
+  package private(set) var errorCount = 0
   package internal(set) var costs: [Cost] = []
 
   package init() {}
@@ -46,9 +48,14 @@ package struct LintReport: Sendable {
   mutating func add(
     _ severity: LintFinding.Severity, _ code: String, _ pointer: String, _ text: String
   ) {
-    guard findings.count < LintReport.maxFindings else {
+    if severity == .error { errorCount += 1 }
+    if findings.count >= LintReport.maxFindings {
       omitted += 1
-      return
+      // An error is worth more than any warning.
+      guard severity == .error, let last = findings.lastIndex(where: { $0.severity == .warning }) else {
+        return
+      }
+      findings.remove(at: last)
     }
     findings.append(LintFinding(severity: severity, code: "lint." + code, pointer: pointer, text: text))
   }

@@ -42,6 +42,13 @@ struct LintRoute {
         "The summary has \(length) characters; a GPT takes \(LintManifest.maxSummary). Put the rest into 'description'."
       )
     }
+    let details = route.details.unicodeScalars.count
+    if details > LintManifest.maxDescription {
+      report.add(
+        .warning, "description_long_for_gpt", at + "/description",
+        "The description has \(details) characters; a GPT takes \(LintManifest.maxDescription), and the document for "
+          + "GPT Actions is refused with it. Say it shorter, or say it of the parameters.")
+    }
     let whole = operation.text.unicodeScalars.count
     if whole > FunctionTool.maxDescription {
       report.add(
@@ -145,20 +152,26 @@ struct LintRoute {
     switch steps[0] {
     case "$defs":
       // `path_`, `query_` or `body_` stands before the name that the manifest has.
-      for (owner, part) in [("path", "path_parameters"), ("query", "query"), ("body", "body")]
-      where name.hasPrefix(owner + "_") {
+      for (owner, part) in [("path", "path_parameters"), ("query", "query"), ("body", "body")] {
+        if name == owner { return "\(at)/\(part)\(rest)" }
+        guard name.hasPrefix(owner + "_") else { continue }
         let own = String(name.dropFirst(owner.count + 1))
         return "\(at)/\(part)/$defs\(SchemaReference.step(own))\(rest)"
       }
       return at
     default:
       switch operation.arguments.places[name] {
-      case .path(let own): return "\(at)/path_parameters/properties\(SchemaReference.step(own))\(rest)"
-      case .query(let own): return "\(at)/query/properties\(SchemaReference.step(own))\(rest)"
+      case .path(let own): return place(of: own, in: route.pathSchema, "path_parameters") + rest
+      case .query(let own): return place(of: own, in: route.querySchema, "query") + rest
       case .member: return "\(at)/body/properties\(SchemaReference.step(name))\(rest)"
       case .body: return "\(at)/body\(rest)"
       case nil: return at
       }
     }
+  }
+  /// Where a parameter is declared, which may be in what the schema refers to.
+  private func place(of name: String, in schema: JSONValue?, _ part: String) -> String {
+    let declared = schema.map(SchemaProperties.of)?[name]?.place ?? ["properties", name]
+    return "\(at)/\(part)\(JSONPointer.text(declared))"
   }
 }

@@ -36,19 +36,22 @@ package struct ArgumentMap: Sendable {
     self.root = root
     segments = pattern.segments
     var parts = SchemaParts()
+    var path = MovedSchema(declaration.pathSchema, "path")
+    let described = SchemaProperties.of(declaration.pathSchema ?? [:])
     for name in pattern.parameterNames {
-      parts.add(
-        name, declaration.pathSchema?["properties"]?[name] ?? ["type": "string", "minLength": 1], .path(name))
+      let schema = path.part(at: described[name]?.place)
+      parts.add(name, schema ?? ["type": "string", "minLength": 1], .path(name))
       parts.required.append(name)
     }
-    parts.addDefinitions(of: declaration.pathSchema, "path")
-    let query = declaration.querySchema
-    for (name, schema) in (query?["properties"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
+    parts.addDefinitions(of: &path)
+    var query = MovedSchema(declaration.querySchema, "query")
+    for (name, property) in SchemaProperties.of(declaration.querySchema ?? [:]).sorted(by: { $0.key < $1.key }
+    ) {
       let argument = parts.places[name] == nil ? name : "query_" + name
-      parts.add(argument, SchemaParts.rebased(schema, "query"), .query(name))
-      if query?["required"]?.array?.contains(.string(name)) == true { parts.required.append(argument) }
+      parts.add(argument, query.part(at: property.place) ?? true, .query(name))
+      if property.isRequired { parts.required.append(argument) }
     }
-    parts.addDefinitions(of: query, "query")
+    parts.addDefinitions(of: &query)
     hasMembers = parts.addBody(declaration.bodySchema)
     safety = SafetyWords(declaration).query
     for word in SafetyWords.Word.allCases where safety.holds(word) && declaration.wants(word) {

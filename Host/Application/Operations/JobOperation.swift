@@ -9,6 +9,16 @@ package enum JobOperation: String, CaseIterable, Sendable {
   case get = "jobs_get"
   case cancel = "jobs_cancel"
 
+  package init?(_ name: Span<UInt8>) {
+    if name.isEqual(to: "jobs_get") {
+      self = .get
+    } else if name.isEqual(to: "jobs_cancel") {
+      self = .cancel
+    } else {
+      return nil
+    }
+  }
+
   package var name: String { rawValue }
 
   package var title: String {

@@ -12,11 +12,9 @@ struct SchemaParts {
     places[name] = place
   }
 
-  /// The schema's definitions under names that say whose they are; ``rebased(_:_:)`` changes who refers to them.
-  mutating func addDefinitions(of schema: JSONValue?, _ owner: String) {
-    for (name, definition) in schema?["$defs"]?.object ?? [:] {
-      definitions["\(owner)_\(name)"] = SchemaParts.rebased(definition, owner)
-    }
+  /// What the parts of a schema that were added refer to.
+  mutating func addDefinitions(of schema: inout MovedSchema) {
+    definitions.merge(schema.definitions()) { mine, _ in mine }
   }
 
   /// True when the body's members became arguments.
@@ -25,14 +23,18 @@ struct SchemaParts {
     if let members = schema["properties"]?.object, SchemaParts.isPlain(schema),
       members.keys.allSatisfy({ places[$0] == nil })
     {
-      for (name, member) in members { add(name, SchemaParts.rebased(member, "body"), .member) }
-      addDefinitions(of: schema, "body")
+      var moved = MovedSchema(schema, "body")
+      for name in members.keys.sorted() {
+        add(name, moved.part(at: ["properties", name]) ?? true, .member)
+      }
+      addDefinitions(of: &moved)
       for case .string(let name) in schema["required"]?.array ?? [] { required.append(name) }
       return true
     }
     let name = places["body"] == nil ? "body" : "request_body"
-    add(name, SchemaParts.rebased(schema, "body"), .body)
-    addDefinitions(of: schema, "body")
+    var moved = MovedSchema(schema, "body", wholeAt: "#/properties/\(name)")
+    add(name, moved.whole(), .body)
+    addDefinitions(of: &moved)
     required.append(name)
     return false
   }
@@ -55,28 +57,4 @@ struct SchemaParts {
     return schema["type"] == "object" && schema["additionalProperties"] == false
       && (schema.object ?? [:]).keys.allSatisfy(plain.contains)
   }
-
-  /// The schema with its references into its own `$defs` led to where ``addDefinitions(of:_:)`` puts them. One with an
-  /// `$id` is a document of its own, whose references stay (JSON Schema 2020-12 core, section 8.2.1).
-  static func rebased(_ schema: JSONValue, _ owner: String) -> JSONValue {
-    switch schema {
-    case .object(var members):
-      if members["$id"] != nil { return schema }
-      for (name, value) in members {
-        if name == "$ref", case .string(let reference) = value, reference.hasPrefix("#/$defs/") {
-          members[name] = .string("#/$defs/\(owner)_" + reference.dropFirst("#/$defs/".count))
-        } else if name == "$defs" {
-          members[name] = nil
-        } else if !SchemaParts.literal.contains(name) {
-          members[name] = rebased(value, owner)
-        }
-      }
-      return .object(members)
-    case .array(let items): return .array(items.map { rebased($0, owner) })
-    default: return schema
-    }
-  }
-
-  /// Members that hold values, not schemas.
-  private static let literal: Set<String> = ["const", "enum", "default", "examples"]
 }

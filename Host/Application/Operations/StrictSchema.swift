@@ -71,32 +71,3 @@ package struct StrictSchema: Sendable, Equatable {
       }
   }
 }
-
-/// What a `$ref` inside a schema points to. Only places of the same document: nothing is ever fetched.
-enum SchemaReference {
-  static func resolve(_ reference: String, in root: JSONValue) -> JSONValue? {
-    guard reference.hasPrefix("#") else { return nil }
-    let path = reference.dropFirst()
-    if path.isEmpty { return root }
-    guard path.hasPrefix("/") else { return nil }
-    var place = root
-    for part in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
-      let name = String(part).replacing("~1", with: "/").replacing("~0", with: "~")
-      switch place {
-      case .object(let members):
-        guard let next = members[name] else { return nil }
-        place = next
-      case .array(let items):
-        guard let index = Int(name), items.indices.contains(index) else { return nil }
-        place = items[index]
-      default: return nil
-      }
-    }
-    return place
-  }
-
-  /// One step of a JSON Pointer (RFC 6901).
-  static func step(_ name: String) -> String {
-    "/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
-  }
-}

@@ -173,6 +173,8 @@ extension AnswerStream {
       state.buffer = Arena(capacity: 512)
       state.taken = 0
       state.translator = translator
+      // What it writes are whole events, whatever the writer's are.
+      state.tail = 0x0A0A
       if let longest { state.until = min(state.until, began + longest) }
       if !range.isEmpty { translator.translate(written.span(range), into: state.buffer) }
       if state.phase == .ending {
@@ -218,8 +220,12 @@ extension AnswerStream {
     set { owner.store(newValue, ordering: .releasing) }
   }
 
-  /// Ends the stream in its writer's place: well where the client comes again by itself, else visibly cut. [any]
-  package func stop() { close(kind == .events ? .ending : .broken, byHost: true) }
+  /// Ends the stream in its writer's place: well where the client comes again by itself, or a translator tells it what
+  /// happened; else visibly cut. [any]
+  package func stop() {
+    let isEnded = kind == .events || state.withLock { $0.translator != nil }
+    close(isEnded ? .ending : .broken, byHost: true)
+  }
 
   /// The client is gone, or takes nothing. [any]
   package func fail() { close(.broken, byHost: true) }
@@ -272,7 +278,7 @@ extension AnswerStream {
       if now >= state.until || now - state.written >= limits.idle.nanoseconds {
         return (.fine, true, nil)
       }
-      guard kind == .events, state.waiting == 0, state.isAtBoundary,
+      guard kind == .events || state.translator != nil, state.waiting == 0, state.isAtBoundary,
         now - state.moved >= limits.heartbeat.nanoseconds
       else { return (.fine, false, nil) }
       append(AnswerStream.comment.utf8.span, &state)

@@ -395,7 +395,8 @@ extension Exchange {
     discardAnswer()
   }
 
-  /// Becomes the request that a call by name stands for. Its headers stay; none of the spans is of this exchange. [event]
+  /// Becomes the request that a call by name stands for. Its headers stay, but for those that speak of the body; none of
+  /// the spans is of this exchange. [event]
   package func become(_ method: HTTPMethod, target: Span<UInt8>, body bytes: Span<UInt8>) {
     self.method = method
     let whole = head.append(target)
@@ -407,6 +408,7 @@ extension Exchange {
     forgetTarget()
     body.removeAll(retaining: kept)
     body.append(bytes)
+    frameBody()
   }
 
   /// Forgets what was read out of the target.

@@ -71,6 +71,8 @@ package enum OwnAnswer {
   /// The answer is in the exchange; its body may be a stream (``Exchange/beginStream(_:)``), which its maker keeps and
   /// writes into.
   case answered
+  /// As ``answered``, and the audit row says so of what was read of an automation.
+  case told(RouteLabels)
   /// The exchange became the request of a route (``Exchange/become(_:target:body:)``): it goes on like any other, at its
   /// own limit, and ``OwnPath/wrap(_:_:)`` gets its answer.
   case call(RouteCall)
@@ -99,20 +101,52 @@ package final class RouteCall {
 }
 
 /// Who asks, and what that key may do.
-package struct Caller {
+package struct Caller: Sendable {
   /// nil for a caller without a key.
   package let grant: KeyGrant?
   package let table: KeyTable
+  /// Characters that an answer to it may have.
+  package let answerLimit: Int
 
-  package init(_ grant: KeyGrant?, _ table: KeyTable) {
+  package init(_ grant: KeyGrant?, _ table: KeyTable, answerLimit: Int = .max) {
     self.grant = grant
     self.table = table
+    self.answerLimit = answerLimit
   }
 
   /// Whether the route would let this caller in.
   package func may(_ route: LiveRoute) -> Bool {
     guard let scope = route.scope else { return true }
     return grant.map { table.allows($0, scope) } ?? false
+  }
+
+  /// What became of who asked, since.
+  package enum Standing {
+    case same
+    /// May do other things now.
+    case other(Caller)
+    /// The key is revoked or expired.
+    case over
+  }
+
+  /// A caller without a key stays the same. [any]
+  package var standing: Standing {
+    guard let grant else { return .same }
+    guard let now = table.now(grant, at: .now) else { return .over }
+    return now.scopes == grant.scopes ? .same : .other(Caller(now, table, answerLimit: answerLimit))
+  }
+
+  /// What a caller is told that lacks a scope: 401 without a key, 403 with one.
+  package func refusal(_ scope: String) -> Problem {
+    grant == nil
+      ? Problem(
+        401, "access.key_missing",
+        "This needs a key with the scope '\(scope)': send it as 'Authorization: Bearer <key>'.",
+        members: ["scope": .string(scope)])
+      : Problem(
+        403, "access.scope_missing",
+        "This needs the scope '\(scope)', which the key does not hold. Ask an admin for a key that does.",
+        members: ["scope": .string(scope)])
   }
 
   /// Equal for callers that may do the same; nil without a key.

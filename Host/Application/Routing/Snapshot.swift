@@ -65,10 +65,13 @@ package final class LiveAutomation: Sendable {
   package let rootSegments: Int
   /// What happens to its requests beside being served; nil but for a while, and then the request path never looks.
   package let extras: ServingExtras?
+  /// What reading its records without a route needs; nil where it shows none.
+  package let readScope: RequiredScopeID?
   /// Numbers of the routes by the operations they are.
   private let operations: SegmentMap
 
-  package init(generation: Generation, routes: [LiveRoute]) {
+  package init(generation: Generation, routes: [LiveRoute], readScope: RequiredScopeID? = nil) {
+    self.readScope = readScope
     self.generation = generation
     self.routes = routes
     rootSegments = generation.manifest.rootSegments
@@ -86,6 +89,7 @@ package final class LiveAutomation: Sendable {
     table = automation.table
     rootSegments = automation.rootSegments
     operations = automation.operations
+    readScope = automation.readScope
     self.extras = extras
   }
 

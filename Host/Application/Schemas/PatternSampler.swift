@@ -10,6 +10,8 @@ package struct PatternSampler {
 
   private static let maxRepeats = 8
   private static let maxDepth = 12
+  /// Parts of the pattern that are written for one text, each repetition counted.
+  static let maxSteps = 20_000
   private static let printable: ClosedRange<UInt32> = 0x21...0x7E
   private let root: Node
 
@@ -19,19 +21,26 @@ package struct PatternSampler {
     root = node
   }
 
-  package func sample(_ random: inout SeededNumbers) -> String {
-    var text = ""
-    PatternSampler.write(root, &text, &random)
-    return text
+  /// nil where a text takes more than ``maxSteps``: repetitions inside each other multiply.
+  package func sample(_ random: inout SeededNumbers) -> String? {
+    var (text, steps) = ("", PatternSampler.maxSteps)
+    PatternSampler.write(root, &text, &steps, &random)
+    return steps >= 0 ? text : nil
   }
 
-  private static func write(_ node: Node, _ text: inout String, _ random: inout SeededNumbers) {
+  /// `steps` is below 0 when there were too few.
+  private static func write(
+    _ node: Node, _ text: inout String, _ steps: inout Int, _ random: inout SeededNumbers
+  ) {
+    steps -= 1
+    guard steps >= 0 else { return }
     switch node {
     case .set(let ranges, let isNegated):
       if let scalar = member(ranges, isNegated, &random) { text.unicodeScalars.append(scalar) }
-    case .sequence(let nodes): for node in nodes { write(node, &text, &random) }
-    case .choice(let nodes): write(random.pick(nodes), &text, &random)
-    case .times(let node, let range): for _ in 0..<random.count(range) { write(node, &text, &random) }
+    case .sequence(let nodes): for node in nodes { write(node, &text, &steps, &random) }
+    case .choice(let nodes): write(random.pick(nodes), &text, &steps, &random)
+    case .times(let node, let range):
+      for _ in 0..<random.count(range) where steps >= 0 { write(node, &text, &steps, &random) }
     }
   }
 

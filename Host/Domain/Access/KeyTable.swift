@@ -68,6 +68,14 @@ extension KeyTable {
     return .valid(grant)
   }
 
+  /// What a key that was let in before may do now; nil once it is revoked or expired. [any]
+  package func now(_ grant: KeyGrant, at now: Timestamp) -> KeyGrant? {
+    let number = Int(grant.number)
+    let rights = KeyRights(word: entries.rights(number))
+    guard !rights.isRevoked, now.microseconds < entries.validUntil(number) else { return nil }
+    return KeyGrant(number: grant.number, limit: rights.limit, scopes: rights.scopes)
+  }
+
   package func allows(_ grant: KeyGrant, _ required: RequiredScopeID) -> Bool {
     scopes.allows(grant.scopes, required)
   }

@@ -45,6 +45,9 @@ extension Manifest {
   /// Whose records these are, and whose scopes: of every version the same.
   package var family: String { versionOf ?? id }
 
+  /// What a key needs for the records that the manifest shows without a route.
+  package var readScope: String { "\(family):read" }
+
   /// `/accounts`, `/v2/accounts`: what stands before every route's path.
   package var root: String { (number.map { "/v\($0)" } ?? "") + "/" + family }
 

@@ -38,9 +38,13 @@ enum LLMSText {
 
       - [Documentation for people](\(server)/docs)
       - [OpenAPI 3.0](\(server)/openapi.json?version=3.0): for clients that do not read 3.1
-      - [GPT Actions](\(server)/openapi.json?profile=gpt): the same within the limits of GPT Actions
 
       """
+    // They need the host's address.
+    if !server.isEmpty {
+      text +=
+        "- [GPT Actions](\(server)/openapi.json?profile=gpt): the same within the limits of GPT Actions\n"
+    }
     return text
   }
 

@@ -13,33 +13,18 @@ struct FunctionList {
 
     /// Throws 400 `request.query_parameter_unknown` or `request.query_parameter_invalid`.
     init(_ exchange: Exchange) throws(Problem) {
-      let head = exchange.head
-      var seen: Set<String> = []
-      for field in exchange.query {
-        let (name, value) = (String(head.span(field.name)), String(head.span(field.value)))
-        guard ["api", "automation"].contains(name) else {
-          throw Problem(
-            400, "request.query_parameter_unknown",
-            "No query parameter '\(name.prefix(64))' is known here; known: api, automation.")
-        }
-        guard seen.insert(name).inserted else { throw Wish.invalid("'\(name)' may come once.") }
-        if name == "automation" {
-          automation = value
-        } else if let api = FunctionTool.API(rawValue: value) {
-          self.api = api
-        } else {
-          throw Wish.invalid(
-            "'api' is \(FunctionTool.API.allCases.map(\.rawValue).joined(separator: " or ")).")
-        }
+      let query = try DocumentQuery(exchange, known: ["api", "automation"])
+      automation = try query.automation()
+      guard let text = query["api"] else { return }
+      guard let api = FunctionTool.API(rawValue: text) else {
+        throw DocumentQuery.invalid(
+          "'api' is \(FunctionTool.API.allCases.map(\.rawValue).joined(separator: " or ")).")
       }
+      self.api = api
     }
 
     /// Tells one document from another.
     var name: String { "functions \(api.rawValue) \(automation ?? "")" }
-
-    private static func invalid(_ detail: String) -> Problem {
-      Problem(400, "request.query_parameter_invalid", detail)
-    }
   }
 
   private let wish: Wish

@@ -9,8 +9,9 @@ extension FunctionScratch {
   private static let ignored: Set<String> = ["id", "call_id", "type", "status"]
 
   /// Makes the exchange the request that the call in its body stands for, unless it is about a job. Throws 400
-  /// `request.body_missing` or `request.json_invalid`, 415, 404 `call.function_unknown`, and 422 `call.…`.
-  func turn(_ exchange: Exchange, _ snapshot: Snapshot) throws(Problem) -> OwnAnswer {
+  /// `request.body_missing` or `request.json_invalid`, 415, 404 `call.function_unknown`, and 422 `call.…`; 401 and 403
+  /// before the arguments are looked at, for what is wrong with them tells of the route.
+  func turn(_ exchange: Exchange, _ caller: Caller, _ snapshot: Snapshot) throws(Problem) -> OwnAnswer {
     clear()
     let (head, bytes) = (exchange.head, exchange.body)
     // Locals, for what is lent must not outlive a place that could change.
@@ -37,6 +38,7 @@ extension FunctionScratch {
         "There is no function '\(name.prefix(100))'. GET /functions.json lists those there are.",
         members: ["name": .string(String(name.prefix(100)))])
     }
+    if !caller.may(route) { throw caller.refusal(route.declaration.scope ?? "") }
     try readArguments()
     if StrictArguments.hasNull(arguments.root) { try restoreArguments(route) }
     try route.operation.arguments.write(arguments.root, target: target, body: body)

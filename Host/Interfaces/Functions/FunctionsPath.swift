@@ -64,10 +64,11 @@ package final class FunctionsPath: OwnPath {
   ) throws(Problem) -> OwnAnswer {
     if number == 0 { return try list(exchange, caller, snapshot) }
     do throws(Problem) {
-      return try threads.current.turn(exchange, snapshot)
+      return try threads.current.turn(exchange, caller, snapshot)
     } catch {
       // Also what is no call is answered in the envelope: a loop has one shape to read.
       exchange.answer(error)
+      if error.status == 401 { exchange.addHeader("WWW-Authenticate", OwnRoute.challenge) }
       threads.current.envelop(exchange)
       return .answered
     }

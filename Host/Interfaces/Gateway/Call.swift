@@ -9,6 +9,8 @@ final class Call {
   /// The path of the host's own that the request came to, and the call that it became; nil for all others.
   var own: OwnTable.Entry?
   var routeCall: RouteCall?
+  /// What the audit row says of what the host itself answered from an automation.
+  var labels: RouteLabels?
   /// The request is counted inside `route.generation`.
   var isInside = false
   /// Of the automation that the path named; nil but while a canary or a recording runs.
@@ -48,6 +50,7 @@ final class Call {
     if own != nil {
       own = nil
       routeCall = nil
+      labels = nil
     }
     isInside = false
     if extras != nil {

@@ -115,9 +115,13 @@ extension Gateway {
         let id = String(head.span(exchange.parameters[0].value))
         return try answerJob(exchange, call, id: id, cancels: own.number == 1)
       }
-      let caller = Caller(call.grant, ports.keys.table)
+      let caller = Caller(
+        call.grant, ports.keys.table, answerLimit: min(call.answerLimit, limits.answerCharacters))
       switch try own.path.answer(exchange, own.number, caller, thread.snapshots.look()) {
       case .answered: return .answered
+      case .told(let labels):
+        call.labels = labels
+        return .answered
       case .pending: return .pending
       case .call(let routeCall):
         call.routeCall = routeCall
@@ -138,6 +142,12 @@ extension Gateway {
     _ routeCall: RouteCall, _ exchange: Exchange, _ call: Call, _ thread: EventThread
   ) throws(Problem) -> Completion {
     exchange.endWaiting()
+    let (path, query) = (exchange.rawPath.count, exchange.rawQuery.count)
+    guard path + query + (query > 0 ? 1 : 0) <= limits.targetBytes else {
+      throw Problem(
+        414, "http.target_too_long",
+        "Path and query of this call have more than \(limits.targetBytes) bytes. Make its arguments shorter.")
+    }
     if let fault = RequestTarget.split(exchange) { throw fault }
     guard let route = try match(exchange, call, thread),
       route.operation.name == routeCall.route?.operation.name

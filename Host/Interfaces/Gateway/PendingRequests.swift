@@ -81,9 +81,11 @@ package final class DeadlineWatch: RequestCanceller {
 
   private static let late = Unanswered(
     504, "handler.timeout", "The handler did not answer in time, and may work on.")
-  /// The code that log analysers know for a client that went away; only one that closed no more than its own side reads it.
+  /// The code that log analysers know for a client that went away; only one that closed no more than its own side, or
+  /// took its request back, reads it.
   private static let gone = Unanswered(
-    499, "request.abandoned", "The client closed its side of the connection before the answer was there.")
+    499, "request.abandoned",
+    "The client gave the request up, or closed its side of the connection, before the answer was there.")
 
   private func visit(_ body: (UInt64, Exchange) -> Void) {
     for slot in 0..<exchanges.slotCount {

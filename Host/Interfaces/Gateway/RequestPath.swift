@@ -195,8 +195,8 @@ package final class Gateway: HTTPApplication {
       ports.audit.record(
         RequestAudit(
           time: .now, durationMicroseconds: Int(nanoseconds / 1000), status: exchange.status,
-          labels: call.route?.labels, key: call.grant.map(ports.keys.table.id), isDryRun: call.isDryRun,
-          isReplayed: exchange.isReplayed, job: call.job),
+          labels: call.route?.labels ?? call.labels, key: call.grant.map(ports.keys.table.id),
+          isDryRun: call.isDryRun, isReplayed: exchange.isReplayed, job: call.job),
         of: exchange)
     }
     ports.meter.record(

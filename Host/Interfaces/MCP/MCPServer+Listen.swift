@@ -13,7 +13,7 @@ extension MCPServer {
       throw .problem(MCPServer.notAcceptable)
     }
     do throws(Problem) {
-      try listen(exchange, words, translatedBy: ListenTranslator(words), of: request.callerName)
+      try listen(exchange, words, translatedBy: ListenTranslator(words), of: request)
     } catch {
       throw .problem(error)
     }
@@ -37,7 +37,7 @@ extension MCPServer {
       let words = GetListener(
         exchange, caller: request.callerName,
         takesPrimers: headers.hasVersion && head.span(headers.version).isEqual(to: "2025-11-25"))
-      do throws(Problem) { try listen(exchange, words, of: request.callerName) } catch {
+      do throws(Problem) { try listen(exchange, words, of: request) } catch {
         throw .problem(error)
       }
     } catch {
@@ -49,13 +49,16 @@ extension MCPServer {
 
   private func listen(
     _ exchange: Exchange, _ words: any ListenerWords, translatedBy translator: ListenTranslator? = nil,
-    of caller: String
+    of request: MCPRequest
   ) throws(Problem) {
     exchange.status = 200
     exchange.addHeader("Content-Type", "text/event-stream")
     let stream = try exchange.beginStream(.events)
     if let translator { stream.translate(by: translator) }
-    do throws(Problem) { try listeners.add(.init(stream: stream, words: words, caller: caller)) } catch {
+    do throws(Problem) {
+      try listeners.add(
+        .init(stream: stream, words: words, caller: request.callerName, access: request.caller))
+    } catch {
       stream.abort()
       throw error
     }

@@ -16,15 +16,17 @@ extension MCPServer {
       method: method, scopes: request.caller.scopes, era: era, elicits: elicits, after: after)
     let page = pages.page(key, version: request.snapshot.version) {
       let age = era == .modern ? settings.listMilliseconds : nil
+      let (all, caller, limit) = (pages.indexes(request.snapshot), request.caller, settings.page)
       return switch method {
       case .listTools:
-        ToolList.page(
-          request.snapshot, request.caller, after: after, limit: settings.page, elicits: elicits,
-          jobAfter: jobAfter, age: age)
+        all.tools.page(after: after, limit: limit) { all.shows($0, to: caller) }
+          .members("tools", age: age) { ToolList.tool($0, era, elicits: elicits, jobAfter: jobAfter) }
       case .listResources:
-        ResourceList.page(request.snapshot, request.caller, after: after, limit: settings.page, age: age)
+        all.resources.page(after: after, limit: limit) { ResourceList.may(caller, $0) }
+          .members("resources", age: age, ResourceList.json)
       default:
-        ResourceList.templates(request.snapshot, request.caller, after: after, limit: settings.page, age: age)
+        all.templates.page(after: after, limit: limit) { ResourceList.may(caller, $0.shown) }
+          .members("resourceTemplates", age: age, ResourceList.json)
       }
     }
     answers.send(page, id: request.thread.id, era, request.exchange, request.thread.out)

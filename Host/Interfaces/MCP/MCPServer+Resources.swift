@@ -3,42 +3,70 @@ import Domain
 import Kernel
 
 extension MCPServer {
-  /// Reads a page of records, or one. On this thread, as the routes do that are inline: by the primary key.
+  /// Reads a page of records, or one, as long as an answer to the caller may be. On this thread, as the routes do that are
+  /// inline: by the primary key.
   func readResource(
     _ request: MCPRequest, _ parameters: Parameters, _ root: borrowing JSONElement, _ era: Era
-  ) throws(RPCFault) {
+  ) throws(RPCFault) -> OwnAnswer {
     guard parameters.uri > 0, let text = root.value(at: parameters.uri).string else {
       throw .parameters("params.uri must be the URI of a resource.")
     }
     guard let uri = ResourceURI(text), let shown = ResourceList.find(uri, request.snapshot) else {
       throw MCPServer.noResource(text, era)
     }
-    guard ResourceList.may(request.caller, shown) else {
-      _ = refuse(request, scope: shown.scope, era)
-      return
-    }
-    let json: [UInt8]
-    do throws(Problem) { json = try read(uri, shown, request.exchange.started) } catch {
-      switch error.status {
-      case 404: throw MCPServer.noResource(text, era)
-      case ..<500: throw .parameters(error.detail, data: ["code": .string(error.code)])
-      default: throw RPCFault(-32603, error.detail, status: error.status, data: ["code": .string(error.code)])
+    guard ResourceList.may(request.caller, shown) else { return refuse(request, scope: shown.scope, era) }
+    var page = settings.resourcePage
+    // Smaller pages, until one fits.
+    for _ in 0..<MCPServer.maxTries {
+      let json: [UInt8]
+      do throws(Problem) {
+        json = try read(uri, shown, page: page, request.exchange.started)
+      } catch {
+        throw MCPServer.fault(error, text, era)
       }
+      write(json, of: text, era, request.thread)
+      let size = request.thread.out.count
+      if size <= request.caller.answerLimit {
+        RPCAnswer.send(request.thread.out, request.exchange)
+        return .told(shown.labels)
+      }
+      guard uri.id == nil, page > 1 else { break }
+      page = max(1, min(page / 2, page * request.caller.answerLimit / size))
     }
-    let out = request.thread.out
-    answers.begin(request.thread.id, era, to: out)
+    throw MCPServer.fault(
+      Problem(
+        413, "answer.too_large",
+        "One record alone makes the answer longer than the \(request.caller.answerLimit) characters that it may have. "
+          + "Read it by a tool, naming the fields that are needed."), text, era)
+  }
+
+  /// Halving 10,000, the largest page, ends at one.
+  private static let maxTries = 15
+
+  private func write(_ json: [UInt8], of uri: String, _ era: Era, _ thread: MCPThread) {
+    let out = thread.out
+    answers.begin(thread.id, era, to: out)
     out.append("\"contents\":[{\"uri\":")
-    out.append(jsonString: text.utf8.span)
+    out.append(jsonString: uri.utf8.span)
     out.append(",\"mimeType\":\"application/json\",\"text\":")
     out.append(jsonString: json.span)
     out.append("}]")
     if era == .modern { out.append(",\"ttlMs\":0,\"cacheScope\":\"private\"") }
     out.append("}}")
-    RPCAnswer.send(out, request.exchange)
+  }
+
+  private static func fault(_ problem: Problem, _ uri: String, _ era: Era) -> RPCFault {
+    switch problem.status {
+    case 404: noResource(uri, era)
+    case ..<500: .parameters(problem.detail, data: ["code": .string(problem.code)])
+    default:
+      RPCFault(
+        -32603, problem.detail, status: problem.status, data: ["code": .string(problem.code)])
+    }
   }
 
   private func read(
-    _ uri: ResourceURI, _ shown: ResourceList.Shown, _ now: Instant
+    _ uri: ResourceURI, _ shown: ResourceList.Shown, page: Int, _ now: Instant
   ) throws(Problem) -> [UInt8] {
     let generation = shown.automation.generation
     guard let records = generation.records, let number = records.collection(named: uri.collection) else {
@@ -52,6 +80,13 @@ extension MCPServer {
         retryAfterSeconds: 1)
     }
     defer { generation.leave() }
+    let (account, began) = (generation.account, Instant.now)
+    account.add(1, to: .calls)
+    defer {
+      let spent = UInt64(max(0, Instant.now - began))
+      account.add(spent, to: .inlineTime)
+      account.add(spent, to: .storeTime)
+    }
     // Nothing beside what the manifest names: a field that comes with the next version is not shown by itself.
     var query: [String: JSONValue] = [
       "fields": .array((["id"] + shown.collection.resourceFields).map(JSONValue.string))
@@ -62,7 +97,7 @@ extension MCPServer {
         expectedVersion: 0
       ).json
     }
-    query["limit"] = .integer(Int64(settings.resourcePage))
+    query["limit"] = .integer(Int64(page))
     if let after = uri.after { query["after"] = .string(after) }
     return try records.call(
       .find, collection: number, key: [UInt8]().span, input: JSON.encode(JSONValue.object(query)).span,

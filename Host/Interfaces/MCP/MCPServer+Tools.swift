@@ -11,7 +11,7 @@ extension MCPServer {
     guard parameters.name > 0, let name = root.value(at: parameters.name).utf8 else {
       throw .parameters("params.name must be the name of a tool.")
     }
-    if let operation = JobOperation(rawValue: name) {
+    if let operation = JobOperation(name) {
       return callJobTool(operation, request, parameters, root, era)
     }
     guard let route = request.snapshot.operation(named: name) else {
@@ -55,6 +55,9 @@ extension MCPServer {
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
     let call = thread.take()
     call.begin(era, id: thread.id, elicits: elicits)
+    if era == .previous, !route.isInline || route.declaration.streams, let name = request.call(thread.id) {
+      calls.note(name, exchange)
+    }
     if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
     let routeCall = RouteCall(route, state: call)
     routeCall.envelope = AnswerEnvelope(frame: answers.frame(thread.id, era), repeatsJSON: true)
@@ -111,7 +114,11 @@ extension MCPServer {
     let thread = threads.current
     if let stream = exchange.stream { return wrap(stream, exchange, tool, thread) }
     let asks = tool.elicits && Elicitation.write(exchange, call, tool, answers, thread.json, to: thread.out)
-    if !asks { ToolResult.write(exchange, tool, answers, thread.json, to: thread.out) }
+    if !asks {
+      ToolResult.write(
+        exchange, tool, answers, thread.json, isPromised: call.route.map { ResultSchema.of($0, tool.era, jobAfter: jobAfter) != nil } ?? false,
+        to: thread.out)
+    }
     RPCAnswer.send(thread.out, exchange)
     origins.mark(exchange)
     thread.giveBack(tool)
@@ -155,16 +162,7 @@ extension MCPServer {
   func refuse(_ request: MCPRequest, scope: String, _ era: Era) -> OwnAnswer {
     let (exchange, thread) = (request.exchange, request.thread)
     let isUnknown = request.caller.grant == nil
-    let problem =
-      isUnknown
-      ? Problem(
-        401, "access.key_missing",
-        "This needs a key with the scope '\(scope)': send it as 'Authorization: Bearer <key>'.",
-        members: ["scope": .string(scope)])
-      : Problem(
-        403, "access.scope_missing",
-        "This needs the scope '\(scope)', which the key does not hold. Ask an admin for a key that does.",
-        members: ["scope": .string(scope)])
+    let problem = request.caller.refusal(scope)
     RPCAnswer.send(.problem(problem), id: thread.id, era, exchange, thread.out)
     exchange.addHeader(
       "WWW-Authenticate",

@@ -52,6 +52,7 @@ package final class MCPServer: OwnPath {
   let origins: AllowedOrigins
   let listeners: Listeners
   let threads: ThreadSlots<MCPThread>
+  let calls: RunningCalls
 
   package init(_ site: Site, _ listeners: Listeners) {
     self.listeners = listeners
@@ -60,7 +61,9 @@ package final class MCPServer: OwnPath {
     jobAfter = site.jobAfter
     answers = RPCAnswer(version: site.version)
     metadata = ResourceMetadata(site)
-    pages = ListPages(maxPages: settings.keptPages, maxBytes: settings.keptPageBytes)
+    pages = ListPages(
+      maxPages: settings.keptPages, maxBytes: settings.keptPageBytes, jobAfter: site.jobAfter)
+    calls = RunningCalls(most: settings.keptCalls)
     origins = AllowedOrigins(settings.origins)
     let depth = site.jsonDepth + MCPServer.envelopeLevels
     threads = ThreadSlots { _ in MCPThread(jsonDepth: depth) }
@@ -93,14 +96,19 @@ package final class MCPServer: OwnPath {
       let request = MCPRequest(exchange, caller, snapshot, threads.current)
       let answer = serve(request)
       // What a call answers gets its headers with that answer.
-      if case .answered = answer { origins.mark(exchange) }
+      switch answer {
+      case .answered, .told: origins.mark(exchange)
+      case .call, .job, .pending: break
+      }
       return answer
     case .changes:
       let answer = listen(MCPRequest(exchange, caller, snapshot, threads.current))
       origins.mark(exchange)
       return answer
-    case .hostMetadata: send(metadata.document(of: "", exchange, snapshot), exchange)
-    case .endpointMetadata: send(metadata.document(of: "/mcp", exchange, snapshot), exchange)
+    case .hostMetadata:
+      send(metadata.document(of: "", exchange, scopes: pages.indexes(snapshot).scopes), exchange)
+    case .endpointMetadata:
+      send(metadata.document(of: "/mcp", exchange, scopes: pages.indexes(snapshot).scopes), exchange)
     case .preflight: origins.answerPreflight(exchange)
     }
     return .answered
@@ -161,10 +169,11 @@ package final class MCPServer: OwnPath {
     let method = message.kind == .response ? nil : Method(root.value(at: message.method))
     era = try Negotiation.era(method, parameters, headers, head)
     guard message.kind == .request else {
-      // Nothing waits for an answer of a client's, and every call ends with its connection: both are taken and dropped.
+      // Nothing waits for an answer of a client's; of what clients tell, one thing concerns the host.
       if message.kind == .response, era == .modern {
         throw .notAMessage("This host asks nothing that a response could answer.")
       }
+      if message.kind == .notification, era == .previous { cancelCall(request, message, root) }
       request.exchange.status = 202
       return .answered
     }
@@ -176,13 +185,24 @@ package final class MCPServer: OwnPath {
     case .callTool: return try callTool(request, parameters, root, era)
     case .listTools, .listResources, .listTemplates:
       try list(method, request, parameters, root, era)
-    case .readResource: try readResource(request, parameters, root, era)
+    case .readResource: return try readResource(request, parameters, root, era)
     case .discover: discover(request)
     case .initialize: initialize(request, parameters, root)
     case .ping: answers.send([], id: thread.id, era, request.exchange, thread.out)
     case .listen: return try listen(request, parameters, root)
     }
     return .answered
+  }
+
+  /// `notifications/cancelled`; in the modern era a call ends with its connection.
+  private func cancelCall(_ request: MCPRequest, _ message: Message, _ root: borrowing JSONElement) {
+    guard message.params > 0,
+      root.value(at: message.method).utf8?.isEqual(to: "notifications/cancelled") == true,
+      let id = root.value(at: message.params).member("requestId".utf8.span)
+    else { return }
+    let text = Arena(capacity: 64)
+    text.append(json: id)
+    if let name = request.call(text) { calls.cancel(name) }
   }
 
   private func send(_ document: JSONValue, _ exchange: Exchange) {

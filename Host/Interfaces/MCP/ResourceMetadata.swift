@@ -19,25 +19,28 @@ struct ResourceMetadata: Sendable {
   }
 
   /// Of the whole host, or of `/mcp`.
-  func document(of path: String, _ exchange: Exchange, _ snapshot: Snapshot) -> JSONValue {
+  ///
+  /// RFC 9728 has `authorization_servers` optional, MCP does not: a host without one says here how it takes keys, and for
+  /// what, but sends no client of MCP here (``challenge(_:error:scope:)``).
+  func document(of path: String, _ exchange: Exchange, scopes: [String]) -> JSONValue {
     let base = base(exchange)
     var document: [String: JSONValue] = [
       "resource": .string(base + path), "resource_name": "Council", "bearer_methods_supported": ["header"],
       "resource_documentation": .string(base + "/llms.txt"),
     ]
-    if showsScopes {
-      let scopes = snapshot.automations.flatMap { $0.routes.compactMap(\.declaration.scope) }
-      document["scopes_supported"] = .array(Set(scopes).sorted().map(JSONValue.string))
-    }
+    if showsScopes { document["scopes_supported"] = .array(scopes.map(JSONValue.string)) }
     if !servers.isEmpty { document["authorization_servers"] = .array(servers.map(JSONValue.string)) }
     return .object(document)
   }
 
-  /// Of a 401 or 403 at `/mcp` (RFC 6750, section 3; RFC 9728, section 5.1).
+  /// Of a 401 or 403 at `/mcp` (RFC 6750, section 3; RFC 9728, section 5.1). It names the metadata where that names an
+  /// authorization server.
   func challenge(_ exchange: Exchange, error: String?, scope: String?) -> String {
     var text = "Bearer realm=\"council\""
     if let error { text += ", error=\"\(error)\"" }
     if let scope { text += ", scope=\"\(scope)\"" }
+    // A client follows this to where tokens come from, and fails where that is nowhere.
+    if servers.isEmpty { return text }
     return text + ", resource_metadata=\"\(base(exchange))\(ResourceMetadata.path)/mcp\""
   }
 

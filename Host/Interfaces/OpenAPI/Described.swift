@@ -115,7 +115,7 @@ struct Described {
   }
 }
 
-/// What the request path itself may answer, by status. Tests provoke each of them on a running host.
+/// What the request path itself may answer, by status. Tests provoke them on running hosts.
 enum Refusals {
   /// By the edge, and by the gateway before and around every handler.
   private static let always = [400, 404, 408, 413, 414, 417, 429, 431, 500, 501, 503, 504, 505]

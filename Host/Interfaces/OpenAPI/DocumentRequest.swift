@@ -10,49 +10,31 @@ struct DocumentRequest: Sendable, Equatable {
 
   /// Throws 400 `request.query_parameter_unknown` or `request.query_parameter_invalid`.
   init(_ exchange: Exchange) throws(Problem) {
-    let head = exchange.head
-    var seen: Set<String> = []
-    for field in exchange.query {
-      let name = String(head.span(field.name))
-      guard seen.insert(name).inserted else {
-        throw DocumentRequest.invalid("'\(name)' may come once.")
+    let query = try DocumentQuery(exchange, known: ["automation", "version", "profile", "part"])
+    automation = try query.automation()
+    if let text = query["version"] {
+      guard let version = OpenAPIVersion(rawValue: text) else {
+        throw DocumentQuery.invalid("'version' is 3.1 or 3.0.")
       }
-      try take(name, String(head.span(field.value)))
+      self.version = version
     }
-    if part > 1, !isGPT { throw DocumentRequest.invalid("Only the profile 'gpt' has parts.") }
+    if let profile = query["profile"] {
+      guard profile == "gpt" else { throw DocumentQuery.invalid("The only 'profile' is gpt.") }
+      isGPT = true
+    }
+    if let text = query["part"] {
+      guard let part = Int(text), (1...10_000).contains(part) else {
+        throw DocumentQuery.invalid("'part' is a whole number from 1.")
+      }
+      self.part = part
+    }
+    if part > 1, !isGPT { throw DocumentQuery.invalid("Only the profile 'gpt' has parts.") }
   }
 
   init() {}
 
-  private mutating func take(_ name: String, _ value: String) throws(Problem) {
-    switch name {
-    case "automation": automation = value
-    case "version":
-      guard let version = OpenAPIVersion(rawValue: value) else {
-        throw DocumentRequest.invalid("'version' is 3.1 or 3.0.")
-      }
-      self.version = version
-    case "profile":
-      guard value == "gpt" else { throw DocumentRequest.invalid("The only 'profile' is gpt.") }
-      isGPT = true
-    case "part":
-      guard let part = Int(value), (1...10_000).contains(part) else {
-        throw DocumentRequest.invalid("'part' is a whole number from 1.")
-      }
-      self.part = part
-    default:
-      throw Problem(
-        400, "request.query_parameter_unknown",
-        "No query parameter '\(name.prefix(64))' is known here; known: automation, version, profile, part.")
-    }
-  }
-
   /// Tells one document from another.
   var name: String {
     "openapi \(version.rawValue) \(isGPT ? "gpt \(part)" : "") \(automation ?? "")"
-  }
-
-  private static func invalid(_ detail: String) -> Problem {
-    Problem(400, "request.query_parameter_invalid", detail)
   }
 }

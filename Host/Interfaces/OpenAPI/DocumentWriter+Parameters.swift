@@ -9,7 +9,7 @@ extension DocumentWriter {
     let own = operation.pattern.parameterNames
     let schema = operation.path ?? [:]
     let examples = operation.path.flatMap { SchemaExample.of($0, operation.compiled.path) }
-    let declared = Self.properties(of: schema)
+    let declared = SchemaProperties.of(schema)
     var form = SchemaForm(schema, facts.version, name: operation.name + ".path")
     var all: [JSONValue] = []
     for (name, shown) in zip(own, names) {
@@ -26,7 +26,7 @@ extension DocumentWriter {
 
   mutating func queryParameters(_ operation: Described) -> [JSONValue] {
     guard let schema = operation.query else { return [] }
-    let declared = Self.properties(of: schema)
+    let declared = SchemaProperties.of(schema)
     let examples = SchemaExample.of(schema, operation.compiled.query)
     var form = SchemaForm(schema, facts.version, name: operation.name + ".query")
     var all: [JSONValue] = []
@@ -114,37 +114,5 @@ extension DocumentWriter {
     else { return schema }
     members["pattern"] = #"^[^\x00-\x1f\x7f]*$"#
     return .object(members)
-  }
-
-  struct Property {
-    var place: [String]
-    var isRequired: Bool
-  }
-
-  /// The members that a schema of an object declares, through `$ref` and `allOf`.
-  static func properties(of schema: JSONValue) -> [String: Property] {
-    var found: [String: Property] = [:]
-    var required: Set<String> = []
-    var seen: Set<[String]> = []
-    func look(_ steps: [String], _ depth: Int) {
-      guard depth < 8, seen.insert(steps).inserted,
-        let value = JSONPointer(steps: steps).value(in: schema)?.object
-      else { return }
-      for name in value["required"]?.array?.compactMap(\.string) ?? [] { required.insert(name) }
-      for name in value["properties"]?.object?.keys ?? [:].keys where found[name] == nil {
-        found[name] = Property(place: steps + ["properties", name], isRequired: false)
-      }
-      for index in (value["allOf"]?.array ?? []).indices {
-        look(steps + ["allOf", String(index)], depth + 1)
-      }
-      if let reference = value["$ref"]?.string, reference.hasPrefix("#"),
-        let target = JSONPointer(String(reference.dropFirst()))
-      {
-        look(target.steps, depth + 1)
-      }
-    }
-    look([], 0)
-    for name in required { found[name]?.isRequired = true }
-    return found
   }
 }

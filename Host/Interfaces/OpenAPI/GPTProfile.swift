@@ -63,7 +63,7 @@ enum GPTProfile {
     var number = operation.pattern.parameterNames.count
     for (schema, member) in [(operation.path, "/path_parameters"), (operation.query, "/query")] {
       guard let schema else { continue }
-      let declared = DocumentWriter.properties(of: schema)
+      let declared = SchemaProperties.of(schema)
       for name in declared.keys.sorted() {
         var index = operation.pattern.parameterNames.firstIndex(of: name) ?? -1
         if member == "/query" {
@@ -86,16 +86,36 @@ enum GPTProfile {
     return faults
   }
 
+  /// Actions call a host over TLS, at port 443. Throws `openapi.server_url` (422) for any other place.
+  static func check(server: String) throws(Problem) {
+    let scheme = "https://"
+    let authority = server.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+    let port = authority.last == "]" ? nil : authority.split(separator: ":").dropFirst().last
+    guard server.hasPrefix(scheme), !authority.isEmpty, port == nil || port == "443" else {
+      throw Problem(
+        422, "openapi.server_url",
+        "GPT Actions call a host by its address, over TLS at port 443, and "
+          + (server.isEmpty ? "this one does not know its own" : "'\(server.prefix(200))' is none")
+          + ": set documents.server_url to https://… .")
+    }
+  }
+
   /// The members of a body are parameters, too, for who fills them in.
   private static func descriptions(
     in value: JSONValue, _ steps: [String], _ found: ([String], String) -> Void
   ) {
     switch value {
     case .object(let members):
-      for name in members.keys.sorted() {
-        guard let member = members[name] else { continue }
+      for (name, member) in members.sorted(by: { $0.key < $1.key }) {
         if name == "description", let text = member.string { found(steps + [name], text) }
-        descriptions(in: member, steps + [name], found)
+        switch SchemaPlace(under: name) {
+        case .schema: descriptions(in: member, steps + [name], found)
+        case .named:
+          for (key, schema) in (member.object ?? [:]).sorted(by: { $0.key < $1.key }) {
+            descriptions(in: schema, steps + [name, key], found)
+          }
+        case .value: break
+        }
       }
     case .array(let items):
       for (index, item) in items.enumerated() { descriptions(in: item, steps + [String(index)], found) }

@@ -107,6 +107,7 @@ package final class OpenAPIPath: OwnPath {
     writing.description = manifest?.summary ?? OpenAPIPath.summary
     if let version = manifest?.version { writing.release = version }
     if request.isGPT {
+      try GPTProfile.check(server: facts.serverURL)
       writing.profile = .gpt
       let (part, parts) = try GPTProfile.part(request.part, of: operations)
       operations = part

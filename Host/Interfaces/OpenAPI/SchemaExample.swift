@@ -75,8 +75,8 @@ struct SchemaExample {
     guard depth < SchemaExample.maxDepth, schemas < SchemaExample.maxSchemas else { return members }
     var all = members
     var parts: [JSONValue] = []
-    if let reference = all.removeValue(forKey: "$ref")?.string, reference.hasPrefix("#"),
-      let target = JSONPointer(String(reference.dropFirst()))?.value(in: root)
+    if let reference = all.removeValue(forKey: "$ref")?.string,
+      let target = SchemaReference.resolve(reference, in: root)
     {
       parts.append(target)
     }

@@ -42,7 +42,7 @@ extension SchemaForm {
     }
     excluding(members, steps, &out, &isExact)
     if let moved = out.removeValue(forKey: "allOf")?.array { also += moved }
-    declareRequired(members, steps, &out)
+    declareRequired(members, steps, &out, &isExact)
     if also.count == 1, out.isEmpty { return Part(schema: also[0], isExact: isExact) }
     if !also.isEmpty { out["allOf"] = .array(also) }
     return Part(schema: .object(out), isExact: isExact)

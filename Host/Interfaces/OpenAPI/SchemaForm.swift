@@ -85,7 +85,8 @@ struct SchemaForm {
   ) -> (schemas: [String: JSONValue], isExact: Bool) {
     var isExact = true
     var all: [String: JSONValue] = [:]
-    for (name, schema) in schemas {
+    // In order: components are named in the order in which they are met.
+    for (name, schema) in schemas.sorted(by: { $0.key < $1.key }) {
       let part = convert(schema, steps + [name])
       all[name] = part.schema
       isExact = isExact && part.isExact
@@ -113,7 +114,8 @@ extension SchemaForm {
   private mutating func current(_ members: [String: JSONValue], _ steps: [String]) -> Part {
     var out: [String: JSONValue] = [:]
     var isExact = true
-    for (keyword, value) in members where !SchemaForm.dropped.contains(keyword) {
+    for (keyword, value) in members.sorted(by: { $0.key < $1.key })
+    where !SchemaForm.dropped.contains(keyword) {
       let here = steps + [keyword]
       switch keyword {
       case "$ref":
@@ -144,7 +146,7 @@ extension SchemaForm {
       // What is left out evaluates nothing, and counts nothing.
       for keyword in ["unevaluatedItems", "unevaluatedProperties", "maxContains"] { out[keyword] = nil }
     }
-    declareRequired(members, steps, &out)
+    declareRequired(members, steps, &out, &isExact)
     return Part(schema: .object(out), isExact: isExact)
   }
 
@@ -187,15 +189,26 @@ extension SchemaForm {
 
   /// Validators of OpenAPI want every required name among the properties.
   mutating func declareRequired(
-    _ members: [String: JSONValue], _ steps: [String], _ out: inout [String: JSONValue]
+    _ members: [String: JSONValue], _ steps: [String], _ out: inout [String: JSONValue], _ isExact: inout Bool
   ) {
     guard let names = out["required"]?.array?.compactMap(\.string), !names.isEmpty else { return }
     var properties = out["properties"]?.object ?? [:]
     let missing = names.filter { properties[$0] == nil }
     guard !missing.isEmpty else { return }
-    // A name that a pattern may cover, or that other properties' schema holds for.
-    let usual: JSONValue = members["patternProperties"] != nil ? [:] : members["additionalProperties"] ?? [:]
-    for name in missing { properties[name] = convert(usual, steps + ["additionalProperties"]).schema }
+    var usual: JSONValue = [:]
+    if let other = members["additionalProperties"] {
+      if members["patternProperties"] != nil {
+        // A pattern may cover the name.
+        isExact = false
+      } else if other.object?.isEmpty == false {
+        // By reference: spelled out for each name, at each level of such schemas, it would multiply.
+        usual = component(at: JSONPointer(steps: steps + ["additionalProperties"])) ?? [:]
+        if version == .v30 { isExact = false }
+      } else {
+        usual = convert(other, steps + ["additionalProperties"]).schema
+      }
+    }
+    for name in missing { properties[name] = usual }
     out["properties"] = .object(properties)
   }
 }
@@ -218,7 +231,8 @@ extension SchemaForm {
         for keyword in ["$anchor", "$dynamicAnchor"] {
           if let name = members[keyword]?.string { anchors[name] = steps }
         }
-        for (name, member) in members where name != "enum" && name != "const" && name != "examples" {
+        for (name, member) in members.sorted(by: { $0.key < $1.key })
+        where name != "enum" && name != "const" && name != "examples" {
           visit(member, steps + [name])
         }
       case .array(let items):
@@ -235,15 +249,20 @@ extension SchemaForm {
   /// The reference in the document; nil for one whose target is not in the root.
   mutating func reference(_ text: String, from steps: [String]) -> JSONValue? {
     guard let place = target(of: text, from: steps), place.value(in: root) != nil else { return nil }
+    return component(at: place).flatMap { $0["$ref"] }
+  }
+
+  /// A reference to the component that stands for a place; nil where there are too many.
+  private mutating func component(at place: JSONPointer) -> JSONValue? {
     let key = JSONPointer.text(place.steps)
-    if let known = names[key] { return .string("#/components/schemas/\(known)") }
+    if let known = names[key] { return ["$ref": .string("#/components/schemas/\(known)")] }
     guard names.count < SchemaForm.maxComponents else { return nil }
     let last = place.steps.last.map(SchemaForm.plain) ?? ""
     var component = last.isEmpty ? name : "\(name).\(last)"
     while !taken.insert(component).inserted { component += ".\(names.count)" }
     names[key] = component
     waiting.append(place)
-    return .string("#/components/schemas/\(component)")
+    return ["$ref": .string("#/components/schemas/\(component)")]
   }
 
   private mutating func target(of text: String, from steps: [String]) -> JSONPointer? {
@@ -270,24 +289,5 @@ extension SchemaForm {
           && (character.isLetter || character.isNumber || character == "_" || character == "-")
           ? character : "_"
       })
-  }
-}
-
-enum PercentDecoding {
-  /// nil for a bad escape, or for bytes that are not UTF-8.
-  static func text(_ encoded: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = encoded.utf8[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let high = rest.popFirst().flatMap({ Hex.value(of: $0) }),
-        let low = rest.popFirst().flatMap({ Hex.value(of: $0) })
-      else { return nil }
-      bytes.append(high << 4 | low)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 }

@@ -81,10 +81,13 @@ import Testing
     #expect(try findings(route("summary", text(300))).isEmpty)
     #expect(try findings(route("summary", text(301))) == ["warning summary_long /routes/0/summary"])
     // 24 characters of summary, two line ends.
-    #expect(try findings(route("description", text(1024 - 26))).isEmpty)
+    let forGPT = "warning description_long_for_gpt /routes/0/description"
+    #expect(try findings(route("description", text(300))).isEmpty)
+    #expect(try findings(route("description", text(301))) == [forGPT])
+    #expect(try findings(route("description", text(1024 - 26))) == [forGPT])
     #expect(
       try findings(route("description", text(1025 - 26))) == [
-        "warning description_long /routes/0/description"
+        forGPT, "warning description_long /routes/0/description",
       ])
     let place = "body/properties/sku/description"
     #expect(try findings(route(place, text(700))).isEmpty)
@@ -92,6 +95,47 @@ import Testing
       try findings(route(place, text(701))) == [
         "warning description_long /routes/0/body/properties/sku/description"
       ])
+  }
+
+  /// However many warnings stand before them.
+  @Test func errorsAreNeverLostAmongWarnings() throws {
+    let silent = (0..<LintReport.maxFindings + 20).map { ("p\($0)", ["type": "integer"] as JSONValue) }
+    var document = route("query/properties", .object(Dictionary(uniqueKeysWithValues: silent)))
+    let full = try lint(document)
+    #expect(full.findings.count == 100 && full.omitted > 0 && full.errors.isEmpty && full.errorCount == 0)
+    #expect(throws: Never.self) { try lint(document, .init(mode: .refuse)) }
+    guard case .object(var members) = document else { return }
+    let bare: [JSONValue] = (0..<3).map {
+      ["method": "GET", "path": .string("/r\($0)"), "operation": .string("r\($0)")]
+    }
+    members["routes"] = .array((members["routes"]?.array ?? []) + bare)
+    document = .object(members)
+    let report = try lint(document)
+    #expect(report.findings.count == 100 && report.errorCount == 3 && report.errors.count == 3)
+    #expect(report.omitted > full.omitted)
+    do {
+      _ = try lint(document, .init(mode: .refuse))
+      Issue.record("three errors are not refused")
+    } catch let problem as Problem {
+      #expect(problem.code == "plugin.lint.refused" && problem.detail.contains("3 error(s)"))
+    }
+    // More errors than are kept are counted.
+    members["routes"] = .array(
+      (0..<LintReport.maxFindings + 1).map {
+        ["method": "GET", "path": .string("/r\($0)"), "operation": .string("r\($0)")]
+      })
+    let many = try lint(.object(members))
+    #expect(many.errors.count == 100 && many.errorCount == 101)
+  }
+
+  @Test func whereAParameterIsDeclaredIsSaid() throws {
+    let query: JSONValue = [
+      "type": "object", "examples": [["note": "urgent"]], "allOf": [["$ref": "#/$defs/paging"]],
+      "$defs": ["paging": ["properties": ["bad name": ["type": "string", "description": "A name."]]]],
+    ]
+    #expect(
+      try findings(route("query", query)).contains(
+        "warning argument_name /routes/0/query/$defs/paging/properties/bad name"))
   }
 
   @Test func twoRoutesWithOneSummary() throws {

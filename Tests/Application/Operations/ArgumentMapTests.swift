@@ -70,6 +70,99 @@ import Testing
     #expect(try request(map, "{}").body == "{}")
   }
 
+  /// Every `$ref` in a schema, and whether something is there.
+  private func dangling(_ schema: JSONValue) -> [String] {
+    func references(_ value: JSONValue) -> [String] {
+      switch value {
+      case .object(let members):
+        (members["$ref"]?.string.map { [$0] } ?? []) + members.values.flatMap(references)
+      case .array(let items): items.flatMap(references)
+      default: []
+      }
+    }
+    return references(schema).filter { SchemaReference.resolve($0, in: schema) == nil }
+  }
+
+  private func resolved(_ map: ArgumentMap, _ name: String) -> JSONValue? {
+    map.schema["properties"]?[name]?["$ref"]?.string.flatMap { SchemaReference.resolve($0, in: map.schema) }
+  }
+
+  @Test func eachPartsReferencesLeadIntoItsOwnSchema() throws {
+    let (map, _) = try map(
+      ##"""
+      "method":"POST","path":"/{id}",
+      "path_parameters":{"type":"object","properties":{"id":{"$ref":"#/$defs/x"}},"required":["id"],
+        "$defs":{"x":{"type":"string","title":"of path"}}},
+      "query":{"type":"object","properties":{"a":{"$ref":"#/$defs/x"},"b":{"$ref":"#/definitions/old"},
+        "c":{"$ref":"#/properties/a"},"d":{"items":{"$ref":"#"}},"e":{"$ref":"#here"},
+        "f":{"$ref":"https://example.com/x#/$defs/x"}},
+        "$defs":{"x":{"type":"string","title":"of query"},"y":{"$anchor":"here","type":"string"}},
+        "definitions":{"old":{"type":"integer"}}},
+      "body":{"type":"object","properties":{"m":{"$ref":"#/$defs/x"},"n":{"items":{"$ref":"#/properties/m"}}},
+        "additionalProperties":false,"$defs":{"x":{"type":"string","title":"of body"}}}
+      """##)
+    #expect(resolved(map, "id")?["title"] == "of path")
+    #expect(resolved(map, "a")?["title"] == "of query" && resolved(map, "m")?["title"] == "of body")
+    #expect(resolved(map, "b") == ["type": "integer"])
+    #expect(resolved(map, "c") == ["$ref": "#/$defs/query_x"])
+    #expect(map.schema["properties"]?["d"] == ["items": ["$ref": "#/$defs/query"]])
+    #expect(map.schema["$defs"]?["query"]?["properties"]?["b"] == ["$ref": "#/$defs/query/definitions/old"])
+    #expect(resolved(map, "e")?["type"] == "string")
+    #expect(map.schema["properties"]?["n"] == ["items": ["$ref": "#/$defs/body/properties/m"]])
+    #expect(Set(dangling(map.schema)) == ["https://example.com/x#/$defs/x"])
+  }
+
+  @Test func aWholeBodyIsItsOwnRoot() throws {
+    let (map, _) = try map(
+      ##""method":"POST","path":"/","body":{"type":"object","properties":{"a":{"$ref":"#"},"b":{"$ref":"#/$defs/t"}},"##
+        + ##""$defs":{"t":{"items":{"$ref":"#/properties/b"}}}}"##)
+    #expect(
+      map.schema["properties"]?["body"]?["properties"] == [
+        "a": ["$ref": "#/properties/body"], "b": ["$ref": "#/$defs/body_t"],
+      ])
+    #expect(map.schema["$defs"] == ["body_t": ["items": ["$ref": "#/properties/body/properties/b"]]])
+    #expect(dangling(map.schema).isEmpty)
+  }
+
+  /// A property may have the name of a keyword; what stands under the keyword is a value.
+  @Test func propertiesNamedAsKeywordsAreSchemas() throws {
+    let members = ["default", "const", "enum", "examples", "$ref", "x-mcp-header"]
+    let properties = members.map { ##""\##($0)":{"$ref":"#/$defs/x"}"## }.joined(separator: ",")
+    let (map, _) = try map(
+      ##""method":"POST","path":"/","body":{"type":"object","properties":{\##(properties),"v":{"default":{"$ref":"#/$defs/x"}}},"##
+        + ##""additionalProperties":false,"$defs":{"x":{"type":"string"}}}"##)
+    for name in members { #expect(map.schema["properties"]?[name] == ["$ref": "#/$defs/body_x"], "\(name)") }
+    #expect(map.schema["properties"]?["v"] == ["default": ["$ref": "#/$defs/x"]])
+  }
+
+  @Test func queryParametersOfReferencesAndAllOfAreArguments() throws {
+    let (map, _) = try map(
+      ##"""
+      "method":"GET","path":"/","query":{"type":"object","$ref":"#/$defs/paging","allOf":[{"properties":{"q":{"type":"string"}},
+       "required":["q"]}],"properties":{"own":{"type":"boolean"}},
+       "$defs":{"paging":{"properties":{"limit":{"type":"integer"},"own":{"type":"string"}},"required":["limit"]}}}
+      """##)
+    #expect(
+      map.schema["properties"] == [
+        "limit": ["type": "integer"], "q": ["type": "string"], "own": ["type": "boolean"],
+      ])
+    #expect(map.schema["required"] == ["limit", "q"])
+    #expect(try request(map, #"{"q":"x","limit":2}"#).target.hasSuffix("?q=x&limit=2"))
+    #expect(map.places["limit"] == .query("limit"))
+  }
+
+  /// A client of MCP would send such an argument as a header, too, which nothing here compares with it.
+  @Test func noArgumentIsMirroredIntoAHeader() throws {
+    let (map, _) = try map(
+      #"""
+      "method":"POST","path":"/","query":{"type":"object","properties":{"a":{"type":"string","x-mcp-header":"A"}}},
+       "body":{"type":"object","properties":{"b":{"type":"object","$id":"urn:b","properties":{"c":{"type":"string","x-mcp-header":"C"}}}},
+        "additionalProperties":false}
+      """#)
+    #expect(!JSON.text(map.schema).contains("x-mcp-header"))
+    #expect(map.schema["properties"]?["b"]?["properties"]?["c"] == ["type": "string"])
+  }
+
   @Test func aQueryParameterOfTheSameNameAsThePathsGetsAnother() throws {
     let (map, _) = try map(
       #""method":"GET","path":"/{id}","query":{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}"#

@@ -12,6 +12,8 @@ package final class Listeners: Sendable {
     let words: any ListenerWords
     /// The key, or the address of a caller without one.
     let caller: String
+    /// Who that is, as of the last look.
+    var access: Caller
   }
 
   private struct State {
@@ -61,6 +63,9 @@ package final class Listeners: Sendable {
     }
   }
 
+  /// Keys have changed: who may not listen any more is sent away, and who may call something else is told. [any]
+  package func lookAtKeys() { state.signal { $0.hasChanged = true } }
+
   /// How many listen now. [any]
   package var count: Int { state.withLock { $0.listeners.count } }
 
@@ -96,7 +101,7 @@ package final class Listeners: Sendable {
   // MARK: The thread
 
   private func run() {
-    var changes = 0
+    var looks = 0
     while true {
       let event: Event? = state.wait(until: .now + quiet) { state in
         if state.isOver { return .end }
@@ -104,42 +109,48 @@ package final class Listeners: Sendable {
         state.hasChanged = false
         return .changed
       }
+      looks += 1
       switch event ?? .quiet {
       case .end: return
-      case .quiet: for (_, listener) in listeners { tell(listener, [Listeners.comment]) }
+      case .quiet: look(state.withLock { $0.lists }, looks, isNews: false, isQuiet: true)
       case .changed:
         let now = Lists(automations.snapshots.current)
         let before = state.withLock { state in
           defer { state.lists = now }
           return state.lists
         }
-        guard now.serials != before.serials else { continue }
-        changes += 1
-        tell(now.after(before), change: changes)
+        // Where nothing else has changed, a key has.
+        look(now.after(before), looks, isNews: now.serials != before.serials, isQuiet: false)
       }
     }
   }
 
   private static let comment = ": nothing new\n\n"
 
-  private var listeners: [(number: Int, listener: Listener)] {
-    state.withLock { state in state.listeners.map { ($0.key, $0.value) } }
-  }
-
-  /// Of the streams of one session only the newest is told (2025-11-25, "Multiple Connections"): the others may be left from a
-  /// connection that broke.
-  private func tell(_ lists: Lists, change: Int) {
+  /// Tells each listener what concerns it, and sends those away that may not listen any more. Of the streams of one session
+  /// only the newest hears news (2025-11-25, "Multiple Connections"): the others may be left from a connection that broke.
+  private func look(_ lists: Lists, _ number: Int, isNews: Bool, isQuiet: Bool) {
     var told: Set<String> = []
-    for (number, listener) in listeners.sorted(by: { $0.number > $1.number }) {
-      if let session = listener.words.session, !told.insert(session).inserted { continue }
-      tell(listener, listener.words.news(lists, id: "\(origin).\(number).\(change)"))
-    }
-  }
-
-  private func tell(_ listener: Listener, _ texts: [String]) {
-    for text in texts where listener.stream.write(text) != .ok {
-      listener.stream.stop()
-      break
+    for (place, listener) in state.withLock({ Array($0.listeners) }).sorted(by: { $0.key > $1.key }) {
+      var concerns = isNews
+      switch listener.access.standing {
+      case .same: break
+      case .other(let access):
+        // Its lists are others now.
+        concerns = true
+        state.withLock { $0.listeners[place]?.access = access }
+      case .over:
+        listener.stream.stop()
+        continue
+      }
+      var texts = isQuiet ? [Listeners.comment] : []
+      if concerns, listener.words.session.map({ told.insert($0).inserted }) ?? true {
+        texts = listener.words.news(lists, id: "\(origin).\(place).\(number)")
+      }
+      for text in texts where listener.stream.write(text) != .ok {
+        listener.stream.stop()
+        break
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import Application
 import Domain
 import Kernel
 
@@ -15,8 +16,15 @@ final class ListPages: Sendable {
     var after: String?
   }
 
+  /// A page as it was written.
+  struct Page {
+    var bytes: [UInt8]
+    var isKept: Bool
+  }
+
   private struct State {
     var version = -1
+    var indexes: ListIndexes?
     var pages: [Key: [UInt8]] = [:]
     var bytes = 0
   }
@@ -25,19 +33,36 @@ final class ListPages: Sendable {
   private let maxPages: Int
   private let maxBytes: Int
 
-  init(maxPages: Int, maxBytes: Int) {
+  private let jobAfter: Duration?
+
+  init(maxPages: Int, maxBytes: Int, jobAfter: Duration?) {
+    self.jobAfter = jobAfter
     self.maxPages = maxPages
     self.maxBytes = maxBytes
   }
 
+  /// What is listed now, sorted when it is first asked for.
+  func indexes(_ snapshot: Snapshot) -> ListIndexes {
+    let known = state.withLock { state in
+      if state.version != snapshot.version { state = State(version: snapshot.version) }
+      return state.indexes
+    }
+    if let known { return known }
+    let made = ListIndexes(snapshot, jobAfter: jobAfter)
+    state.withLock { if $0.version == snapshot.version { $0.indexes = made } }
+    return made
+  }
+
   /// The page of that key, made by `make` unless it is there.
-  func page(_ key: Key, version: Int, _ make: () -> [UInt8]) -> [UInt8] {
+  func page(_ key: Key, version: Int, _ make: () -> Page) -> [UInt8] {
     let known = state.withLock { state in
       if state.version != version { state = State(version: version) }
       return state.pages[key]
     }
     if let known { return known }
-    let made = make()
+    let page = make()
+    let made = page.bytes
+    guard page.isKept else { return made }
     state.withLock { state in
       guard state.version == version, made.count <= maxBytes, maxPages > 0 else { return }
       if state.pages.count >= maxPages || state.bytes + made.count > maxBytes {

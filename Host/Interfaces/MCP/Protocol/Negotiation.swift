@@ -9,7 +9,15 @@ enum Negotiation {
     _ method: Method?, _ parameters: Parameters, _ headers: RoutingHeaders, _ head: Arena
   ) throws(RPCFault) -> Era {
     if parameters.fields.protocolVersion > 0 { return .modern }
-    guard headers.hasVersion, method != .initialize else { return .previous }
+    // The first message of that era comes before a version is settled on.
+    if method == .initialize { return .previous }
+    // Without the header it would be 2025-03-26, which is not spoken here (2026-07-28, basic/transports/streamable-http,
+    // "Protocol Version Header").
+    guard headers.hasVersion else {
+      throw .headerMismatch(
+        "The header MCP-Protocol-Version is missing. Begin with initialize, or say a version in params._meta as well."
+      )
+    }
     if headers.isRepeated { throw repeated }
     let version = head.span(headers.version)
     if version.isEqual(to: Revision.modern.utf8.span) { return .modern }

@@ -49,7 +49,8 @@ struct RPCAnswer {
     exchange.answerBody.append(out.span(out.all))
   }
 
-  /// `id` is empty for a message without one that can be read.
+  /// `id` is empty for a message without one that can be read. It is `null` then: JSON-RPC 2.0, section 5, wants that, and
+  /// the official clients take no error without it, though the schemas of the protocol make `id` optional and name no null.
   static func send(_ fault: RPCFault, id: Arena, _ era: Era, _ exchange: Exchange, _ out: Arena) {
     out.removeAll()
     out.append("{\"jsonrpc\":\"2.0\",\"id\":")

@@ -31,12 +31,6 @@ package struct RPCFault: Error, Sendable, Equatable {
 
   static func headerMismatch(_ why: String) -> RPCFault { RPCFault(-32020, why, status: 400) }
 
-  static func missingCapability(_ name: String) -> RPCFault {
-    RPCFault(
-      -32021, "This needs a client with the capability '\(name)'.", status: 400,
-      data: ["requiredCapabilities": .object([name: [:]])])
-  }
-
   static func unsupportedVersion(_ requested: String) -> RPCFault {
     RPCFault(
       -32022, "Unsupported protocol version", status: 400,

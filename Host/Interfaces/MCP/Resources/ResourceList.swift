@@ -10,7 +10,24 @@ enum ResourceList {
     let collection: CollectionDeclaration
 
     var uri: String { ResourceURI.collection(automation.generation.manifest.id, collection.name) }
-    var scope: String { "\(automation.generation.manifest.family):read" }
+    var scope: String { automation.generation.manifest.readScope }
+    /// What audit rows call reading it.
+    var labels: RouteLabels {
+      let members: JSONValue = [
+        "automation": .string(automation.generation.manifest.id),
+        "generation": .integer(Int64(automation.generation.record.number)),
+        "operation": "resources/read", "route": .string(uri),
+      ]
+      return RouteLabels(json: Array(JSON.encode(members).dropFirst().dropLast()))
+    }
+  }
+
+  /// URIs of one form.
+  struct Template {
+    var uri: String
+    var name: String
+    var description: String
+    var shown: Shown
   }
 
   static func find(_ uri: ResourceURI, _ snapshot: Snapshot) -> Shown? {
@@ -22,57 +39,44 @@ enum ResourceList {
   }
 
   static func may(_ caller: Caller, _ shown: Shown) -> Bool {
-    // A name that the matrix has no room for is held by nobody.
-    guard let grant = caller.grant, let scope = try? caller.table.scopes.require(shown.scope) else {
-      return false
-    }
+    guard let grant = caller.grant, let scope = shown.automation.readScope else { return false }
     return caller.table.allows(grant, scope)
   }
 
-  /// The members of one page of `resources/list`, without braces.
-  static func page(
-    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, age: Int?
-  ) -> [UInt8] {
-    ListPage.write(
-      "resources", visible(snapshot, caller).map { ($0.uri, $0) }, after: name, limit: limit, age: age
-    ) { shown in
-      [
-        "uri": .string(shown.uri), "name": .string(shown.collection.name),
-        "title": .string("\(shown.automation.generation.manifest.title): \(shown.collection.name)"),
-        "description": .string(
-          "Records of '\(shown.collection.name)', a page at a time: {\"items\": […], \"next\": cursor or null}. "
-            + "The next page is \(shown.uri)?after=<cursor>."),
-        "mimeType": "application/json",
-      ]
-    }
-  }
-
-  /// Those of `resources/templates/list`: a page, and one record.
-  static func templates(
-    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, age: Int?
-  ) -> [UInt8] {
-    let all = visible(snapshot, caller).flatMap { shown in
-      [
-        (name: shown.uri + "/{id}", item: (shown, "One record of '\(shown.collection.name)', by its id.")),
-        (
-          name: shown.uri + "{?after}",
-          item: (shown, "Records of '\(shown.collection.name)' after the cursor of the page before.")
-        ),
-      ]
-    }
-    return ListPage.write("resourceTemplates", all.map { ($0.name, $0) }, after: name, limit: limit, age: age)
-    {
-      [
-        "uriTemplate": .string($0.name), "name": .string($0.item.0.collection.name),
-        "description": .string($0.item.1), "mimeType": "application/json",
-      ]
-    }
-  }
-
-  private static func visible(_ snapshot: Snapshot, _ caller: Caller) -> [Shown] {
+  static func all(_ snapshot: Snapshot) -> [Shown] {
     snapshot.automations.flatMap { automation in
       automation.generation.manifest.collections.filter { !$0.resourceFields.isEmpty }
         .map { Shown(automation: automation, collection: $0) }
-    }.filter { may(caller, $0) }
+    }
+  }
+
+  /// A resource of `resources/list`.
+  static func json(_ shown: Shown) -> JSONValue {
+    [
+      "uri": .string(shown.uri), "name": .string(shown.collection.name),
+      "title": .string("\(shown.automation.generation.manifest.title): \(shown.collection.name)"),
+      "description": .string(
+        "Records of '\(shown.collection.name)', a page at a time: {\"items\": […], \"next\": cursor or null}. "
+          + "The next page is \(shown.uri)?after=<cursor>."),
+      "mimeType": "application/json",
+    ]
+  }
+
+  /// Of `resources/templates/list`: a page, and one record.
+  static func templates(_ shown: Shown) -> [(name: String, item: Template)] {
+    [
+      ("/{id}", "One record of '\(shown.collection.name)', by its id."),
+      ("{?after}", "Records of '\(shown.collection.name)' after the cursor of the page before."),
+    ].map { form, text in
+      let uri = shown.uri + form
+      return (uri, Template(uri: uri, name: shown.collection.name, description: text, shown: shown))
+    }
+  }
+
+  static func json(_ template: Template) -> JSONValue {
+    [
+      "uriTemplate": .string(template.uri), "name": .string(template.name),
+      "description": .string(template.description), "mimeType": "application/json",
+    ]
   }
 }

@@ -1,3 +1,4 @@
+import Application
 import Kernel
 
 /// `council://<automation>/<collection>`, a page of records; `?after=<cursor>` the next; `/<id>` behind it, one record.
@@ -20,11 +21,11 @@ struct ResourceURI: Equatable {
     automation = String(parts[0])
     collection = String(parts[1])
     if parts.count == 3 {
-      guard halves.count == 1, let decoded = ResourceURI.decode(parts[2]) else { return nil }
+      guard halves.count == 1, let decoded = PercentDecoding.text(parts[2]) else { return nil }
       id = decoded
     }
     if halves.count == 2 {
-      guard halves[1].hasPrefix("after="), let decoded = ResourceURI.decode(halves[1].dropFirst(6)) else {
+      guard halves[1].hasPrefix("after="), let decoded = PercentDecoding.text(halves[1].dropFirst(6)) else {
         return nil
       }
       after = decoded
@@ -32,21 +33,4 @@ struct ResourceURI: Equatable {
   }
 
   static func collection(_ automation: String, _ name: String) -> String { "council://\(automation)/\(name)" }
-
-  /// Percent-decoded (RFC 3986, section 2.1); nil for what is no text then.
-  private static func decode(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = text.utf8.makeIterator()
-    while let byte = rest.next() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let high = rest.next().flatMap(Hex.value), let low = rest.next().flatMap(Hex.value) else {
-        return nil
-      }
-      bytes.append(high << 4 | low)
-    }
-    return String(validating: bytes, as: UTF8.self)
-  }
 }

@@ -4,35 +4,29 @@ import Kernel
 
 /// The tools of a caller: a route each, by name. Where a call may become a job, those with which jobs are asked for beside them.
 enum ToolList {
-  /// The members of one page of `tools/list`, without braces.
-  static func page(
-    _ snapshot: Snapshot, _ caller: Caller, after name: String?, limit: Int, elicits: Bool,
-    jobAfter: Duration?, age: Int?
-  ) -> [UInt8] {
-    let visible = snapshot.automations.flatMap { $0.routes.filter { caller.may($0) } }
-    var items = visible.map { ($0.operation.name, Listed.route($0)) }
-    if visible.contains(where: { $0.outlasts(jobAfter) }) {
-      items += JobOperation.allCases.map { ($0.name, Listed.job($0)) }
-    }
-    return ListPage.write("tools", items, after: name, limit: limit, age: age) { item in
-      switch item {
-      case .route(let route): tool(route, elicits: elicits, jobAfter: jobAfter)
-      case .job(let job):
-        .object(tool(job.name, job.title, job.text, JobOperation.arguments, job.hints))
-      }
-    }
-  }
-
-  private enum Listed {
+  enum Listed: Sendable {
     case route(LiveRoute)
     case job(JobOperation)
   }
 
-  private static func tool(_ route: LiveRoute, elicits: Bool, jobAfter: Duration?) -> JSONValue {
+  static func index(_ snapshot: Snapshot, withJobs: Bool) -> ListIndex<Listed> {
+    var items = snapshot.automations.flatMap(\.routes).map { ($0.operation.name, Listed.route($0)) }
+    if withJobs { items += JobOperation.allCases.map { ($0.name, Listed.job($0)) } }
+    return ListIndex(items)
+  }
+
+  static func tool(_ item: Listed, _ era: Era, elicits: Bool, jobAfter: Duration?) -> JSONValue {
+    switch item {
+    case .route(let route): tool(route, era, elicits: elicits, jobAfter: jobAfter)
+    case .job(let job): .object(tool(job.name, job.title, job.text, JobOperation.arguments, job.hints))
+    }
+  }
+
+  private static func tool(_ route: LiveRoute, _ era: Era, elicits: Bool, jobAfter: Duration?) -> JSONValue {
     let operation = route.operation
     var tool = tool(
       operation.name, operation.title, description(route), schema(route, elicits: elicits), operation.hints)
-    tool["outputSchema"] = ResultSchema.of(route, jobAfter: jobAfter)
+    tool["outputSchema"] = ResultSchema.of(route, era, jobAfter: jobAfter)
     return .object(tool)
   }
 

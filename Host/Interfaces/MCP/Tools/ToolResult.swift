@@ -3,11 +3,13 @@ import Kernel
 
 /// Turns a route's answer into the result of a tool's call (`CallToolResult`).
 ///
-/// JSON stands there as text and, when it is an object, as structured content. An error of the route is a result too, with
-/// `isError`: it is the model that has to act on it, and it sees results only.
+/// JSON stands there as text and as structured content, which in the era before is an object. An error of the route is a
+/// result too, with `isError`: it is the model that has to act on it, and it sees results only.
 enum ToolResult {
+  /// `isPromised`: the tool has an outputSchema.
   static func write(
-    _ exchange: Exchange, _ call: ToolCall, _ answer: RPCAnswer, _ json: JSONDocument, to out: Arena
+    _ exchange: Exchange, _ call: ToolCall, _ answer: RPCAnswer, _ json: JSONDocument,
+    isPromised: @autoclosure () -> Bool, to out: Arena
   ) {
     answer.begin(call.id, call.era, to: out)
     out.append("\"content\":[")
@@ -16,17 +18,22 @@ enum ToolResult {
     if exchange.status >= 400 {
       writeError(exchange, type, json, to: out)
     } else if body.count == 0 {
-      writeText("Done. The answer is empty (status \(exchange.status)).\(location(of: exchange))", to: out)
-      out.append("]")
+      // Without structured content a client takes the result of such a tool for an error of its own, unless it is one.
+      let isBroken = isPromised()
+      let rest =
+        isBroken ? " The tool declares more: read what it changed, and do not call it again for that." : ""
+      writeText(
+        "Done. The answer is empty (status \(exchange.status)).\(location(of: exchange))\(rest)", to: out)
+      out.append(isBroken ? "],\"isError\":true" : "]")
     } else if MediaType.isJSON(head.span(type)) {
-      writeJSON(exchange, json, to: out)
+      writeJSON(exchange, call.era, json, to: out)
     } else {
       writeOther(exchange, type, to: out)
     }
     out.append("}}")
   }
 
-  private static func writeJSON(_ exchange: Exchange, _ json: JSONDocument, to out: Arena) {
+  private static func writeJSON(_ exchange: Exchange, _ era: Era, _ json: JSONDocument, to out: Arena) {
     let body = exchange.answerBody
     let text = body.span(body.all)
     // What is no JSON must not become part of JSON. A schema may have held the answer against it, or not.
@@ -37,7 +44,7 @@ enum ToolResult {
     }
     appendText(text, to: out)
     out.append("]")
-    if json.root.kind == .object {
+    if era == .modern || json.root.kind == .object {
       out.append(",\"structuredContent\":")
       out.append(text)
     }

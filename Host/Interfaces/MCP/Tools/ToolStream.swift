@@ -33,7 +33,12 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
       return
     }
     events.read(bytes) { tell($0, out) }
+    // An event that never ends is cut, too.
+    if events.isTooLong { isCut = true }
   }
+
+  /// What comes after the cut is nobody's: the stream ends there, and its handler with it.
+  var wantsMore: Bool { !isCut }
 
   func end(byHost: Bool, into out: Arena) {
     if isEvents { events.end { tell($0, out) } }
@@ -42,14 +47,13 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
     result.append("\"content\":[")
     ToolResult.writeText(String(decoding: text, as: UTF8.self), to: result)
     if isCut { note("The answer is longer: it was cut after \(maxBytes) bytes.", to: result) }
-    if byHost { note("The host ended the answer before it was complete.", to: result) }
+    if byHost, !isCut { note("The host ended the answer before it was complete.", to: result) }
     result.append("]")
-    if isError || byHost { result.append(",\"isError\":true") }
+    if isError || byHost && !isCut { result.append(",\"isError\":true") }
     result.append("}}")
     append(result, to: out)
   }
 
-  // MARK: What is told
 
   private func tell(_ event: EventReader.Event, _ out: Arena) {
     keep(event.data.span)
