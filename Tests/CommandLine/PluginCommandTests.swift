@@ -124,7 +124,7 @@ struct PluginFileTests {
     for (name, words) in [
       ("shop_list", ["reads, idempotent", "List things"]),
       ("shop_drop", ["destroys, idempotent", "confirm, dry run, key required, deprecated", "Drop a thing"]),
-      ("shop_follow", ["open world", "key, streams"]),
+      ("shop_follow", ["open world", "streams"]),
     ] {
       let line = lines.first { $0.hasPrefix(name + " ") }.map(String.init) ?? ""
       #expect(words.allSatisfy { line.contains($0) }, "\(line)")

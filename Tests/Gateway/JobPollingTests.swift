@@ -38,7 +38,7 @@ import Testing
     let waiting = asking(site, job)
     #expect(!waiting.isWoken && held.answer())
     let ended = waiting.conclude()
-    #expect(ended.body == ["was": 200, "answer": ["name": "n"]])
+    #expect(ended.body?["was"] == 200 && ended.body?["answer"] == ["name": "n"])
     #expect(site.audit.rows.last?.job == job && site.audit.rows.last?.status == 200)
     // What has ended is there at once, by name and by path, for that key alone.
     let body = #"{"job":"\#(job)"}"#
@@ -51,7 +51,9 @@ import Testing
   @Test func aCallByNameThatEndsInTimeIsAnsweredAsEver() {
     let site = site()
     let call = WaitingRequest(site, "POST", "/call/a_long", body: "{}", key: site.reader)
-    #expect(held.answer() && call.conclude().body == ["was": 200, "answer": ["name": "n"]])
+    #expect(held.answer())
+    let ended = call.conclude()
+    #expect(ended.body?["was"] == 200 && ended.body?["answer"] == ["name": "n"])
     #expect(site.audit.rows.last?.job == nil && site.spare.taken == 0)
   }
 
@@ -91,7 +93,7 @@ import Testing
     let job = try accepted(site)
     let waiting = asking(site, job)
     let cancel = site.send("POST", "/call/jobs_cancel", body: #"{"job":"\#(job)"}"#, key: site.reader)
-    #expect(cancel.body == #"{"was":204,"answer":null}"# && held.exchange?.isAbandoned == true)
+    #expect(cancel.body.hasPrefix(#"{"was":204,"answer":null,"#) && held.exchange?.isAbandoned == true)
     #expect(waiting.conclude().body?["answer"]?["code"] == "job.not_found")
   }
 

@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test func pagesAreKeptWithinBounds() {
-    let pages = ListPages(maxPages: 2, maxBytes: 10)
+    let pages = ListPages(maxPages: 2, maxBytes: 10, jobAfter: nil)
     func key(_ name: String) -> ListPages.Key {
       .init(method: .listTools, scopes: nil, era: .modern, elicits: false, after: name)
     }

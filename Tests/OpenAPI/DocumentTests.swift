@@ -146,8 +146,8 @@ import Testing
     // A GPT sends no headers of its own.
     let gpt = [("automation", "safe"), ("profile", "gpt")]
     #expect(names(parameters("/safe", "post", gpt)) == ["idempotency_key", "confirm", "dry_run"])
-    let plain = operation("/safe/plain", "post", gpt)
-    #expect(plain != nil && plain?["parameters"] == nil)
+    let unguarded = operation("/safe/plain", "post", gpt)
+    #expect(unguarded != nil && unguarded?["parameters"] == nil)
   }
 
   @Test func whatTheRouteCallsSoItselfIsNotTheHosts() {
@@ -232,7 +232,8 @@ import Testing
   ]
 
   @Test func theHostsOwnPathsAreInTheWholeDocument() {
-    let site = DocumentSite(own: DocumentTests.own)
+    let server = "https://shop.example"
+    let site = DocumentSite(.init(serverURL: server), own: DocumentTests.own)
     site.serve(DocumentTests.shop)
     let document = site.get().json
     let paths = document?["paths"]
@@ -250,7 +251,7 @@ import Testing
     // To a GPT they are nothing, but for the job of a call that may become one.
     let gpt = [("profile", "gpt")]
     #expect(site.get(0, gpt).json?["paths"]?.object?.keys.contains { !$0.hasPrefix("/shop") } == false)
-    let slow = DocumentSite(.init(jobAfter: .seconds(1)), own: DocumentTests.own)
+    let slow = DocumentSite(.init(serverURL: server, jobAfter: .seconds(1)), own: DocumentTests.own)
     slow.serve(DocumentTests.shop)
     let withJobs = slow.get(0, gpt).json?["paths"]
     #expect(withJobs?["/jobs/{id}"]?["get"] != nil && withJobs?["/mine"] == nil)

@@ -14,7 +14,11 @@ package struct EventReader {
   private var event = Event()
   private var isAfterReturn = false
 
-  /// Of a line, and of the data of an event, one byte more than `maxBytes` is kept: who reads it sees that it is too long.
+  /// What a line may have beside its text: the name of its field.
+  private static let fieldBytes = 16
+
+  /// Of the text of a line, and of the data of an event, one byte more than `maxBytes` is kept: who reads it sees that it is
+  /// too long.
   package init(maxBytes: Int) { self.maxBytes = min(maxBytes, 1 << 40) }
 
   /// Calls `body` with each event that is complete by now. Those without data are none.
@@ -24,14 +28,16 @@ package struct EventReader {
       defer { isAfterReturn = byte == UInt8(ascii: "\r") }
       if byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n") {
         if byte == UInt8(ascii: "\r") || !isAfterReturn { endLine(body) }
-      } else if line.count <= maxBytes {
+      } else if line.count <= maxBytes + EventReader.fieldBytes {
         line.append(byte)
       }
     }
   }
 
   /// A line, or the data of an event that has not ended, is longer than what is kept of it.
-  package var isTooLong: Bool { line.count > maxBytes || event.data.count > maxBytes }
+  package var isTooLong: Bool {
+    line.count > maxBytes + EventReader.fieldBytes || event.data.count > maxBytes
+  }
 
   /// The stream has ended: an event whose empty line is missing counts.
   package mutating func end(_ body: (Event) -> Void) {

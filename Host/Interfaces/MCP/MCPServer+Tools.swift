@@ -116,7 +116,8 @@ extension MCPServer {
     let asks = tool.elicits && Elicitation.write(exchange, call, tool, answers, thread.json, to: thread.out)
     if !asks {
       ToolResult.write(
-        exchange, tool, answers, thread.json, isPromised: call.route.map { ResultSchema.of($0, tool.era, jobAfter: jobAfter) != nil } ?? false,
+        exchange, tool, answers, thread.json,
+        isPromised: call.route.map { ResultSchema.of($0, tool.era, jobAfter: jobAfter) != nil } ?? false,
         to: thread.out)
     }
     RPCAnswer.send(thread.out, exchange)

@@ -54,7 +54,6 @@ final class ToolStream: StreamTranslator, @unchecked Sendable {
     append(result, to: out)
   }
 
-
   private func tell(_ event: EventReader.Event, _ out: Arena) {
     keep(event.data.span)
     keep([UInt8(ascii: "\n")].span)
