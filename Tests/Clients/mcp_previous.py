@@ -2,7 +2,7 @@
 
     mcp_previous.py BASE ADMIN KEYS NEXT
 
-BASE and ADMIN are the URLs of the listeners. KEYS is a folder with one key a file: all, hello, danger, admin. NEXT is another
+BASE and ADMIN are the URLs of the listeners. KEYS is a folder with one key a file: all, hello, danger, patient, admin. NEXT is another
 version of the automation `danger`, with the tool `danger_land` beside `danger_launch`; it is loaded while a client listens.
 """
 
@@ -76,6 +76,27 @@ async def use_one_tool(one):
     check(tools == ["hello_greet"], tools)
 
 
+async def take_a_call_back(one):
+    """This tool never answers: the call ends because its client says so."""
+    # The client counts its requests.
+    number, results = one._request_id, []
+
+    async def call():
+        results.append(await one.call_tool("patient_wait", {}))
+
+    waiting = asyncio.create_task(call())
+    async with asyncio.timeout(20):
+        while not waiting.done():
+            # The call may not have arrived yet.
+            await one.send_notification(types.ClientNotification(types.CancelledNotification(
+                params=types.CancelledNotificationParams(requestId=number))))
+            await asyncio.sleep(0.02)
+    await waiting
+    check(results[0].isError and "request.abandoned" in results[0].content[0].text, results)
+    answered = await one.call_tool("patient_answer", {})
+    check(not answered.isError, answered)
+
+
 async def hear_of_a_reload(base, admin, keys, following):
     news, listening = asyncio.Queue(), asyncio.Event()
 
@@ -110,6 +131,7 @@ async def main(base, admin, folder, following):
     keys = {path.stem: path.read_text().strip() for path in Path(folder).glob("*.key")}
     await session(base, keys["all"], use_tools)
     await session(base, keys["hello"], use_one_tool)
+    await session(base, keys["patient"], take_a_call_back)
     await hear_of_a_reload(base, admin, keys, following)
 
 

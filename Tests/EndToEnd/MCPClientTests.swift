@@ -9,7 +9,7 @@ import Testing
     System.shell("mkdir -p '\(folder)'")
     for (name, scopes) in [
       ("all", ["accounts:*", "hello:read"]), ("hello", ["hello:read"]), ("nothing", ["elsewhere:read"]),
-      ("danger", ["danger:*"]),
+      ("danger", ["danger:*"]), ("patient", ["patient:*"]),
     ] {
       System.write(try host.issueKey(scopes), to: "\(folder)/\(name).key")
     }
@@ -61,7 +61,12 @@ import Testing
           + #"{"method":"POST","path":"/{id}","operation":"launch","summary":"Launch"}\#(more)]}"#)
     }
     let next = danger(2, #",{"method":"GET","path":"/","operation":"land","summary":"Land"}"#)
-    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello, danger(1)])
+    let patient = Fixtures.plugin(
+      "danger",
+      manifest: #"{"id":"patient","version":"1","routes":["#
+        + #"{"method":"GET","path":"/","operation":"answer","summary":"Answer"},"#
+        + #"{"method":"GET","path":"/wait","operation":"wait","summary":"Wait"}]}"#)
+    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello, danger(1), patient])
     try PythonClient.run(
       "mcp_previous.py",
       ["http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", try keys(host), next],

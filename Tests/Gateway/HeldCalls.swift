@@ -40,9 +40,11 @@ final class HeldCalls: Sendable {
 extension Site {
   /// Handlers that are held, or that answer at once.
   static func ofJobs(
-    _ limits: Jobs.Limits, _ held: HeldCalls?, ownPaths: [any OwnPath] = [], anonymous: Int = 1
+    _ limits: Jobs.Limits, _ held: HeldCalls?, ownPaths: [any OwnPath] = [], anonymous: Int = 1,
+    answerCharacters: Int = 99_999
   ) -> Site {
-    let site = Site(ownPaths: ownPaths, jobs: limits, anonymous: anonymous)
+    let site = Site(
+      ownPaths: ownPaths, answerCharacters: answerCharacters, jobs: limits, anonymous: anonymous)
     site.serve(
       behaviour: held.map { held in .handles { held.hold($0) } }
         ?? .says(200, "application/json", HeldCalls.answer), manifest: HeldCalls.manifest)

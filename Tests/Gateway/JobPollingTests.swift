@@ -48,6 +48,17 @@ import Testing
       site.send("POST", "/call/jobs_get", body: body, key: site.writer).body.contains("job.not_found"))
   }
 
+  /// What is sent counts, with what a call by name puts around it.
+  @Test func theLimitHoldsForAJobsAnswerByName() throws {
+    let site = Site.ofJobs(.init(after: .seconds(60)), held, ownPaths: [CallsByName()], answerCharacters: 64)
+    let job = try accepted(site)
+    #expect(held.answer())
+    #expect(site.send("GET", "/jobs/\(job)", key: site.reader).body == HeldCalls.answer)
+    let body = #"{"job":"\#(job)"}"#
+    let named = site.send("POST", "/call/jobs_get", body: body, key: site.reader)
+    #expect(named.body.hasPrefix(#"{"was":413,"#), "\(named.body)")
+  }
+
   @Test func aCallByNameThatEndsInTimeIsAnsweredAsEver() {
     let site = site()
     let call = WaitingRequest(site, "POST", "/call/a_long", body: "{}", key: site.reader)

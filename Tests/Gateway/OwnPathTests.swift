@@ -8,6 +8,7 @@ import Testing
 
 /// A path of the host's own that calls a route, or asks for a job, by the name and arguments in its body.
 final class CallsByName: OwnPath {
+  private static let envelope = AnswerEnvelope(frame: 40, repeatsJSON: true)
   let routes = [
     OwnRoute(.post, "/call/{name}", maxBodyBytes: 1000), OwnRoute(.get, "/secret.json", key: .required),
     OwnRoute(.get, "/document.json", challenge: "Bearer realm=\"other\""),
@@ -29,16 +30,14 @@ final class CallsByName: OwnPath {
     }
     if let operation = JobOperation(rawValue: name) {
       let job = try JobOperation.job(in: document.root)
-      return .job(RouteCall(nil), id: job, cancels: operation == .cancel)
+      return .job(RouteCall(nil, envelope: CallsByName.envelope), id: job, cancels: operation == .cancel)
     }
     guard let route = snapshot.operation(named: name) else {
       throw Problem(404, "call.unknown", "There is no such operation.")
     }
     try route.operation.arguments.write(document.root, target: target, body: body)
     exchange.become(route.declaration.method, target: target.span(target.all), body: body.span(body.all))
-    let call = RouteCall(route)
-    call.envelope = AnswerEnvelope(frame: 40, repeatsJSON: true)
-    return .call(call)
+    return .call(RouteCall(route, envelope: CallsByName.envelope))
   }
 
   func wrap(_ exchange: Exchange, _ call: RouteCall) {

@@ -92,11 +92,12 @@ package final class RouteCall {
   /// Bytes that the whole answer may have at most. Set before a stream is wrapped; other answers are short enough by then.
   package var answerLimit = Int.max
   /// What ``OwnPath/wrap(_:_:)`` will put around the answer.
-  package var envelope = AnswerEnvelope.none
+  package let envelope: AnswerEnvelope
 
-  package init(_ route: LiveRoute?, state: AnyObject? = nil) {
+  package init(_ route: LiveRoute?, state: AnyObject? = nil, envelope: AnswerEnvelope) {
     self.route = route
     self.state = state
+    self.envelope = envelope
   }
 }
 

@@ -85,13 +85,11 @@ package final class Safety: Sendable {
     return .keyed(name(exchange, fingerprint, caller, kind: "key"), refusal: refusal)
   }
 
-  /// An idempotency key belongs to the principal of an API key, or to the address where nobody is known.
+  /// An idempotency key belongs to the principal of an API key.
   ///
   /// The draft (section 5) wants a composite key: what the client sent, together with what else the server knows of that client, so
-  /// that whoever guesses a key gets no answer of another's. On a public route that is the address alone. The price: a client whose address
-  /// changes between two attempts is a new one, and its call runs twice; clients behind one address share their keys, which
-  /// UUIDs keep apart. Who cannot live with that calls with an API key on a route that needs one: a principal's keys hold wherever
-  /// it calls from.
+  /// that whoever guesses a key gets no answer of another's. Of a caller without an API key that is the address alone, which
+  /// behind a proxy is everybody's: ``AnonymousKeys`` says whether that will do.
   private func name(
     _ exchange: Exchange, _ fingerprint: Digest256, _ caller: Caller, kind: StaticString
   ) -> KeyedCallName {

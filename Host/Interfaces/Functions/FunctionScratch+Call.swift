@@ -30,7 +30,8 @@ extension FunctionScratch {
     if let operation = JobOperation(rawValue: name) {
       try readArguments()
       return .job(
-        RouteCall(nil), id: try JobOperation.job(in: arguments.root), cancels: operation == .cancel)
+        RouteCall(nil, envelope: FunctionScratch.envelope), id: try JobOperation.job(in: arguments.root),
+        cancels: operation == .cancel)
     }
     guard let route = snapshot.operation(named: name) else {
       throw Problem(
@@ -44,9 +45,7 @@ extension FunctionScratch {
     try route.operation.arguments.write(arguments.root, target: target, body: body)
     exchange.become(
       route.declaration.method, target: target.span(target.all), body: body.span(body.all))
-    let routeCall = RouteCall(route)
-    routeCall.envelope = AnswerEnvelope(frame: FunctionScratch.frame, repeatsJSON: false)
-    return .call(routeCall)
+    return .call(RouteCall(route, envelope: FunctionScratch.envelope))
   }
 
   private func name() throws(Problem) -> String {

@@ -31,8 +31,8 @@ extension FunctionScratch {
     if status == 204 || status == 205 || (300..<400).contains(status) { exchange.status = 200 }
   }
 
-  /// Characters around a result or problem.
-  static let frame = 200
+  /// What stands around a result or problem.
+  static let envelope = AnswerEnvelope(frame: 200, repeatsJSON: false)
 
   /// JSON as it came; text as a string; of anything else only what it is.
   private func writeResult(_ exchange: Exchange) {

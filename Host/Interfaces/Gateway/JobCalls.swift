@@ -166,7 +166,10 @@ extension Gateway {
       call.answerLimit = min(call.answerLimit, limits.answerCharacters)
       // What wraps a call reads JSON.
       let markdown = call.routeCall == nil && AcceptedTypes.prefersMarkdown(exchange)
+      // What is said of an answer that is too long depends on it; this request itself is none.
+      call.isDryRun = terms.isDryRun
       _ = shape(exchange, call, terms.route, markdown: markdown)
+      call.isDryRun = false
       if terms.isDryRun { exchange.addHeader("Preference-Applied", "dry-run") }
     }
   }

@@ -59,9 +59,7 @@ extension MCPServer {
       calls.note(name, exchange)
     }
     if route.declaration.streams { call.progressToken = MCPServer.progressToken(root, parameters) }
-    let routeCall = RouteCall(route, state: call)
-    routeCall.envelope = AnswerEnvelope(frame: answers.frame(thread.id, era), repeatsJSON: true)
-    return .call(routeCall)
+    return .call(RouteCall(route, state: call, envelope: envelope(thread, era)))
   }
 
   /// A look at a job, or its end, as a tool: the gateway answers, and `wrap` gets that.
@@ -84,7 +82,12 @@ extension MCPServer {
     }
     let call = thread.take()
     call.begin(era, id: thread.id, elicits: false)
-    return .job(RouteCall(nil, state: call), id: job, cancels: operation == .cancel)
+    return .job(
+      RouteCall(nil, state: call, envelope: envelope(thread, era)), id: job, cancels: operation == .cancel)
+  }
+
+  private func envelope(_ thread: MCPThread, _ era: Era) -> AnswerEnvelope {
+    AnswerEnvelope(frame: answers.frame(thread.id, era), repeatsJSON: true)
   }
 
   /// What a client names the progress of this call by, as JSON; nil where it wants to hear of none.

@@ -135,9 +135,9 @@ typedef struct cplugins_facts {
 /* What /proc says of a process. */
 bool cplugins_read_facts(pid_t pid, cplugins_facts *out);
 
-/* Before the next three: what this process may read of /proc afterwards, where /proc/self/task is among its paths, stands
- * at /proc/<thread>/stat of its own threads, too. */
-void cplugins_see_own_threads(void);
+/* From now on who opens /proc/<thread>/stat of a thread of this process reads that it runs, for the file itself is out of
+ * reach. */
+void cplugins_answer_for_threads(void);
 
 /* The next three are for a process of one thread, for good, in this order. 0 or an errno. */
 

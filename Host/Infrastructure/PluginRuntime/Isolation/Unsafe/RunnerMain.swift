@@ -37,10 +37,8 @@ package enum RunnerMain {
     guard privileges == 0 else { throw refused("give up its rights", privileges) }
     let readable =
       LibrarySearch.defaultFolders + LibrarySearch.folders(environment("LD_LIBRARY_PATH") ?? "")
-      + [
-        "/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom", "/proc/self/task", path,
-      ]
-    cplugins_see_own_threads()
+      + ["/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime", "/dev/urandom", path]
+    cplugins_answer_for_threads()
     // Safe: the strings and the list live across the call.
     let hidden = unsafe withCStrings(readable) { list in
       unsafe list.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: readable.count + 1) {
