@@ -6,20 +6,7 @@ package struct DocumentQuery {
 
   /// Throws 400 `request.query_parameter_unknown` or `request.query_parameter_invalid`.
   package init(_ exchange: Exchange, known: [String]) throws(Problem) {
-    let head = exchange.head
-    var values: [String: String] = [:]
-    for field in exchange.query {
-      let name = String(head.span(field.name))
-      guard known.contains(name) else {
-        throw Problem(
-          400, "request.query_parameter_unknown",
-          "No query parameter '\(name.prefix(64))' is known here; known: \(known.joined(separator: ", ")).")
-      }
-      guard values.updateValue(String(head.span(field.value)), forKey: name) == nil else {
-        throw DocumentQuery.invalid("'\(name)' may come once.")
-      }
-    }
-    self.values = values
+    values = try exchange.queryParameters(known: known)
   }
 
   package subscript(_ name: String) -> String? { values[name] }

@@ -44,31 +44,12 @@ extension AdminApplication {
     let parameters = exchange.parameters.map { (String(head.span($0.name)), String(head.span($0.value))) }
     return AdminRequest(
       endpoint: route.endpoint, parameters: Dictionary(parameters) { first, _ in first },
-      query: try query(exchange, route.row.query), body: try body(exchange, call),
+      query: try exchange.queryParameters(known: route.row.query), body: try body(exchange, call),
       caller: AdminRequest.Caller(
         principal: String(table.principal(of: grant)), key: table.id(of: grant).text,
         scopes: table.scopes.scopes(of: grant.scopes)),
       requestID: String(head.span(exchange.requestID)), time: .now,
       expectedSHA256: try sha256Header(exchange), config: try configHeader(exchange, call))
-  }
-
-  private func query(_ exchange: Exchange, _ known: [String]) throws(Problem) -> [String: String] {
-    let head = exchange.head
-    var values: [String: String] = [:]
-    for field in exchange.query {
-      let name = String(head.span(field.name))
-      guard known.contains(name) else {
-        throw Problem(
-          400, "request.query_parameter_unknown",
-          "No query parameter '\(name)' is known here"
-            + (known.isEmpty ? "." : "; known: \(known.joined(separator: ", "))."))
-      }
-      guard values.updateValue(String(head.span(field.value)), forKey: name) == nil else {
-        throw Problem(
-          400, "request.query_parameter_invalid", "The query parameter '\(name)' may come once.")
-      }
-    }
-    return values
   }
 
   private func body(_ exchange: Exchange, _ call: AdminCall) throws(Problem) -> AdminRequest.Body {
