@@ -83,17 +83,31 @@ require_swift() {
   fi
 }
 
-# stage "what" command …: runs it and says how long it took. The times are repeated by `print_stages`.
+# stage "what" command …: runs it and says how long it took. The times are repeated by `print_stages`. What failed is
+# repeated at the end, where a reader of a long log, or of its last lines, looks.
 stages=()
 stage() {
-  local title=$1 started=$SECONDS code=0
+  local title=$1 started=$SECONDS code=0 line
   shift
   say "== $title"
-  "$@" || code=$?
-  local line
+  told "$@" || code=$?
   line=$(printf '%5d s  %s%s' $((SECONDS - started)) "$title" "$( ((code == 0)) || printf ' (failed)')")
   stages+=("$line")
   say "== $line"
+  return "$code"
+}
+# told command …: runs it, and repeats the lines that tell of failures (of Swift Testing, the compiler, a sanitizer).
+told() {
+  local code=0 log
+  log=$(mktemp /tmp/council-stage-XXXXXX)
+  # No pipe: the command may set variables of this shell.
+  "$@" > >(tee "$log") 2>&1 || code=$?
+  wait $! || true
+  if ((code != 0)); then
+    say "== what failed"
+    grep -aE '✘ |↳|: error: |Fatal error|ERROR: |SUMMARY: |WARNING: Thread' "$log" | cut -c1-800 | tail -n 80 >&2 || true
+  fi
+  rm -f "$log"
   return "$code"
 }
 print_stages() { printf '%s\n' "${stages[@]}" >&2; }
