@@ -85,7 +85,7 @@ def start_and_idle(bench):
 
 
 def hello_chain(bench):
-    """Hello behind the whole chain against nginx, nginx+Lua, FastAPI."""
+    """Hello behind the whole chain against nginx, nginx+Lua with key and limit and with the whole chain, FastAPI."""
     host, folder = bench.host, bench.folder
     path = "/hello/World"
     body = host.answer(path)
@@ -94,18 +94,20 @@ def hello_chain(bench):
     common = (programs, folder, host.keys, host.a_key, path)
     plain = peers.nginx_return("nginx", folder, body)
     lua = peers.nginx_lua(folder, body, host.keys, host.a_key)
+    gateway = peers.nginx_lua_gateway(folder, host.keys, host.a_key, path)
     one = peers.fastapi("fastapi_1_worker", *common, workers=1)
     two = peers.fastapi("fastapi_2_workers", *common, workers=2)
     try:
         targets = [bench.council_target(path)]
-        targets += [Target(peer.name, peer, peer.root + path, headers=host.bearer) for peer in (plain, lua, one, two)]
+        targets += [Target(peer.name, peer, peer.root + path, headers=host.bearer) for peer in (plain, lua, gateway, one, two)]
         series = bench.compare("hello, whole chain", targets)
     finally:
-        for peer in (plain, lua, one, two):
+        for peer in (plain, lua, gateway, one, two):
             peer.stop()
     ours = series["council"].per_s
     bench.figures["hello_chain/nginx"] = ours / series["nginx"].per_s
     bench.figures["hello_chain/nginx_lua_key_limit"] = ours / series["nginx_lua"].per_s
+    bench.figures["hello_chain/nginx_lua_gateway"] = ours / series["nginx_lua_gateway"].per_s
     # One process: with more, FastAPI's in-process limit would count each process alone.
     bench.figures["hello_chain/fastapi_key_limit"] = ours / series["fastapi_1_worker"].per_s
     bench.figures["hello_chain/fastapi_key_limit_2_workers"] = ours / series["fastapi_2_workers"].per_s

@@ -8,7 +8,7 @@ local digest = ffi.new("unsigned char[32]")
 local C, sub = ffi.C, string.sub
 local LIMIT, WINDOW_S = 1000000000, 60
 
-local Gate = {}
+local Gate = { LIMIT = LIMIT, WINDOW_S = WINDOW_S }
 
 -- The nginx worker has libcrypto loaded, so the hash costs one foreign call.
 local function hash(text)
@@ -21,6 +21,7 @@ function Gate.load(path)
   for key in io.lines(path) do keys:set(hash(key), "principal-" .. sub(key, 4, 15)) end
 end
 
+-- Returns whose call it is and how many are left.
 function Gate.admit()
   local header = ngx.var.http_authorization
   if not header or sub(header, 1, 7) ~= "Bearer " then return ngx.exit(401) end
@@ -29,6 +30,7 @@ function Gate.admit()
   -- One atomic step per call: the cheapest limit that holds across workers.
   local left = counts:incr(principal, -1, LIMIT, WINDOW_S)
   if left < 0 then return ngx.exit(429) end
+  return principal, left
 end
 
 return Gate
