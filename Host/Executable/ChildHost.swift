@@ -30,7 +30,7 @@ final class ChildHost: PrivateHost {
       var settings =
         "limits:\n  requests: 1000000000\n  anonymous_requests: 1000000000\nlog:\n  level: info\n"
       if let keys = order.encryptionKeys {
-        settings += "records:\n  encryption_key_file: \(JSON.text(keys))\n"
+        settings += "records:\n  encryption_key_file: \(JSON.text(.string(keys)))\n"
       }
       try HomeFolder.writeSecret(settings, to: folder + "/council.yaml")
       process = try CouncilProcess(

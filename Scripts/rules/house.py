@@ -15,6 +15,7 @@ UNSAFE = re.compile(
     r"|\bwithUnsafe\w+|\bunsafe[A-Z]\w*|\bUnmanaged\b")
 FOUNDATION = re.compile(
     r"^[^\n]*?\bimport[ \t]+(?:\w+[ \t]+)?(Foundation(?!Essentials\b)\w*)\b", re.MULTILINE)
+ESSENTIALS = re.compile(r"^[^\n]*?\bimport[ \t]+(?:\w+[ \t]+)?(FoundationEssentials)\b", re.MULTILINE)
 # The SDK has no Monitor, and no thread sanitizer looks at a plugin's locks through the host's.
 LOCK = re.compile(r"\b(?:Synchronization\.)?(Mutex)[ \t]*[<(]|\bOSAllocatedUnfairLock\b")
 # Spelled so that this file does not find itself.
@@ -67,6 +68,9 @@ def foundation(tree):
     yield from in_code(
         tree, tree.matching(".swift", under=OURS), FOUNDATION, "foundation",
         "`{}` brings ICU along: import FoundationEssentials", group=1)
+    yield from in_code(
+        tree, tree.matching(".swift", under=("Host/",)), ESSENTIALS, "foundation",
+        "`{}` costs each process of the host two MiB: Kernel has JSON and time", group=1)
 
 
 def lock(tree):

@@ -94,7 +94,7 @@ package final class MemoryLog: LogSink {
   }
   /// Everything that was said.
   package var text: String {
-    lines.withLock { $0.map { "\($0.level.name) \($0.message) \(JSON.text($0.fields))" } }
+    lines.withLock { $0.map { "\($0.level.name) \($0.message) \(JSON.text(.object($0.fields)))" } }
       .joined(separator: "\n")
   }
   package func write(

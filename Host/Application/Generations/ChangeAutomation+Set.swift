@@ -4,15 +4,17 @@ package import Kernel
 // Several automations in one change: all of them, or none.
 
 /// What a change of several automations did.
-package struct ChangeSetReport: Sendable, Encodable {
+package struct ChangeSetReport: Sendable {
   package var automations: [ChangeReport]
   /// The snapshot in which all of them serve.
   package var snapshot: Int
   package var totalMilliseconds: Double
 
-  private enum CodingKeys: String, CodingKey {
-    case automations, snapshot
-    case totalMilliseconds = "total_ms"
+  package var json: JSONValue {
+    [
+      "automations": .array(automations.map(\.json)), "snapshot": .integer(Int64(snapshot)),
+      "total_ms": .number(totalMilliseconds),
+    ]
   }
 }
 

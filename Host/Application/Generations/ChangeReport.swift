@@ -1,4 +1,4 @@
-import Kernel
+package import Kernel
 
 /// The steps of a generation's life that a change reports on: DESIGN, section 6.
 package enum ChangeStep: String, Sendable, CaseIterable {
@@ -6,7 +6,7 @@ package enum ChangeStep: String, Sendable, CaseIterable {
 }
 
 /// What a change did, and how long each step took.
-package struct ChangeReport: Sendable, Encodable {
+package struct ChangeReport: Sendable {
   package var automation: String
   package var generation: Int
   package var previous: Int?
@@ -22,10 +22,17 @@ package struct ChangeReport: Sendable, Encodable {
   package var stepsMilliseconds: [String: Double]
   package var totalMilliseconds: Double
 
-  private enum CodingKeys: String, CodingKey {
-    case automation, generation, previous, version, sha256, routes, migration, warnings, draining
-    case stepsMilliseconds = "steps_ms"
-    case totalMilliseconds = "total_ms"
+  package var json: JSONValue {
+    var json: [String: JSONValue] = [
+      "automation": .string(automation), "generation": .integer(Int64(generation)),
+      "version": .string(version),
+      "sha256": .string(sha256), "routes": .integer(Int64(routes)),
+      "migration": .array(migration.map(JSONValue.string)), "warnings": .array(warnings.map(\.json)),
+      "draining": .bool(draining), "steps_ms": .object(stepsMilliseconds.mapValues(JSONValue.number)),
+      "total_ms": .number(totalMilliseconds),
+    ]
+    if let previous { json["previous"] = .integer(Int64(previous)) }
+    return .object(json)
   }
 }
 

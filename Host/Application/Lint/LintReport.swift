@@ -1,8 +1,8 @@
 package import Kernel
 
 /// One thing that makes a plugin harder for a model to use than it need be.
-package struct LintFinding: Error, Sendable, Equatable, Encodable {
-  package enum Severity: String, Sendable, Encodable {
+package struct LintFinding: Error, Sendable, Equatable {
+  package enum Severity: String, Sendable {
     /// A model will do the wrong thing.
     case error
     case warning

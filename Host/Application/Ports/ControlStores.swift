@@ -100,7 +100,7 @@ package struct GenerationRecord: Sendable, Equatable {
   }
 }
 
-package struct QuarantineRecord: Sendable, Equatable, Codable {
+package struct QuarantineRecord: Sendable, Equatable {
   package var sha256: String
   package var code: String
   package var detail: String

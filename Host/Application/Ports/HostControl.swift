@@ -11,12 +11,12 @@ package protocol HostControl: AnyObject, Sendable {
   func handOver(_ cause: String) throws(Problem) -> HandOverReport
 }
 
-package struct HandOverReport: Sendable, Encodable {
+package struct HandOverReport: Sendable {
   package var milliseconds: Double
 
   package init(milliseconds: Double) { self.milliseconds = milliseconds }
 
-  private enum CodingKeys: String, CodingKey { case milliseconds = "total_ms" }
+  package var json: JSONValue { ["total_ms": .number(milliseconds)] }
 }
 
 /// Remembers hosts that ended unasked, a bounded number of the newest. Every method is one durable transaction. [control]

@@ -1,6 +1,6 @@
 package import Kernel
 
-package enum LogLevel: Int, Sendable, Comparable, CaseIterable, Codable {
+package enum LogLevel: Int, Sendable, Comparable, CaseIterable {
   case debug, info, warning, error, critical
 
   package static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }

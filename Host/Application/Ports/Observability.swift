@@ -25,7 +25,7 @@ package protocol AuditTrail: AnyObject, Sendable {
   func verify() throws(Problem) -> AuditVerification
 }
 
-package struct AuditVerification: Sendable, Encodable {
+package struct AuditVerification: Sendable {
   package var rows: Int64
   package var lastHash: String
 
@@ -34,10 +34,7 @@ package struct AuditVerification: Sendable, Encodable {
     self.lastHash = lastHash
   }
 
-  private enum CodingKeys: String, CodingKey {
-    case rows
-    case lastHash = "last_hash"
-  }
+  package var json: JSONValue { ["rows": .integer(rows), "last_hash": .string(lastHash)] }
 }
 
 /// What the gateway knows of a finished request, beside what stands in its exchange (method, path, peer,

@@ -5,7 +5,7 @@ package import Kernel
 /// The text a caller sends is `ck_<id>_<secret>`: the id is 12 characters and public, the secret 43 characters
 /// of base64url (256 random bits). Kept is the SHA-256 of the whole text; a secret of 256 random bits
 /// needs no slow hash.
-package struct KeyRecord: Sendable, Equatable, Codable {
+package struct KeyRecord: Sendable, Equatable {
   package var id: String
   /// SHA-256 of the key's text, 32 bytes.
   package var digest: [UInt8]
@@ -46,17 +46,12 @@ package struct KeyRecord: Sendable, Equatable, Codable {
 }
 
 /// A ``RateLimit`` as it is stored.
-package struct RateLimitRecord: Sendable, Equatable, Codable {
+package struct RateLimitRecord: Sendable, Equatable {
   package var requests: Int
   package var periodSeconds: Int
 
   package init(requests: Int, periodSeconds: Int) {
     self.requests = requests
     self.periodSeconds = periodSeconds
-  }
-
-  private enum CodingKeys: String, CodingKey {
-    case requests
-    case periodSeconds = "period_s"
   }
 }

@@ -48,11 +48,11 @@ package struct PluginSignature: Sendable, Equatable {
 
   /// The section's bytes. `keyID` is ``SigningKey/id(of:_:)`` of the public key.
   package func encoded(keyID: String) -> [UInt8] {
-    let statement: [String: String] = [
+    let statement = [
       "algorithm": PluginSignature.algorithm, "key": Base64URL.encode(publicKey), "key_id": keyID,
       "plugin": plugin, "version": version, "signed_at": signedAt,
     ]
-    return PluginSignature.magic + value + JSON.encode(statement)
+    return PluginSignature.magic + value + JSON.encode(.object(statement.mapValues(JSONValue.string)))
   }
 
   /// Reads a section. Whether it holds is for the caller to find out.

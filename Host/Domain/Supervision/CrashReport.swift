@@ -1,7 +1,7 @@
 package import Kernel
 
 /// Whose code a thread was in: one line of the crash page, with its names.
-package struct CrashPlace: Sendable, Equatable, Codable {
+package struct CrashPlace: Sendable, Equatable {
   package var automation: String
   package var generation: Int
   /// Of the plugin's file, lower-case hex.
@@ -24,14 +24,10 @@ package struct CrashPlace: Sendable, Equatable, Codable {
     self.requestID = requestID
   }
 
-  private enum CodingKeys: String, CodingKey {
-    case automation, generation, sha256, call, route
-    case requestID = "request_id"
-  }
 }
 
 /// How a host process ended that was not asked to, and who did it, as far as it is known.
-package struct CrashReport: Sendable, Equatable, Codable {
+package struct CrashReport: Sendable, Equatable {
   /// Unique; orders as time does.
   package var id: String
   package var time: Timestamp
@@ -69,12 +65,6 @@ package struct CrashReport: Sendable, Equatable, Codable {
     self.frames = frames
     self.processID = processID
     self.uptimeMilliseconds = uptimeMilliseconds
-  }
-
-  private enum CodingKeys: String, CodingKey {
-    case id, time, cause, reason, address, culprit, basis, suspects, frames
-    case processID = "process_id"
-    case uptimeMilliseconds = "uptime_ms"
   }
 
   /// The facts as log lines and the admin API tell them.

@@ -144,7 +144,7 @@ package final class Supervisor {
         hosts[id]?.heartbeat.lost(.now)
         return
       case .message(let bytes):
-        guard let word = try? JSON.decode(HostWord.self, from: bytes) else {
+        guard let word = HostWord(bytes) else {
           log.write("error", "a host said what nobody understands")
           continue
         }
@@ -337,7 +337,7 @@ package final class Supervisor {
 
   private func tell(_ id: Succession.HostID, _ notice: Notice) {
     guard let host = hosts[id] else { return }
-    if !host.channel.send(JSON.encode(notice)) {
+    if !host.channel.send(JSON.encode(notice.json)) {
       log.write("error", "a host does not hear", ["notice": .string(notice.kind.rawValue)])
     }
   }

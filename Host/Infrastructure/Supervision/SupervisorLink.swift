@@ -17,7 +17,7 @@ package final class SupervisorLink: Sendable {
     channel = Channel(HostDescriptors.channel, isOwned: false)
     self.lost = lost
     guard case .message(let bytes) = channel.receive(waits: true),
-      let begin = try? JSON.decode(Notice.self, from: bytes).begin
+      let begin = Notice(bytes)?.begin
     else {
       throw Problem(500, "host.unsupervised", "A host is started by `council serve`.")
     }
@@ -30,7 +30,7 @@ package final class SupervisorLink: Sendable {
       while true {
         switch self.channel.receive(waits: true) {
         case .message(let bytes):
-          if let notice = try? JSON.decode(Notice.self, from: bytes) { hear(notice) }
+          if let notice = Notice(bytes) { hear(notice) }
         case .nothing: continue
         case .closed: self.lost()
         // Somebody closed this end; the supervisor has seen that, and ends this host.
@@ -43,7 +43,7 @@ package final class SupervisorLink: Sendable {
   package func say(_ kind: HostWord.Kind, cause: String? = nil) {
     var word = HostWord(kind)
     word.cause = cause
-    channel.send(JSON.encode(word))
+    channel.send(JSON.encode(word.json))
   }
 
   /// These crashes are stored.
@@ -51,12 +51,12 @@ package final class SupervisorLink: Sendable {
     guard !crashes.isEmpty else { return }
     var word = HostWord(.noted)
     word.crashes = crashes.map(\.id)
-    channel.send(JSON.encode(word))
+    channel.send(JSON.encode(word.json))
   }
 
   package func changed(key: String) {
     var word = HostWord(.keyChanged)
     word.key = key
-    channel.send(JSON.encode(word))
+    channel.send(JSON.encode(word.json))
   }
 }

@@ -12,7 +12,7 @@ struct AdminAnswer: Sendable {
   /// Takes back what can be taken back when the audit trail does not take the act; says what it did.
   var undo: (@Sendable () -> String)?
 
-  init(_ value: some Encodable, status: Int = 200) {
+  init(_ value: JSONValue, status: Int = 200) {
     self.status = status
     body = JSON.encode(value)
   }

@@ -41,7 +41,7 @@ extension AdminApplication {
     let crashes = try ports.crashes?.crashes(of: id, limit: 20) ?? []
     document["crashes"] = .array(crashes.map { .object($0.json) })
     document["generations"] = .array(generations(known, live, draining.filter { $0.record.automation == id }))
-    return AdminAnswer(document)
+    return AdminAnswer(.object(document))
   }
 
   // MARK: Changes
@@ -142,7 +142,7 @@ extension AdminApplication {
       try ports.change.change(
         ChangeAutomation.Request(
           .reload(id), from: .kept(ports.files.absolute(record.file)), expectedSHA256: record.sha256,
-          config: JSON.encode(config))))
+          config: JSON.encode(.object(config)))))
   }
 
   // MARK: Reading requests
@@ -185,13 +185,13 @@ extension AdminApplication {
     }
     return Source(
       file: .path(path), sha256: sha256 ?? request.expectedSHA256,
-      config: members["config"]?.object.map { JSON.encode($0) }, canary: canary, replay: replay)
+      config: members["config"]?.object.map { JSON.encode(.object($0)) }, canary: canary, replay: replay)
   }
 
   // MARK: Writing answers
 
   private func answer(_ report: ChangeReport, status: Int = 200) -> AdminAnswer {
-    var answer = AdminAnswer(report, status: status)
+    var answer = AdminAnswer(report.json, status: status)
     answer.target = report.automation
     answer.details = [
       "generation": .integer(Int64(report.generation)), "version": .string(report.version),

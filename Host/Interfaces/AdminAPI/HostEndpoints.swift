@@ -41,7 +41,7 @@ extension AdminApplication {
   func verifyAudit(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     try refuseBody(request)
     let verification = try ports.audit.verify()
-    var answer = AdminAnswer(verification)
+    var answer = AdminAnswer(verification.json)
     answer.details = ["rows": .integer(verification.rows), "last_hash": .string(verification.lastHash)]
     return answer
   }
@@ -53,7 +53,7 @@ extension AdminApplication {
     guard let host = ports.host else {
       throw Problem(503, "host.unsupervised", "This host has no supervisor that could start another.")
     }
-    return AdminAnswer(try host.handOver("an admin asked for it"))
+    return AdminAnswer(try host.handOver("an admin asked for it").json)
   }
 
   func listCrashes() throws(Problem) -> AdminAnswer {

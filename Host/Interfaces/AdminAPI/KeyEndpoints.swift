@@ -103,7 +103,7 @@ extension AdminApplication {
     var document = record.json.object ?? [:]
     document.merge(more) { first, _ in first }
     document["key"] = .string(key.text)
-    var answer = AdminAnswer(document, status: 201)
+    var answer = AdminAnswer(.object(document), status: 201)
     answer.target = record.id
     answer.details = [
       "principal": .string(record.principal), "scopes": .array(record.scopes.map(JSONValue.string)),

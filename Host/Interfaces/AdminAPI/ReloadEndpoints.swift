@@ -35,7 +35,7 @@ extension AdminApplication {
       set.append(
         ChangeAutomation.Member(
           id, from: .path(source), expectedSHA256: sha256?.lowercased(),
-          config: item["config"]?.object.map { JSON.encode($0) },
+          config: item["config"]?.object.map { JSON.encode(.object($0)) },
           replay: item.text("require_replay", max: 255)))
     }
     try members.check()
@@ -54,7 +54,7 @@ extension AdminApplication {
   }
 
   private func answer(_ report: ChangeSetReport) -> AdminAnswer {
-    var answer = AdminAnswer(report)
+    var answer = AdminAnswer(report.json)
     answer.target = report.automations.map(\.automation).joined(separator: ",")
     answer.details = [
       "automations": .array(

@@ -204,7 +204,8 @@ enum AutomationCommands {
   private static func rollBack(_ invocation: Invocation) throws {
     if invocation.has("--with") { return try ReloadCommands.rollBackTogether(invocation) }
     let number = try invocation.whole("--to", in: 1...Int(Int32.max))
-    let body = number.map { OutgoingRequest.Body.bytes(JSON.encode(["generation": $0])) } ?? .none
+    let body =
+      number.map { OutgoingRequest.Body.bytes(JSON.encode(["generation": .integer(Int64($0))])) } ?? .none
     try report(
       try AdminClient(invocation).call(.rollBackAutomation, invocation.arguments, body: body), invocation)
   }
@@ -242,7 +243,7 @@ enum AutomationCommands {
       return try report(
         try client.call(
           endpoint, parameters, query: query,
-          body: members.isEmpty ? .none : .bytes(JSON.encode(members))), invocation)
+          body: members.isEmpty ? .none : .bytes(JSON.encode(.object(members)))), invocation)
     }
     try report(
       try upload(

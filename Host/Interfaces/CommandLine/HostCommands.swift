@@ -145,7 +145,7 @@ enum HostCommands {
         "'\(name)' is no level\(Suggestion.text(name, LogLevel.allCases.map(\.name))); levels: "
           + LogLevel.allCases.map(\.name).joined(separator: ", "))
     }
-    let body = OutgoingRequest.Body.bytes(JSON.encode(["level": name]))
+    let body = OutgoingRequest.Body.bytes(JSON.encode(["level": .string(name)]))
     invocation.show(try AdminClient(invocation).call(.changeLogLevel, body: body)) { $0.cell("level") }
   }
 

@@ -86,7 +86,7 @@ enum KeyCommands {
     if let lifetime = try invocation.duration("--expires-in") {
       body["expires_in_s"] = .integer(Int64(lifetime))
     }
-    let document = try AdminClient(invocation).call(.issueKey, body: .bytes(JSON.encode(body)))
+    let document = try AdminClient(invocation).call(.issueKey, body: .bytes(JSON.encode(.object(body))))
     try show(document, output, invocation)
   }
 
@@ -122,7 +122,7 @@ enum KeyCommands {
     let grace = try invocation.duration("--grace") ?? 0
     let output = try reserve(invocation)
     let document = try AdminClient(invocation).call(
-      .rotateKey, invocation.arguments, body: .bytes(JSON.encode(["grace_s": grace])))
+      .rotateKey, invocation.arguments, body: .bytes(JSON.encode(["grace_s": .integer(Int64(grace))])))
     try show(document, output, invocation)
     if !invocation.wantsJSON, let old = document["replaces"] {
       invocation.note("key \(old.cell("id")) ends \(old.cell("expires"))")

@@ -131,7 +131,7 @@ enum ReloadCommands {
     }
     if let header = invocation.value("--canary-header") { rule["header"] = .string(header) }
     if let seconds = try invocation.duration("--canary-for") { rule["seconds"] = .integer(Int64(seconds)) }
-    if !rule.isEmpty { query.append(("canary", JSON.text(rule))) }
+    if !rule.isEmpty { query.append(("canary", JSON.text(.object(rule)))) }
     return query
   }
 
@@ -191,7 +191,7 @@ enum ReloadCommands {
     for (option, member) in [("--redact", "redact"), ("--header", "headers")] where invocation.has(option) {
       body[member] = .array(invocation.values(option).map(JSONValue.string))
     }
-    var document = try client.call(.startRecording, id, body: .bytes(JSON.encode(body)))
+    var document = try client.call(.startRecording, id, body: .bytes(JSON.encode(.object(body))))
     while document["state"]?.string == "running", !invocation.has("--no-wait") {
       pause()
       guard let next = try client.call(.showAutomation, id)["recording"], next["name"] == document["name"]

@@ -72,7 +72,7 @@ struct FunctionList {
     let tokens = FunctionTool.tokens(bytes.count - start)
     bytes.append(UInt8(ascii: "]"))
     bytes += ",\"not_strict\":".utf8
-    bytes += JSON.encode(loose)
+    bytes += JSON.encode(.array(loose))
     bytes += ",\"tokens\":{\"estimate\":\"bytes / 4\",\"total\":\(tokens)}}".utf8
     return bytes
   }

@@ -18,40 +18,6 @@ package enum JSONValue: Sendable, Hashable {
   package var object: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
 }
 
-extension JSONValue: Codable {
-  package init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if container.decodeNil() {
-      self = .null
-    } else if let flag = try? container.decode(Bool.self) {
-      self = .bool(flag)
-    } else if let number = try? container.decode(Int64.self) {
-      self = .integer(number)
-    } else if let number = try? container.decode(Double.self) {
-      self = .number(number)
-    } else if let text = try? container.decode(String.self) {
-      self = .string(text)
-    } else if let items = try? container.decode([JSONValue].self) {
-      self = .array(items)
-    } else {
-      self = .object(try container.decode([String: JSONValue].self))
-    }
-  }
-
-  package func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .null: try container.encodeNil()
-    case .bool(let flag): try container.encode(flag)
-    case .integer(let number): try container.encode(number)
-    case .number(let number): try container.encode(number)
-    case .string(let text): try container.encode(text)
-    case .array(let items): try container.encode(items)
-    case .object(let members): try container.encode(members)
-    }
-  }
-}
-
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
@@ -80,7 +46,7 @@ extension JSONValue {
     case .bool(let flag): self = .bool(flag)
     case .integer(let number): self = .integer(number)
     case .unsigned(let number): self = .number(Double(number))
-    // As the decoder above does: a number without a fraction is an integer, however it was written.
+    // A number without a fraction is an integer, however it was written.
     case .double(let number): self = Int64(exactly: number).map { .integer($0) } ?? .number(number)
     case .string: self = .string(element.string ?? "")
     case .array:

@@ -17,7 +17,7 @@ package struct Instant: Comparable, Hashable, Sendable {
 }
 
 /// A moment in civil time: microseconds since 1970-01-01T00:00:00Z.
-package struct Timestamp: Comparable, Hashable, Sendable, Codable {
+package struct Timestamp: Comparable, Hashable, Sendable {
   package var microseconds: Int64
 
   package init(microseconds: Int64) { self.microseconds = microseconds }

@@ -53,7 +53,7 @@ enum ViolationText {
 
   static func quoted(_ name: JSONElement) -> String { quoted(name.string ?? "") }
 
-  static func quoted(_ name: String) -> String { shortened(JSON.text(name)) }
+  static func quoted(_ name: String) -> String { shortened(JSON.text(.string(name))) }
 
   private static func shortened(_ text: String) -> String {
     guard text.utf8.count > maxBytes else { return text }

@@ -19,7 +19,7 @@ extension SQLiteControlStore: CrashStore {
             try statement.bind(3, crash.id)
             try statement.bind(4, Int64(crash.culprit?.generation ?? 0))
             try statement.bind(5, crash.culprit?.sha256 ?? "")
-            try statement.bind(6, JSON.text(crash))
+            try statement.bind(6, JSON.text(crash.stored))
             _ = try statement.step()
           }
           try session.with(
@@ -76,7 +76,9 @@ extension SQLiteControlStore: CrashStore {
         var all: [CrashReport] = []
         while try statement.step() {
           // A report of a later host may be one that this one cannot read.
-          if let report = try? JSON.decode(CrashReport.self, from: Array(statement.text(0).utf8)) {
+          if let json = try? JSONValue.parse(statement.text(0).utf8.span),
+            let report = CrashReport(stored: json)
+          {
             all.append(report)
           }
         }

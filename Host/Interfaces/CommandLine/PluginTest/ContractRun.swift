@@ -166,7 +166,7 @@ final class ContractRun {
     var members: [String: JSONValue] = ["path": .string(file)]
     if let config { members["config"] = config }
     return try host.client.call(
-      .loadAutomation, query: again ? [("replace", "true")] : [], body: .bytes(JSON.encode(members)))
+      .loadAutomation, query: again ? [("replace", "true")] : [], body: .bytes(JSON.encode(.object(members))))
   }
 
   /// Waits until no call is inside the plugin; says how many stay.
