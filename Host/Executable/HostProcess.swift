@@ -244,6 +244,7 @@ struct HostProcess {
     documents.end()
     gateway.inlineWatch.end()
     gateway.jobs.end()
+    gateway.jobs.loseRest()
     log.log(.info, "host", "stopped")
   }
 

@@ -18,6 +18,11 @@ struct JobTable {
     var isDryRun = false
     /// Of a call with an idempotency key.
     var keyed: KeyedCallName?
+
+    var key: KeyID? {
+      guard case .key(let key) = owner else { return nil }
+      return key
+    }
   }
 
   struct Job {
@@ -28,8 +33,7 @@ struct JobTable {
 
     /// The id of one that was begun without a key cannot be guessed: who knows it may have the answer.
     func isOf(_ key: KeyID?) -> Bool {
-      guard case .key(let owner) = terms.owner else { return true }
-      return owner == key
+      terms.key == nil || terms.key == key
     }
   }
 
@@ -52,6 +56,7 @@ struct JobTable {
   subscript(_ id: String) -> Job? { jobs[id] }
   var runningCount: Int { jobs.count - kept.count }
   var keptCount: Int { kept.count }
+  var running: [Errand] { jobs.values.compactMap(\.errand) }
   /// When the first kept answer goes.
   var firstEnd: Instant? { kept.first?.until }
 
