@@ -29,7 +29,7 @@ struct JobTable {
     let terms: Terms
     /// nil once it has ended.
     var errand: Errand?
-    var answer: StoredAnswer?
+    var answer: KeptAnswer?
 
     /// The id of one that was begun without a key cannot be guessed: who knows it may have the answer.
     func isOf(_ key: KeyID?) -> Bool {
@@ -79,7 +79,7 @@ struct JobTable {
   }
 
   /// Keeps the answer of one that ran; nothing where it was cancelled meanwhile.
-  mutating func end(_ id: String, _ answer: StoredAnswer, until: Instant) {
+  mutating func end(_ id: String, _ answer: KeptAnswer, until: Instant) {
     guard var job = jobs[id], job.errand != nil else { return }
     job.errand = nil
     job.answer = answer

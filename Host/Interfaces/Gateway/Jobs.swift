@@ -190,7 +190,7 @@ package final class Jobs: Sendable {
 
   enum Look {
     case running
-    case ended(StoredAnswer, Terms)
+    case ended(KeptAnswer, Terms)
   }
 
   /// Throws `job.not_found` (404), also for another key's; `job.lost` (410) for one of a host before. [event]
