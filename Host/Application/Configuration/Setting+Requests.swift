@@ -76,7 +76,10 @@ extension Setting {
     .init(
       "http.max_lingering", .number(0...65_536, \.maxLingering),
       "Closing sockets whose last answer may still be read; more are closed at once."),
-    .init("http.linger_ms", .number(milliseconds, \.lingerMilliseconds), "How long such a socket lives."),
+    .init(
+      "http.linger_ms", .number(milliseconds, \.lingerMilliseconds),
+      "How long such a socket lives; while the host ends, also a stream that has ended and whose client takes nothing."
+    ),
     .init(
       "http.kept_bytes", .number(16_384...(64 << 20), \.keptBytes),
       "Memory that the four buffers of a connection keep from one request to the next; the README of Host/Application/Configuration has the worst case."
