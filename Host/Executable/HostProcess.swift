@@ -120,7 +120,7 @@ struct HostProcess {
       ledger: ledger,
       confirmations: Confirmations(
         secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
-        lifetime: settings.confirmLifetime), digests: digests,
+        lifetime: settings.confirmLifetime, maxUsed: settings.values.confirmMaxUsed), digests: digests,
       anonymousKeys: settings.anonymousKeys)
 
     // How requests come in.
@@ -244,6 +244,7 @@ struct HostProcess {
     documents.end()
     gateway.inlineWatch.end()
     gateway.jobs.end()
+    gateway.jobs.loseRest()
     log.log(.info, "host", "stopped")
   }
 

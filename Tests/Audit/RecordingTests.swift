@@ -41,6 +41,42 @@ import Testing
     #expect(read.allSatisfy { $0["key"] == "abcdefghijkl" })
   }
 
+  @Test func aJobsEndIsARowLikeItsRequests() throws {
+    let trail = try openTrail(folder)
+    defer { trail.close() }
+    for (number, end) in JobEnd.allCases.enumerated() {
+      var row = makeRow(time: Int64(number), status: 200 + number)
+      (row.job, row.jobEnd) = ("0123abcd-\(number)", end)
+      trail.record(endOfJob: row, of: makeExchange())
+    }
+    try trail.record(makeAct())
+    let read = try trail.read(after: 0, limit: 10).filter { $0["path"] != nil }
+    #expect(read.map { $0["job_end"]?.string } == ["ended", "cancelled", "lost"])
+    #expect(read.map { $0["status"]?.integer } == [200, 201, 202])
+    #expect(read.map { $0["job"]?.string } == (0..<3).map { "0123abcd-\($0)" })
+    #expect(read.allSatisfy { $0["operation"] == "get_account" && $0["request_id"] == "r-1" })
+    #expect(try trail.verify().rows >= 4)
+  }
+
+  /// A plugin answers on what thread it likes: each has no more than the row for it.
+  @Test func jobsEndOnAnyThread() throws {
+    let trail = try openTrail(folder)
+    defer { trail.close() }
+    let threads = (0..<32).map { number in
+      OSThread("ends") {
+        for part in 0..<10 {
+          var row = makeRow(time: Int64(10 * number + part))
+          (row.job, row.jobEnd) = ("\(number)-\(part)", .ended)
+          trail.record(endOfJob: row, of: makeExchange())
+        }
+      }
+    }
+    for thread in threads { thread.join() }
+    try trail.record(makeAct())
+    let jobs = try trail.read(after: 0, limit: 1000).compactMap { $0["job"]?.string }
+    #expect(Set(jobs).count == 320 && jobs.count == 320)
+  }
+
   @Test(arguments: [(64, true), (65, false)])
   func aJobHasALimit(length: Int, isKept: Bool) throws {
     let trail = try openTrail(folder)

@@ -17,6 +17,7 @@ import Testing
     #expect(line(["dry_run": true]).hasSuffix("agent dry-run"))
     #expect(line(["replayed": true]).hasSuffix("agent replayed"))
     #expect(line(["dry_run": true, "job": "1-2"]).hasSuffix("agent dry-run job 1-2"))
+    #expect(line(["job": "1-2", "job_end": "cancelled"]).hasSuffix("agent job 1-2 cancelled"))
     #expect(line(["dry_run": false, "replayed": false]) == line([:]))
   }
 }

@@ -115,6 +115,7 @@ final class FixedAudit: AuditTrail {
   func wait(forRowAfter after: Int64, until deadline: Instant) -> Bool { false }
   var lastSequence: Int64 { 0 }
   func record(_ row: RequestAudit, of exchange: Exchange) {}
+  func record(endOfJob row: RequestAudit, of exchange: Exchange) {}
   func record(_ act: AdminAct) throws(Problem) {}
   func read(after: Int64, limit: Int) throws(Problem) -> [JSONValue] { [] }
   func verify() throws(Problem) -> AuditVerification { try result.get() }

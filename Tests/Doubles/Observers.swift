@@ -1,4 +1,5 @@
 package import Application
+package import Domain
 package import Kernel
 
 /// An audit trail that keeps its rows in memory; it can be full, fail and be broken.
@@ -11,8 +12,17 @@ package final class MemoryAudit: AuditTrail {
     package var isReplayed: Bool
     package var job: String?
   }
+  package struct JobEndRow: Sendable {
+    package var row: Row
+    package var end: JobEnd?
+    package var key: KeyID?
+    package var requestID: String
+    package var path: String
+    package var durationMicroseconds: Int
+  }
   package struct State: Sendable {
     package var rows: [Row] = []
+    package var jobEnds: [JobEndRow] = []
     package var acts: [AdminAct] = []
     package var isFull = false
     /// What acts throw from now on.
@@ -26,6 +36,7 @@ package final class MemoryAudit: AuditTrail {
   package init() {}
 
   package var rows: [Row] { state.withLock { $0.rows } }
+  package var jobEnds: [JobEndRow] { state.withLock { $0.jobEnds } }
   package var acts: [AdminAct] { state.withLock { $0.acts } }
   package var isFull: Bool {
     get { state.withLock { $0.isFull } }
@@ -36,12 +47,23 @@ package final class MemoryAudit: AuditTrail {
   package var lastSequence: Int64 { state.withLock { $0.documents.last?["seq"]?.integer ?? 0 } }
   package func admit() -> Bool { !isFull }
   package func record(_ row: RequestAudit, of exchange: Exchange) {
+    let kept = kept(row, exchange)
+    state.withLock { $0.rows.append(kept) }
+  }
+  package func record(endOfJob row: RequestAudit, of exchange: Exchange) {
     let head = exchange.head
-    let kept = Row(
+    let kept = JobEndRow(
+      row: kept(row, exchange), end: row.jobEnd, key: row.key,
+      requestID: String(head.span(exchange.requestID)), path: String(head.span(exchange.rawPath)),
+      durationMicroseconds: row.durationMicroseconds)
+    state.withLock { $0.jobEnds.append(kept) }
+  }
+  private func kept(_ row: RequestAudit, _ exchange: Exchange) -> Row {
+    let head = exchange.head
+    return Row(
       status: row.status, labels: String(decoding: row.labels?.json ?? [], as: UTF8.self),
       principal: String(head.span(exchange.principal)), isDryRun: row.isDryRun, isReplayed: row.isReplayed,
       job: row.job)
-    state.withLock { $0.rows.append(kept) }
   }
   package func record(_ act: AdminAct) throws(Problem) {
     try state.withLock { state throws(Problem) in

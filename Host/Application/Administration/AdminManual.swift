@@ -136,7 +136,7 @@ extension AdminEndpoint {
     case .readAudit:
       AdminManual(
         "Read the audit trail",
-        "A row of a request has, where it is so, `dry_run` (what the handler wrote was undone), `replayed` (answered from what an idempotency key keeps: the handler did not run) and `job` (the call became that job, or asked for it).",
+        "A row of a request has, where it is so, `dry_run` (what the handler wrote was undone), `replayed` (answered from what an idempotency key keeps: the handler did not run) and `job` (the call became that job, or asked for it). When a job ends, a row like its request's has `job_end` too: `ended` (its answer's `status`, also when its deadline or a drain made it), `cancelled`, or `lost` with the host; `duration_us` counts from the request, whose `request_id` it has.",
         answer: S.page(S.free))
     case .verifyAudit:
       AdminManual(

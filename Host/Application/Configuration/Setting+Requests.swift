@@ -76,7 +76,10 @@ extension Setting {
     .init(
       "http.max_lingering", .number(0...65_536, \.maxLingering),
       "Closing sockets whose last answer may still be read; more are closed at once."),
-    .init("http.linger_ms", .number(milliseconds, \.lingerMilliseconds), "How long such a socket lives."),
+    .init(
+      "http.linger_ms", .number(milliseconds, \.lingerMilliseconds),
+      "How long such a socket lives; while the host ends, also a stream that has ended and whose client takes nothing."
+    ),
     .init(
       "http.kept_bytes", .number(16_384...(64 << 20), \.keptBytes),
       "Memory that the four buffers of a connection keep from one request to the next; the README of Host/Application/Configuration has the worst case."
@@ -164,6 +167,10 @@ extension Setting {
     .init(
       "confirm.expiry_s", .number(10...86_400, \.confirmSeconds),
       "How long the token holds that confirms a call to a route with 'confirm'."),
+    .init(
+      "confirm.max_used", .number(1...1_000_000, \.confirmMaxUsed),
+      "Used tokens of routes with 'idempotency': 'none' that are remembered; beyond, those that expire next hold no longer."
+    ),
     .init(
       "idempotency.expiry_s", .number(7200...2_592_000, \.idempotencySeconds),
       "How long a call with an Idempotency-Key is remembered."),

@@ -266,14 +266,15 @@ extension AnswerStream {
   }
 
   /// Writes a comment into a quiet stream of events, and ends a stream that a limit ends. `sendLimit` is how long bytes may
-  /// wait for the client. [keeper]
-  package func look(sendLimit: Duration) -> Look {
+  /// wait for the client; `lingerLimit`, how long the last ones of a stream that has ended may, the same without. [keeper]
+  package func look(sendLimit: Duration, lingerLimit: Duration? = nil) -> Look {
     let now = streams.now()
     let limits = streams.limits
     let (look, isOld, wake) = state.withLock { state -> (Look, Bool, (@Sendable () -> Void)?) in
       if state.phase == .over { return (.fine, false, nil) }
       let isPending = state.phase != .open || state.waiting > 0
-      if isPending, now - state.moved >= sendLimit.nanoseconds { return (.stalled, false, nil) }
+      let limit = state.phase == .open ? sendLimit : min(lingerLimit ?? sendLimit, sendLimit)
+      if isPending, now - state.moved >= limit.nanoseconds { return (.stalled, false, nil) }
       guard state.phase == .open else { return (.fine, false, nil) }
       if now >= state.until || now - state.written >= limits.idle.nanoseconds {
         return (.fine, true, nil)

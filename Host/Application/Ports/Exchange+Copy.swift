@@ -37,29 +37,29 @@ extension Exchange {
     discardAnswer()
     self.closes = closes
     status = other.status
-    isReplayed = other.isReplayed
+    source = other.source
     answerHead.append(otherHead.span(otherHead.all))
     answerHeaders = other.answerHeaders
-    isFromLedger = other.isFromLedger
     answerBody.append(otherBody.span(otherBody.all))
   }
 
   /// A copy of the answer that outlives this exchange.
-  package var keptAnswer: StoredAnswer {
+  package var keptAnswer: KeptAnswer {
     let (head, body) = (answerHead, answerBody)
-    return StoredAnswer(
-      status: status, head: Array(head.span(head.all)), headers: answerHeaders,
-      body: Array(body.span(body.all)))
+    return KeptAnswer(
+      status: status,
+      headers: answerHeaders.map {
+        .init(name: Array(head.span($0.name)), value: Array(head.span($0.value)))
+      }, body: Array(body.span(body.all)))
   }
 
   /// Takes over an answer that was kept.
-  package func takeAnswer(_ kept: StoredAnswer) {
+  package func takeAnswer(_ kept: KeptAnswer) {
     let closes = closes
     discardAnswer()
     self.closes = closes
     status = kept.status
-    answerHead.append(kept.head)
-    answerHeaders = kept.headers
+    for header in kept.headers { addHeader(header.name.span, header.value.span) }
     answerBody.append(kept.body)
   }
 
@@ -80,14 +80,4 @@ extension Exchange {
     RawQuery.write(rawQuery, of: head, setting: name, to: value.utf8.span, in: scratch)
     rawQuery = head.append(scratch.span(scratch.all))
   }
-}
-
-/// An answer without an exchange.
-package struct StoredAnswer: Sendable {
-  package let status: Int
-  fileprivate let head: [UInt8]
-  fileprivate let headers: [Field]
-  fileprivate let body: [UInt8]
-
-  package var byteCount: Int { head.count + body.count + headers.count * MemoryLayout<Field>.stride }
 }

@@ -110,8 +110,8 @@ package final class Exchange: @unchecked Sendable {
     set { written.store(newValue, ordering: .relaxed) }
   }
   private let written = Atomic<Bool>(false)
-  /// The answer is the ledger's: no handler ran for this request. By whoever claimed the answer.
-  package var isFromLedger = false
+  /// By whoever claimed the answer.
+  package var source = AnswerSource.handler
   /// Gets the answer before the edge does; set before the request waits, for this request only.
   package private(set) var keeper: (any AnswerKeeper)?
   /// The application's own object for this exchange; kept across requests, so that it is made once.
@@ -132,8 +132,6 @@ package final class Exchange: @unchecked Sendable {
   package let answerBody = Arena(capacity: 2048)
   /// The connection closes after this answer.
   package var closes = false
-  /// The answer is one that was kept under an idempotency key, and the handler did not run for it.
-  package var isReplayed = false
   /// The body is a stream: `answerBody` is empty. Who may read the answer may read this.
   package private(set) var isStreaming = false
   /// Whether the handler of this request may answer with a stream; set before it runs. [any]
@@ -385,7 +383,7 @@ extension Exchange {
     confirmation = .empty
     if isDryRun { isDryRun = false }
     if hasWritten { hasWritten = false }
-    isFromLedger = false
+    source = .handler
     if keeper != nil {
       keeper = nil
       isKept.store(false, ordering: .relaxed)
@@ -426,7 +424,6 @@ extension Exchange {
     answerHeaders.removeAll(keepingCapacity: true)
     answerBody.removeAll(retaining: kept)
     closes = false
-    isReplayed = false
     if isStreaming { endStream() }
   }
 

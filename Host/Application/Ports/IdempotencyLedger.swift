@@ -16,7 +16,7 @@ package struct KeyedCallName: Sendable, Equatable {
   }
 }
 
-/// An answer as a handler gave it: what the host adds to every answer is not in it.
+/// An answer without an exchange, as a handler gave it: what the host adds to every answer is not in it.
 package struct KeptAnswer: Sendable, Equatable {
   package struct Header: Sendable, Equatable {
     package var name: [UInt8]
@@ -36,6 +36,11 @@ package struct KeptAnswer: Sendable, Equatable {
     self.status = status
     self.headers = headers
     self.body = body
+  }
+
+  /// What it takes, as near as it matters.
+  package var byteCount: Int {
+    headers.reduce(body.count) { $0 + $1.name.count + $1.value.count + MemoryLayout<Header>.stride }
   }
 }
 

@@ -10,6 +10,10 @@ package protocol AuditTrail: AnyObject, Sendable {
   /// Appends the row of one request; it is on disk within 100 ms. After `admit`, this cannot fail. [event]
   func record(_ row: RequestAudit, of exchange: Exchange)
 
+  /// Appends the row of a call that was a job and has ended; `exchange` holds its request. Waits for no disk, and cannot be
+  /// refused: who began the call was admitted. [any]
+  func record(endOfJob row: RequestAudit, of exchange: Exchange)
+
   /// Appends an act of administration and returns when it is on disk. [control]
   func record(_ act: AdminAct) throws(Problem)
 
@@ -53,10 +57,12 @@ package struct RequestAudit {
   package var isReplayed: Bool
   /// The id of the job that the call became, or that the request asked for; ASCII without anything to escape.
   package var job: String?
+  /// How that job ended; nil in the row of a request.
+  package var jobEnd: JobEnd?
 
   package init(
     time: Timestamp, durationMicroseconds: Int, status: Int, labels: RouteLabels?, key: KeyID?,
-    isDryRun: Bool = false, isReplayed: Bool = false, job: String? = nil
+    isDryRun: Bool = false, isReplayed: Bool = false, job: String? = nil, jobEnd: JobEnd? = nil
   ) {
     self.time = time
     self.durationMicroseconds = durationMicroseconds
@@ -66,7 +72,17 @@ package struct RequestAudit {
     self.isDryRun = isDryRun
     self.isReplayed = isReplayed
     self.job = job
+    self.jobEnd = jobEnd
   }
+}
+
+package enum JobEnd: String, CaseIterable, Sendable {
+  /// With an answer: the handler's, or the host's in its place when the deadline or a drain ended it.
+  case ended
+  /// Its caller took it back. What it was answered, nobody can fetch.
+  case cancelled
+  /// The host ended before it. Whether it was carried out is not known.
+  case lost
 }
 
 /// The constant part of a route's audit rows: JSON members without braces.

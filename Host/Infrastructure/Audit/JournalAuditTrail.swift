@@ -52,7 +52,7 @@ package final class JournalAuditTrail: AuditTrail {
     var lastTicket = 0
     var takenTicket = 0
     var durableTicket = 0
-    /// Frames that found their ring full.
+    /// Frames that found their ring full, and those of jobs that have ended: on any thread, of which few have a ring.
     var overflow: [[UInt8]] = []
     /// What the flusher is asked to do with the trail, and what came of it.
     var move: Move?
@@ -155,6 +155,14 @@ extension JournalAuditTrail {
         inbox.isAwake = true
       }
     }
+  }
+
+  /// As many of these may wait as there may be jobs: none begins while the disk fails.
+  package func record(endOfJob row: RequestAudit, of exchange: Exchange) {
+    let scratch = Arena()
+    Frames.encode(row, of: exchange, to: scratch)
+    let frame = [UInt8](scratch.span(scratch.all))
+    inbox.withLock { $0.overflow.append(frame) }
   }
 
   /// The row may still be written after this threw `audit.unavailable` (503): nobody can say whether a disk that

@@ -33,6 +33,9 @@ enum Frames {
     head.isDryRun = row.isDryRun
     head.isReplayed = row.isReplayed
     if let job = row.job, job.utf8.count <= maxJob { head.jobCount = UInt8(job.utf8.count) }
+    if let end = row.jobEnd, let index = FrameHead.jobEnds.firstIndex(of: end) {
+      head.jobEnd = UInt8(index + 1)
+    }
     head.count = UInt32(FrameHead.byteCount)
     head.count += path.count + requestID.count + principal.count + UInt32(head.labelsCount)
     head.count += UInt32(head.jobCount)
@@ -142,6 +145,11 @@ struct RowWriter {
     if job.count > 0 {
       line.append(",\"job\":")
       appendText(job, to: line)
+    }
+    if head.jobEnd > 0 {
+      line.append(",\"job_end\":\"")
+      line.append(FrameHead.jobEnds[Int(head.jobEnd) - 1].rawValue)
+      line.append("\"")
     }
     if head.key.0 != 0 {
       line.append(",\"key\":\"")

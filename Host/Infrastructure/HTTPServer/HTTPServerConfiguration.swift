@@ -69,7 +69,8 @@ package struct HTTPServerConfiguration: Sendable {
   /// While the server drains, a connection that has been quiet for this long is closed.
   package var drainIdle = Duration.milliseconds(250)
   /// Closing sockets at a time whose peer may still read its last answer, and for how long; a further one is closed
-  /// at once.
+  /// at once. While the server drains, the connection of a stream that has ended is kept no longer without its client taking
+  /// something.
   package var maxLingering = 256
   package var lingerTime = Duration.seconds(3)
 

@@ -36,7 +36,8 @@ struct CallFeed {
     }
   }
 
-  /// `GET /accounts/ 200 0.4 ms list_accounts agent`, and `dry-run`, `replayed` or `job <id>` where it was one.
+  /// `GET /accounts/ 200 0.4 ms list_accounts agent`, and `dry-run`, `replayed` or `job <id>` where it was one, the last with how
+  /// the job ended where it has.
   static func line(_ call: JSONValue, _ style: Style) -> String {
     let status = call["status"]?.integer ?? 0
     let tone: Style.Tone = status >= 500 ? .bad : status >= 400 ? .warn : .good
@@ -46,6 +47,7 @@ struct CallFeed {
     if call["dry_run"]?.bool == true { marks += " dry-run" }
     if call["replayed"]?.bool == true { marks += " replayed" }
     if call["job"] != nil { marks += " job \(text("job"))" }
+    if call["job_end"] != nil { marks += " \(text("job_end"))" }
     return
       "\(text("method")) \(text("path")) \(style.paint(String(status), tone)) "
       + "\(micros / 1000).\(micros % 1000 / 100) ms \(text("operation")) \(text("principal"))\(marks)"

@@ -36,7 +36,8 @@ enum AuditCommands {
       words: ["audit", "read"], summary: "Prints the audit trail, oldest first, one JSON row a line.",
       notes: [
         "A call's row says \"dry_run\" when what its handler wrote was undone, \"replayed\" when an idempotency key had its",
-        "answer, and \"job\" when it became that job or asked for it.",
+        "answer, and \"job\" when it became that job or asked for it. A job's end is a row with \"job_end\": \"ended\",",
+        "\"cancelled\" or \"lost\", its status and how long it took.",
       ],
       options: [
         .init(name: "--after", value: "SEQ", help: "Rows after this number. Default: 0, from the first."),

@@ -13,12 +13,20 @@ final class Errand: @unchecked Sendable {
   // Everything else of the errand is written before the call begins.
   private let state = Monitor(State())
 
+  /// What a call becomes that outlasts its client's patience.
+  struct Job {
+    let id: String
+    /// Whose call it was; nil without a key.
+    let key: KeyID?
+    var end = JobEnd.ended
+  }
+
   private struct State {
     /// Who waits for the answer: an exchange, and the name by which it may be answered.
     var waiter: (exchange: Exchange, name: UInt64)?
     var jobs: Jobs?
     /// Where the answer goes when nobody waits.
-    var job: String?
+    var job: Job?
     var isOver = false
   }
 
@@ -39,7 +47,7 @@ final class Errand: @unchecked Sendable {
   }
 
   /// Nobody waits: it is a job from the start. Before the call begins. [event]
-  func runs(as job: String, of jobs: Jobs) {
+  func runs(as job: Job, of jobs: Jobs) {
     state.withLock { state in
       state.job = job
       state.jobs = jobs
@@ -47,18 +55,18 @@ final class Errand: @unchecked Sendable {
   }
 
   /// Goes on as a job. Returns the exchange that waited, claimed; nil when the answer, or another one, came before. [any]
-  func becomeJob(_ id: String) -> Exchange? {
+  func becomeJob(_ job: Job) -> Exchange? {
     state.withLock { state in
       guard !state.isOver, let waiter = state.waiter, waiter.exchange.claim(waiter.name) else { return nil }
       state.waiter = nil
-      state.job = id
+      state.job = job
       return waiter.exchange
     }
   }
 
   var isOver: Bool { state.withLock { $0.isOver } }
   /// What it became, if it did.
-  var job: String? { state.withLock { $0.job } }
+  var job: String? { state.withLock { $0.job?.id } }
 
   /// The answer is in the exchange: hands it to who waits for it. False: nobody does any more, or another answer came before.
   /// Once. [any]
@@ -68,7 +76,7 @@ final class Errand: @unchecked Sendable {
       return state
     }
     exchange.endWaiting()
-    if let job = state.job { state.jobs?.finish(job, exchange.keptAnswer) }
+    if let job = state.job { state.jobs?.finish(job, self) }
     guard let waiter = state.waiter, waiter.exchange.claim(waiter.name) else {
       release()
       return false
@@ -95,9 +103,20 @@ final class Errand: @unchecked Sendable {
     state.withLock { state in
       guard !state.isOver else { return }
       state.waiter = nil
-      state.job = nil
+      if isAsking { state.job?.end = .cancelled }
       // Not yet given back: `end` takes this lock before.
       _ = exchange.abandonWaiting(until: exchange.deadline, isAsking: isAsking)
+    }
+  }
+
+  /// The host ends before the call does. [any]
+  func lose() {
+    state.withLock { state in
+      guard !state.isOver, var job = state.job else { return }
+      state.job = nil
+      job.end = .lost
+      // Not yet given back, as above.
+      state.jobs?.record(job, self, status: Jobs.lostStatus)
     }
   }
 }

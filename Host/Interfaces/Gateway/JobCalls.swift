@@ -72,7 +72,7 @@ extension Gateway {
       owner: owner ?? .address(CallerTag(peer: exchange.peer)), route: route, wishes: call.wishes,
       isDryRun: call.isDryRun, keyed: keyed?.name)
     if Preferences.value("respond-async", of: exchange) != nil, let id = jobs.adopt(errand, terms) {
-      errand.runs(as: id, of: jobs)
+      errand.runs(as: .init(id: id, key: terms.key), of: jobs)
       call.job = id
       jobs.writeRunning(id, to: exchange)
       exchange.addHeader("Preference-Applied", "respond-async")

@@ -18,18 +18,22 @@ struct JobTable {
     var isDryRun = false
     /// Of a call with an idempotency key.
     var keyed: KeyedCallName?
+
+    var key: KeyID? {
+      guard case .key(let key) = owner else { return nil }
+      return key
+    }
   }
 
   struct Job {
     let terms: Terms
     /// nil once it has ended.
     var errand: Errand?
-    var answer: StoredAnswer?
+    var answer: KeptAnswer?
 
     /// The id of one that was begun without a key cannot be guessed: who knows it may have the answer.
     func isOf(_ key: KeyID?) -> Bool {
-      guard case .key(let owner) = terms.owner else { return true }
-      return owner == key
+      terms.key == nil || terms.key == key
     }
   }
 
@@ -52,6 +56,7 @@ struct JobTable {
   subscript(_ id: String) -> Job? { jobs[id] }
   var runningCount: Int { jobs.count - kept.count }
   var keptCount: Int { kept.count }
+  var running: [Errand] { jobs.values.compactMap(\.errand) }
   /// When the first kept answer goes.
   var firstEnd: Instant? { kept.first?.until }
 
@@ -74,7 +79,7 @@ struct JobTable {
   }
 
   /// Keeps the answer of one that ran; nothing where it was cancelled meanwhile.
-  mutating func end(_ id: String, _ answer: StoredAnswer, until: Instant) {
+  mutating func end(_ id: String, _ answer: KeptAnswer, until: Instant) {
     guard var job = jobs[id], job.errand != nil else { return }
     job.errand = nil
     job.answer = answer

@@ -79,11 +79,13 @@ package final class Jobs: Sendable {
   let limits: Limits
   let afterNanoseconds: Int64
   private let state: Monitor<State>
+  private let audit: any AuditTrail
   /// Begins the ids of this process' jobs.
   private let origin: String
 
-  init(_ limits: Limits) {
+  init(_ limits: Limits, _ audit: any AuditTrail) {
     self.limits = limits
+    self.audit = audit
     state = Monitor(State(table: JobTable(limits)))
     afterNanoseconds = limits.after.nanoseconds
     origin = Jobs.hex(UInt64.random(in: 0...UInt64(UInt32.max)), digits: 8)
@@ -96,6 +98,11 @@ package final class Jobs: Sendable {
   }
 
   package func end() { state.signal(all: true) { $0.isEnded = true } }
+
+  /// The process ends: of what still runs, nobody will know how it ended, and the trail says so. [main]
+  package func loseRest() {
+    for errand in state.withLock({ $0.table.running }) { errand.lose() }
+  }
 
   private func work() {
     while let due = wait() {
@@ -145,28 +152,45 @@ package final class Jobs: Sendable {
 
   private func accept(_ errand: Errand, _ terms: Terms) {
     guard !errand.isOver, let id = adopt(errand, terms) else { return }
-    guard let waiting = errand.becomeJob(id) else {
+    guard let waiting = errand.becomeJob(.init(id: id, key: terms.key)) else {
       return state.withLock { $0.table.remove(id) }
     }
     writeRunning(id, to: waiting)
     waiting.deliver()
   }
 
-  /// The answer is there. [any]
-  func finish(_ id: String, _ answer: StoredAnswer) {
+  /// The answer is in the errand's exchange. [any]
+  func finish(_ job: Errand.Job, _ errand: Errand) {
+    record(job, errand, status: errand.exchange.status)
+    guard job.end != .cancelled else { return }
+    let answer = errand.exchange.keptAnswer
     let until = Instant.now + limits.kept
     let waiters = state.signal { state in
-      state.table.end(id, answer, until: until)
-      return state.waiters.removeValue(forKey: id)
+      state.table.end(job.id, answer, until: until)
+      return state.waiters.removeValue(forKey: job.id)
     }
     for waiter in waiters ?? [] { waiter.wake() }
   }
+
+  /// Says in the audit trail how a job ended, and after what time: nobody may ever ask for it. [any, who owns the exchange]
+  func record(_ job: Errand.Job, _ errand: Errand, status: Int) {
+    let exchange = errand.exchange
+    audit.record(
+      endOfJob: RequestAudit(
+        time: .now, durationMicroseconds: Int((Instant.now - exchange.started) / 1000), status: status,
+        labels: errand.call.route?.labels, key: job.key, isDryRun: exchange.isDryRun,
+        isReplayed: exchange.isReplayed, job: job.id, jobEnd: job.end),
+      of: exchange)
+  }
+
+  /// Of `job.lost`, and of the row of a job whose host ended before it.
+  static let lostStatus = 410
 
   // MARK: Looking
 
   enum Look {
     case running
-    case ended(StoredAnswer, Terms)
+    case ended(KeptAnswer, Terms)
   }
 
   /// Throws `job.not_found` (404), also for another key's; `job.lost` (410) for one of a host before. [event]
@@ -229,7 +253,7 @@ package final class Jobs: Sendable {
     let parts = id.utf8.split(separator: UInt8(ascii: "-"))
     if parts.count == 2, parts[0].count == 8, parts[1].count == 32, !id.hasPrefix(origin) {
       return Problem(
-        410, "job.lost",
+        Jobs.lostStatus, "job.lost",
         "The host that ran this job has been replaced, and its answer cannot be fetched any more. The job itself may have been carried out: read what it was to change before you send the request again. One that was sent with an idempotency key can be sent again as it was: it is answered with what came of the first."
       )
     }

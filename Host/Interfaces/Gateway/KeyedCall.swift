@@ -53,11 +53,8 @@ final class KeyedCall: AnswerKeeper {
     case .success(.absent):
       answer(exchange, request) { [refusal] in $0.answer(refusal ?? Safety.outcomeUnknown) }
     case .success(.answered(let kept, let expires)):
-      answer(exchange, request) { exchange in
-        exchange.status = kept.status
-        exchange.isReplayed = true
-        for header in kept.headers { exchange.addHeader(header.name.span, header.value.span) }
-        exchange.answerBody.append(kept.body)
+      answer(exchange, request, from: .replay) { exchange in
+        exchange.takeAnswer(kept)
         exchange.addHeader("Idempotency-Replayed", "true")
         exchange.addHeader("Idempotency-Expires", expires.text)
       }
@@ -70,10 +67,13 @@ final class KeyedCall: AnswerKeeper {
   }
 
   /// Answers without the handler, unless the deadline's watch has.
-  private func answer(_ exchange: Exchange, _ request: UInt64, _ write: (Exchange) -> Void) {
+  private func answer(
+    _ exchange: Exchange, _ request: UInt64, from source: Exchange.AnswerSource = .ledger,
+    _ write: (Exchange) -> Void
+  ) {
     guard exchange.claim(request) else { return }
     advance(to: .ended)
-    exchange.isFromLedger = true
+    exchange.source = source
     write(exchange)
     exchange.send()
   }
@@ -112,7 +112,7 @@ final class KeyedCall: AnswerKeeper {
       return exchange.send()
     }
     let isKept = exchange.answerBody.count <= ledger.answerBytes
-    ledger.complete(name.id, status: exchange.status, isKept ? KeyedCall.kept(exchange) : nil) {
+    ledger.complete(name.id, status: exchange.status, isKept ? exchange.keptAnswer : nil) {
       [self] problem in
       if let problem {
         log.log(
@@ -129,13 +129,4 @@ final class KeyedCall: AnswerKeeper {
   /// 429 and 503 ask for the same call again: who answers so, and has written nothing, has done nothing. Every other answer is kept, of failures too: what
   /// a handler did before it failed, a second run could do twice.
   private static func saysNothingWasDone(_ status: Int) -> Bool { status == 429 || status == 503 }
-
-  private static func kept(_ exchange: Exchange) -> KeptAnswer {
-    let (head, body) = (exchange.answerHead, exchange.answerBody)
-    return KeptAnswer(
-      status: exchange.status,
-      headers: exchange.answerHeaders.map {
-        .init(name: Array(head.span($0.name)), value: Array(head.span($0.value)))
-      }, body: Array(body.span(body.all)))
-  }
 }

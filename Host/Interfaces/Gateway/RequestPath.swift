@@ -64,7 +64,7 @@ package final class Gateway: HTTPApplication {
     let snapshots = ports.automations.snapshots
     threads = ThreadSlots { _ in EventThread(snapshots, jsonDepth: limits.jsonDepth) }
     inlineWatch = InlineWatch(threads, automations: ports.automations, log: ports.log, limits: limits.inline)
-    jobs = Jobs(limits.jobs)
+    jobs = Jobs(limits.jobs, ports.audit)
     own = OwnTable(ports.ownPaths + [jobs], meter: ports.meter)
     unmatched = ports.meter.series(automation: "", route: "", method: "")
   }

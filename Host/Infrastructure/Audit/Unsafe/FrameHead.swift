@@ -1,3 +1,4 @@
+import Application
 import Domain
 import Kernel
 
@@ -25,8 +26,10 @@ struct FrameHead: Sendable {
   var isDryRun = false
   var isReplayed = false
   var jobCount: UInt8 = 0
+  /// Above 0, the row is of a job's end: one more than an index into ``jobEnds``.
+  var jobEnd: UInt8 = 0
   /// Fills the head up to its size.
-  var unused: UInt16 = 0
+  var unused: UInt8 = 0
 
   enum Kind: UInt8, Sendable { case request, act }
 
@@ -34,6 +37,8 @@ struct FrameHead: Sendable {
   static let methods: [StaticString] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "_OTHER",
   ]
+
+  static let jobEnds = JobEnd.allCases
 
   init() { precondition(MemoryLayout<FrameHead>.size == FrameHead.byteCount) }
 

@@ -302,7 +302,9 @@ extension Keeper {
   private func tend(_ link: Link, _ word: UInt64, ends: Bool) {
     guard let stream = link.streaming.withLock({ $0 }) else { return }
     if ends { stream.stop() }
-    if stream.look(sendLimit: server.configuration.sendTimeout) == .stalled {
+    // A server that ends does not wait as long for a client that takes the end of its stream, or leaves, when it likes.
+    let linger = drainBegan == nil ? nil : server.configuration.lingerTime
+    if stream.look(sendLimit: server.configuration.sendTimeout, lingerLimit: linger) == .stalled {
       return cut(stream, link, word)
     }
     let descriptor = link.descriptor.withLock { $0 }
