@@ -114,6 +114,8 @@ let package = Package(
     // MARK: Tests mirror the targets
     // Folders for tests, below TMPDIR.
     .target(name: "Scratch", dependencies: ["Kernel"], path: "Tests/Scratch"),
+    // How long tests wait.
+    .target(name: "Patience", dependencies: ["Kernel"], path: "Tests/Patience"),
     .target(
       name: "Doubles", dependencies: ["Kernel", "Domain", "Application"], path: "Tests/Doubles"),
     tests("Kernel"),
@@ -141,7 +143,7 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests",
       dependencies: [
-        "Kernel", "Domain", "Application", "Cryptography", "SQLiteStore", "RecordsContract",
+        "Kernel", "Domain", "Application", "Cryptography", "SQLiteStore", "RecordsContract", "Patience",
         "records-crash-writer",
       ],
       path: "Tests/SQLiteStore"),
@@ -158,7 +160,9 @@ let package = Package(
     // The host as a process, with real plugins and real clients.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["Kernel", "Application", "Domain", "CommandLineInterface", "Scratch", "council"],
+      dependencies: [
+        "Kernel", "Application", "Domain", "CommandLineInterface", "Scratch", "Patience", "council",
+      ],
       path: "Tests/EndToEnd"),
     .testTarget(
       name: "PluginAPITests",
@@ -210,7 +214,8 @@ func interface(_ name: String, path: String? = nil, exclude: [String] = []) -> T
 func tests(_ name: String, path: String? = nil, with more: String...) -> Target {
   let layers = ["Kernel", "Domain", "Application"].filter { $0 != name }
   return .testTarget(
-    name: "\(name)Tests", dependencies: (layers + [name, "Scratch"] + more).map { .byName(name: $0) },
+    name: "\(name)Tests",
+    dependencies: (layers + [name, "Scratch", "Patience"] + more).map { .byName(name: $0) },
     path: "Tests/\(path ?? name)")
 }
 

@@ -30,9 +30,7 @@ struct Duties {
       case .notice(let notice):
         switch notice.kind {
         case .drain: return .drain("the supervisor's")
-        case .leave:
-          handOver.succeeded()
-          return .leave
+        case .leave: return .leave
         default: heed(notice)
         }
       }

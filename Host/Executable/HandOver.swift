@@ -8,6 +8,8 @@ import Supervision
 final class HandOver: HostControl {
   private struct State {
     var isAsked = false
+    /// Another host serves: this one has nothing to hand over any more.
+    var isOver = false
     var outcome: Result<Void, Problem>?
   }
 
@@ -26,7 +28,9 @@ final class HandOver: HostControl {
 
   func handOver(_ cause: String) throws(Problem) -> HandOverReport {
     let began = Instant.now
-    let isFirst = state.withLock { state in
+    let isFirst = try state.withLock { state throws(Problem) in
+      // Its connection came to this host, which was about to stop accepting.
+      if state.isOver { throw ActGate.handingOver }
       defer { state.isAsked = true }
       if !state.isAsked { state.outcome = nil }
       return !state.isAsked
@@ -59,7 +63,10 @@ final class HandOver: HostControl {
   }
 
   /// Another host serves; the gate stays closed.
-  func succeeded() { finish(.success(())) }
+  func succeeded() {
+    state.withLock { $0.isOver = true }
+    finish(.success(()))
+  }
 
   private func finish(_ outcome: Result<Void, Problem>) {
     state.signal(all: true) { $0.outcome = outcome }

@@ -209,15 +209,19 @@ struct HostProcess {
       link: link, events: events, handOver: handOver, audit: audit, crashes: crashes, keys: keys, log: log,
       freezeLimit: settings.freezeLimit)
     let end = duties.serve()
+    if case .leave = end {
+      log.log(.info, "host", "leaving: another host serves")
+      // First of all: who is told of the hand-over, or whose stream ends, comes again, and at the next host.
+      publicServer.leave(idle: settings.handOverIdle)
+      adminServer.leave(idle: settings.handOverIdle)
+      handOver.succeeded()
+    }
     change.abandonCanaries()
     // Its clients come again, at the next host.
     listeners.end()
     gateway.jobs.endWaits()
     switch end {
     case .leave:
-      log.log(.info, "host", "leaving: another host serves")
-      publicServer.leave(idle: settings.handOverIdle)
-      adminServer.leave(idle: settings.handOverIdle)
       duties.leave(until: .now + settings.handOverIdle + settings.drain.timeout) {
         publicServer.isDeserted && adminServer.isDeserted && gateway.jobs.isIdle
       }

@@ -3,6 +3,7 @@ import Application
 import Domain
 import Doubles
 import Kernel
+import Patience
 import Testing
 
 /// An admin listener on ports in memory, driven as the edge drives it.
@@ -132,7 +133,7 @@ final class Running {
 
   func finish() -> Answer {
     if isPending, exchange.park() {
-      let answered: Bool? = woken.wait(until: .now + .seconds(20)) { $0 ? true : nil }
+      let answered: Bool? = woken.eventually { $0 ? true : nil }
       #expect(answered == true, "no answer came")
     }
     admin.conclude(exchange)

@@ -2,6 +2,7 @@ import Application
 import Domain
 import Doubles
 import Kernel
+import Patience
 
 /// Files by path; the text of one is the manifest of the plugin it stands for.
 final class MemoryFiles: GenerationFiles {
@@ -75,9 +76,9 @@ final class MemoryInspector: PluginInspector {
 
   /// Makes every probe wait until this is called again with true.
   func open(_ isOpen: Bool) { gate.signal(all: true) { $0 = isOpen } }
-  /// Waits until so many probes run; false after ten seconds.
+  /// Waits until so many probes run.
   func waitForProbes(_ count: Int) -> Bool {
-    inside.wait(until: .now + .seconds(10)) { $0 >= count ? true : nil } ?? false
+    inside.eventually { $0 >= count ? true : nil } ?? false
   }
 
   func validate(path: String) throws(Problem) -> PluginFileFacts {
@@ -92,7 +93,7 @@ final class MemoryInspector: PluginInspector {
   func probe(path: String, config: [UInt8]) throws(Problem) -> ProbeReport {
     inside.signal(all: true) { $0 += 1 }
     defer { inside.signal(all: true) { $0 -= 1 } }
-    _ = gate.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+    _ = gate.eventually { $0 ? true : nil }
     return ProbeReport(manifest: files.bytes(path) ?? [], duration: .milliseconds(1))
   }
 }

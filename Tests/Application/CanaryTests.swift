@@ -2,6 +2,7 @@ import Application
 import Domain
 import Doubles
 import Kernel
+import Patience
 import Testing
 
 /// The life of a canary, without traffic of its own: figures are put in.
@@ -26,11 +27,12 @@ import Testing
   }
 
   private func ended() -> CanaryReport.State? {
-    for _ in 0..<2000 {
-      if let report = world.change.canary(of: "a"), report.state != .running { return report.state }
-      _ = Monitor(()).wait(until: .now + .milliseconds(5)) { _ in nil as Bool? }
+    var state: CanaryReport.State?
+    let isOver = eventually {
+      state = world.change.canary(of: "a")?.state
+      return state != nil && state != .running
     }
-    return nil
+    return isOver ? state : nil
   }
 
   private func serving() -> Int? { world.automations.live("a")?.generation.record.number }
@@ -62,9 +64,10 @@ import Testing
     // Its figures are those of the instant of the decision, which may have come between a request and its error.
     #expect(report.reason?.contains("of its answers had a status of 500 or more") == true)
     #expect(serving() == 1 && world.catalog.activeSet().map(\.number) == [1])
-    #expect(world.drain.wait(for: [canary.candidate.generation], until: .now + .seconds(10)))
-    #expect(world.plugins.plugins[1].history == ["create", "activate", "quiesce", "stop", "destroy"])
-    #expect(world.files.removed.contains("a/2@/2.so"))
+    // Whoever hears of the end may hear of it before the candidate is drained.
+    let life = ["create", "activate", "quiesce", "stop", "destroy"]
+    #expect(eventually { world.plugins.plugins[1].history == life })
+    #expect(eventually { world.files.removed.contains("a/2@/2.so") })
     #expect(world.automations.snapshots.current.automation(named: "a")?.extras == nil)
     // The next change is free.
     try world.reload("a", "/3.so", manifest("a", "3"))
@@ -77,8 +80,7 @@ import Testing
     }
     #expect(ended() == .promoted)
     #expect(serving() == 2 && world.catalog.activeSet().map(\.number) == [2])
-    #expect(world.drain.wait(for: [canary.baseline], until: .now + .seconds(10)))
-    #expect(world.plugins.plugins[0].history.last == "destroy")
+    #expect(eventually { world.plugins.plugins[0].history.last == "destroy" })
     #expect(try world.change.rollBack("a").version == "1")
   }
 
@@ -144,17 +146,17 @@ import Testing
   @Test func whatEndsByItselfIsWrittenDownAndWaitsForAHandOver() throws {
     let (audit, host) = (MemoryAudit(), GatedHost())
     world.change.keepActs(in: AutomaticActs(audit: audit, host: host, log: world.log))
-    #expect(host.gate.freeze(until: .now + .seconds(10)))
+    #expect(host.gate.freeze(until: .now))
     let canary = try start(rule { $0.whenTooFew = .promote })
     for _ in 0..<100 {
       canary.record(isCandidate: true, status: 500, nanoseconds: 1000)
       canary.record(isCandidate: false, status: 200, nanoseconds: 1000)
     }
-    #expect(host.attempts.wait(until: .now + .seconds(20)) { $0 >= 3 ? true : nil } == true)
+    #expect(host.attempts.eventually { $0 >= 3 ? true : nil } == true)
     #expect(world.automations.canary(of: "a") === canary && audit.acts.isEmpty)
     host.gate.open()
     #expect(ended() == .rolledBack)
-    #expect(host.gate.freeze(until: .now + .seconds(10)), "the act is still inside")
+    #expect(eventually { host.gate.freeze(until: .now) }, "the act is still inside")
     let act = try #require(audit.acts.first)
     #expect(audit.acts.count == 1 && act.action == "automation.canary_end" && act.target == "a")
     #expect(act.principal.isEmpty && act.key.isEmpty && act.details["canary"] == "rolled_back")
@@ -175,7 +177,7 @@ import Testing
     world.change.abandonCanaries()
     #expect(world.log.text.contains("is not in the audit trail"))
     #expect(serving() == 1 && world.change.canary(of: "a")?.state == .aborted)
-    #expect(world.drain.wait(for: [canary.candidate.generation], until: .now + .seconds(10)))
+    #expect(eventually { world.drain.wait(for: [canary.candidate.generation], until: .now) })
     #expect(world.files.removed.contains("a/2@/2.so"))
     world.change.abandonCanaries()
     #expect(world.change.canaryEnds == [.aborted: 1])

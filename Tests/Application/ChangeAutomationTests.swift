@@ -2,6 +2,7 @@ import Application
 import Domain
 import Doubles
 import Kernel
+import Patience
 import Testing
 
 @Suite struct ChangeAutomationTests {
@@ -32,7 +33,7 @@ import Testing
     #expect(!old.enter())
     #expect(world.plugins.plugins[0].history == ["create", "activate", "quiesce"])
     old.leave()
-    #expect(world.drain.wait(for: [old], until: .now + .seconds(10)))
+    #expect(eventually { world.drain.wait(for: [old], until: .now) })
     #expect(old.state == .stopped)
   }
 
@@ -165,7 +166,7 @@ import Testing
     try world.reload("a", "/two.so", manifest("a", "2"))
     #expect(world.canceller.cancelled(3) == [old.serial])
     old.leave()
-    #expect(world.drain.wait(for: [old], until: .now + .seconds(60)) && old.state == .stopped)
+    #expect(eventually { world.drain.wait(for: [old], until: .now) } && old.state == .stopped)
   }
 
   @Test func aStuckGenerationIsCancelledThenLeftMapped() throws {
@@ -174,7 +175,7 @@ import Testing
     let old = try #require(world.automations.live("a")?.generation)
     #expect(old.enter())
     try world.reload("a", "/two.so", manifest("a", "2"))
-    #expect(world.drain.wait(for: [old], until: .now + .seconds(10)))
+    #expect(eventually { world.drain.wait(for: [old], until: .now) })
     #expect(old.state == .stuck)
     #expect(world.automations.stuck.count == 1)
     #expect(world.canceller.cancelled(1) == [old.serial])
@@ -247,7 +248,7 @@ final class RecordingCanceller: RequestCanceller {
   }
   /// Waits until that many cancels have come; whom they were for.
   func cancelled(_ count: Int) -> Set<Int>? {
-    serials.wait(until: .now + .seconds(60)) { $0.count < count ? nil : Set($0) }
+    serials.eventually { $0.count < count ? nil : Set($0) }
   }
   func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {}
 }

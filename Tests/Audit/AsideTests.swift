@@ -8,7 +8,8 @@ import Testing
 /// Rows of a host that has handed over.
 struct AsideTests {
   private func trail(_ folder: TestFolder) throws -> JournalAuditTrail {
-    try JournalAuditTrail(folder: folder.path, digests: OpenSSLDigests(), log: CollectedLog())
+    try JournalAuditTrail(
+      folder: folder.path, digests: OpenSSLDigests(), log: CollectedLog(), limits: testLimits())
   }
 
   private func act(_ trail: JournalAuditTrail, _ name: String) throws {

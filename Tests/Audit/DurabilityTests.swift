@@ -2,6 +2,7 @@ import Application
 import Audit
 import Cryptography
 import Kernel
+import Patience
 import Testing
 
 @Suite struct DurabilityTests {
@@ -118,7 +119,7 @@ import Testing
     #expect(isBroken(again)?.code == "audit.broken")
   }
 
-  @Test(arguments: [true, false]) func whatCannotBeAuditedIsNotDone(isWrite: Bool) async throws {
+  @Test(arguments: [true, false]) func whatCannotBeAuditedIsNotDone(isWrite: Bool) throws {
     let faulty = try FaultyFolder(folder)
     let log = CollectedLog()
     let trail = try JournalAuditTrail(in: faulty, digests: OpenSSLDigests(), log: log, limits: testLimits())
@@ -129,14 +130,14 @@ import Testing
     }
     #expect(trail.admit())
     trail.record(makeRow(), of: makeExchange())
-    try await wait { !trail.admit() }
+    try #require(eventually { !trail.admit() })
     let problem = #expect(throws: Problem.self) { try trail.record(makeAct("refused.act")) }
     #expect(problem?.status == 503 && problem?.code == "audit.unavailable")
     // Rows of requests that were on their way are kept.
     trail.record(makeRow(status: 201), of: makeExchange())
     #expect(try trail.read(after: 0, limit: 100).count == 4)
     faulty.set { $0 = FaultyFolder.Faults() }
-    try await wait { trail.admit() }
+    try #require(eventually { trail.admit() })
     try fill(trail, rows: 1)
     #expect(try trail.verify().rows == 8)
     #expect(try trail.read(after: 0, limit: 100).contains { $0["status"] == 201 })
@@ -146,7 +147,31 @@ import Testing
     #expect(fault(in: folder) == nil)
   }
 
-  @Test func aHeadThatCannotBeWrittenLeavesTheOneBefore() async throws {
+  @Test func fromTheFirstAdmittedRequestOnActsAreTakenToo() throws {
+    let faulty = try FaultyFolder(folder)
+    let log = CollectedLog()
+    let trail = try JournalAuditTrail(in: faulty, digests: OpenSSLDigests(), log: log, limits: testLimits())
+    defer { trail.close() }
+    faulty.set { $0.write = noSpace }
+    trail.record(makeRow(), of: makeExchange())
+    try #require(eventually { !trail.admit() })
+    // It is said that the disk is well when requests are admitted again: an act comes at that moment, and has a while to
+    // be refused.
+    let refusals = Monitor<[Problem?]>([])
+    log.meet("info") {
+      guard trail.admit() else { return }
+      OSThread("act") {
+        var refusal: Problem?
+        do throws(Problem) { try trail.record(makeAct()) } catch { refusal = error }
+        refusals.signal { $0.append(refusal) }
+      }.leave()
+      _ = refusals.wait(until: .now + .milliseconds(300)) { $0.isEmpty ? nil : true }
+    }
+    faulty.set { $0 = FaultyFolder.Faults() }
+    #expect(refusals.eventually { $0.isEmpty ? nil : $0 } == [nil])
+  }
+
+  @Test func aHeadThatCannotBeWrittenLeavesTheOneBefore() throws {
     let faulty = try FaultyFolder(folder)
     let trail = try JournalAuditTrail(
       in: faulty, digests: OpenSSLDigests(), log: CollectedLog(), limits: testLimits())
@@ -158,21 +183,13 @@ import Testing
     }
     #expect(trail.admit())
     trail.record(makeRow(), of: makeExchange())
-    try await wait { faulty.faults.withLock { $0.count > 2 } }
+    try #require(eventually { faulty.faults.withLock { $0.count > 2 } })
     let crashed = folder.copy()
     faulty.set { $0 = FaultyFolder.Faults() }
     #expect(trail.close())
     let again = try openTrail(crashed)
     defer { again.close() }
     #expect(try again.verify().rows == 5)
-  }
-
-  private func wait(until condition: () -> Bool) async throws {
-    let deadline = Instant.now + .seconds(10)
-    while !condition() {
-      try #require(Instant.now < deadline)
-      try await Task.sleep(for: .milliseconds(2))
-    }
   }
 
   @Test func aFolderThatCannotBeMadeIsSaidAtTheStart() {

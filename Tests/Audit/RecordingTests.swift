@@ -3,6 +3,7 @@ import Audit
 import Cryptography
 import Domain
 import Kernel
+import Patience
 import Testing
 
 @Suite struct RecordingTests {
@@ -109,15 +110,11 @@ import Testing
     }
   }
 
-  @Test func rowsReachTheDiskByThemselves() async throws {
+  @Test func rowsReachTheDiskByThemselves() throws {
     let trail = try openTrail(folder)
     defer { trail.close() }
     trail.record(makeRow(), of: makeExchange())
-    let deadline = Instant.now + .seconds(10)
-    while try trail.read(after: 0, limit: 1).isEmpty && Instant.now < deadline {
-      try await Task.sleep(for: .milliseconds(2))
-    }
-    #expect(try trail.read(after: 0, limit: 1).count == 1)
+    #expect(try eventually { try trail.read(after: 0, limit: 1).count == 1 })
   }
 
   @Test func whateverTheRequestHoldsTheRowIsJSON() throws {

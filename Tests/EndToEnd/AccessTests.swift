@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Who may call, how often, and what is written down of it.
@@ -57,7 +58,7 @@ import Testing
       #expect(answer.status == status, "\(answer.body)")
       let id = try #require(answer.headers["x-request-id"])
       var row: JSONValue?
-      let isThere = System.eventually(within: .seconds(10)) {
+      let isThere = eventually {
         row = (try? rows(after: start))?.first { $0["request_id"]?.string == id }
         return row != nil
       }
@@ -92,7 +93,7 @@ import Testing
   @Test func aRowThatWasTouchedIsFound() throws {
     let key = try issue()
     for _ in 1...10 { #expect(try hello(key.text).status == 200) }
-    #expect(System.eventually { (try? rows().count) ?? 0 >= 11 })
+    #expect(eventually { (try? rows().count) ?? 0 >= 11 })
     #expect(host.stop() == 0)
     let whole = CouncilCommand(["audit", "verify", "--home", host.home, "--json"])
     #expect(whole.code == 0 && whole.json?["rows"]?.integer ?? 0 >= 11, "\(whole.said)")
@@ -124,7 +125,7 @@ import Testing
     #expect(refused.status == 401 && refused.headers["www-authenticate"] != nil, "\(refused.body)")
 
     let short = try issue(#","expires_in_s":1"#)
-    #expect(System.eventually(within: .seconds(10)) { (try? hello(short.text))?.status == 401 })
+    #expect(eventually { (try? hello(short.text))?.status == 401 })
     let listed = try host.admin("GET", "/keys?limit=100").json?["items"]?.array ?? []
     func state(_ key: IssuedKey) -> String? { listed.first { $0["id"]?.string == key.id }?["state"]?.string }
     #expect(state(key) == "revoked" && state(short) == "expired")

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// A plugin that answers what its manifest does not declare, on each way that an answer can take.
@@ -56,12 +57,12 @@ import Testing
       #expect(
         connection.send("GET /reject/later/never HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(key)\r\n\r\n")
       )
-      #expect(System.eventually { host.sockets > before })
+      #expect(eventually { host.sockets > before })
     }()
-    #expect(System.eventually { host.log.contains("told that nobody waits") })
-    #expect(System.eventually { host.sockets <= before }, "\(before) sockets became \(host.sockets)")
+    #expect(eventually { host.log.contains("told that nobody waits") })
+    #expect(eventually { host.sockets <= before }, "\(before) sockets became \(host.sockets)")
     #expect(
-      System.eventually {
+      eventually {
         (try? host.admin("GET", "/audit?limit=1000"))?.body.contains(#""status":499"#) == true
       })
     #expect(host.stop() == 0)

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 
 /// Versions of a plugin that answers `{"version":…,"value":…}`, and what the tests of reloads ask a host.
 enum Answering {
@@ -29,7 +30,7 @@ extension HostUnderTest {
   /// Waits until the canary of an automation is over.
   func endedCanary(_ id: String) -> JSONValue {
     var canary = JSONValue.null
-    _ = System.eventually(within: .seconds(60)) {
+    _ = eventually {
       canary = shown(id)["canary"] ?? .null
       return canary["state"] != nil && canary["state"] != "running"
     }

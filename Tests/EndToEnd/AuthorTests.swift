@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Scratch
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
 
   private func test(_ path: String, seconds: Int = 2) -> CouncilCommand {
     CouncilCommand(
-      ["plugin", "test", path, "--json", "--seed", "11", "--seconds", "\(seconds)"], within: .seconds(120))
+      ["plugin", "test", path, "--json", "--seed", "11", "--seconds", "\(seconds)"], minutes: 2)
   }
 
   private func check(_ name: String, in run: CouncilCommand) -> JSONValue? {
@@ -101,7 +102,7 @@ import Testing
 
     deinit {
       process.signal(2)
-      if process.wait(within: .seconds(20)) == nil { process.signal(9) }
+      if process.wait() == nil { process.signal(9) }
     }
 
     var text: String { System.text(log) }
@@ -115,7 +116,7 @@ import Testing
     var hosts: [Int32] { children.filter { System.text("/proc/\($0)/cmdline").contains("serve") } }
 
     func waits(for text: String, times: Int = 1) -> Bool {
-      System.eventually(within: .seconds(300)) {
+      eventually(minutes: 5) {
         self.text.split(separator: "\n").count { $0.contains(text) } >= times || !process.isRunning
       } && process.isRunning
     }
@@ -181,8 +182,8 @@ import Testing
     let port = session.url.flatMap { $0.split(separator: ":").last }.flatMap { Int($0) } ?? 0
     #expect(Connection(port: port) != nil)
     session.process.signal(9)
-    #expect(session.process.wait(within: .seconds(30)) == -9)
-    #expect(System.eventually { Connection(port: port) == nil }, "the host outlives its command")
+    #expect(session.process.wait() == -9)
+    #expect(eventually { Connection(port: port) == nil }, "the host outlives its command")
     System.shell("rm -rf '\(Scratch.root)'/council-author-*")
   }
 
@@ -197,18 +198,18 @@ import Testing
     System.shell("rm '\(gate).made'")
     System.write("", to: gate)
     session.edit("plugin.c", "Hello, ", "Howdy, ")
-    #expect(System.eventually { System.exists(gate + ".made") }, "\(session.text)")
+    #expect(eventually { System.exists(gate + ".made") }, "\(session.text)")
     let old = try #require(session.hosts.first)
     System.signal(old, 9)
     // The next one is there, and not ready yet.
-    #expect(System.eventually { session.hosts.contains { $0 != old } }, "\(session.text)")
+    #expect(eventually { session.hosts.contains { $0 != old } }, "\(session.text)")
     System.shell("rm '\(gate)'")
     #expect(session.waits(for: "is back with what served"), "\(session.text)")
     #expect(
-      System.eventually { session.get("/my-orders/you").body.contains("Howdy, you!") }, "\(session.text)")
+      eventually { session.get("/my-orders/you").body.contains("Howdy, you!") }, "\(session.text)")
     session.edit("plugin.c", "Howdy, ", "Servus, ")
     #expect(
-      System.eventually { session.get("/my-orders/you").body.contains("Servus, you!") }, "\(session.text)")
+      eventually { session.get("/my-orders/you").body.contains("Servus, you!") }, "\(session.text)")
   }
 
   @Test(arguments: [Int32(2), 15, 1])
@@ -218,7 +219,7 @@ import Testing
     let port = session.url.flatMap { $0.split(separator: ":").last }.flatMap { Int($0) } ?? 0
     #expect(Connection(port: port) != nil)
     session.process.signal(signal)
-    #expect(session.process.wait(within: .seconds(30)) == 0, "\(session.text)")
+    #expect(session.process.wait() == 0, "\(session.text)")
     #expect(Connection(port: port) == nil, "the host is gone")
     #expect(System.names(in: Scratch.root).allSatisfy { !$0.hasPrefix("council-author-") })
   }
@@ -233,7 +234,7 @@ import Testing
     #expect(try host.call("GET", "/my-orders/you", key: key).status == 200)
     #expect(session.waits(for: "GET /my-orders/you 200"), "\(session.text)")
     session.process.signal(2)
-    #expect(session.process.wait(within: .seconds(30)) == 0)
+    #expect(session.process.wait() == 0)
     #expect(try host.call("GET", "/my-orders/you", key: key).status == 200, "that host goes on")
     #expect(host.stop() == 0)
   }

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Every plugin that must not come in, offered to a host that serves: a clear code, the old generation goes on, no
@@ -133,7 +134,7 @@ import Testing
     #expect(loaded.status == 201 || loaded.status == 200, "\(loaded.body)")
     let key = try host.issueKey(["reject:read"])
     let callers = Callers(2, port: host.port, target: "/reject/", key: key)
-    #expect(System.eventually { callers.answers > 100 })
+    #expect(eventually { callers.answers > 100 })
     let before = host.descriptors
     for each in BadPluginTests.file + BadPluginTests.link + BadPluginTests.code + BadPluginTests.abi
       + BadPluginTests.meaning
@@ -164,7 +165,7 @@ import Testing
     #expect(tally.failureCount == 0, "\(tally.failures)")
     #expect(tally.bodies.count == 1)
     #expect(
-      System.eventually { host.descriptors <= before }, "\(before) descriptors became \(host.descriptors)")
+      eventually { host.descriptors <= before }, "\(before) descriptors became \(host.descriptors)")
     let show = try host.admin("GET", "/automations/reject")
     #expect(show.json?["generation"]?.integer == 1)
     print("bad plugins: \(tally.answers) requests were answered meanwhile, none failed")

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Canaries under load: what is worse goes by itself, what is as good stays, and nobody else notices.
@@ -16,7 +17,7 @@ import Testing
       // What the canary answered wrong, and nothing else, may be wrong.
       answer.status == 200 || answer.status == 500 && answer.body == Answering.body(2)
     }
-    #expect(System.eventually { callers.answers > 50 })
+    #expect(eventually { callers.answers > 50 })
     let answer = try host.admin(
       "POST", "/automations/one/reload", body: #"{"path":"\#(path)","canary":\#(rule)}"#)
     #expect(answer.status == 202 && answer.json?["state"] == "running", "\(answer.body)")
@@ -25,13 +26,13 @@ import Testing
 
   private func finish(_ host: HostUnderTest, _ callers: Callers, serving version: Int) throws {
     let count = callers.answers
-    #expect(System.eventually { callers.answers > count + 50 })
+    #expect(eventually { callers.answers > count + 50 })
     let tally = callers.stop()
     #expect(tally.failureCount == 0, "\(tally.failures)")
     #expect(tally.bodies.count == 2, "\(tally.bodies)")
     let answer = try host.call("GET", "/one/", key: host.issueKey(["one:*"]))
     #expect(answer.status == 200 && answer.body == Answering.body(version))
-    #expect(System.eventually { host.shown("one")["draining"] == [] })
+    #expect(eventually { host.shown("one")["draining"] == [] })
     #expect(!(try host.admin("GET", "/automations").body.contains("stuck")))
     #expect(host.stop() == 0)
   }
@@ -57,7 +58,7 @@ import Testing
     #expect(canary["new"]?["errors"] == canary["new"]?["requests"] && canary["old"]?["errors"] == 0)
     #expect(canary["reason"]?.string?.contains("100.0 %") == true)
     // Nobody asked for it at that moment, and it is written down all the same.
-    #expect(System.eventually { (try? ends(host))?.count == 1 })
+    #expect(eventually { (try? ends(host))?.count == 1 })
     let row = try #require(try ends(host).first)
     #expect(row["target"] == "one" && row["status"] == 200 && row["principal"] == nil && row["key"] == nil)
     let details = row["details"]
@@ -156,11 +157,11 @@ import Testing
     #expect(metrics.contains(#"council_canary_running{council_automation="one"} 1"#))
     #expect(metrics.contains(#"council_canary_requests{council_automation="one",side="new"} 0"#))
     #expect(try host.admin("POST", "/host/upgrade").status == 200)
-    #expect(System.eventually { (try? ends(host))?.count == 1 })
+    #expect(eventually { (try? ends(host))?.count == 1 })
     let details = try ends(host).first?["details"]
     #expect(details?["canary"] == "aborted" && details?["reason"] == "its host ended", "\(details ?? .null)")
     #expect(host.shown("one")["version"] == "1" && host.shown("one")["canary"] == .null)
-    #expect(System.eventually { System.names(in: host.home + "/generations/one").count == 1 })
+    #expect(eventually { System.names(in: host.home + "/generations/one").count == 1 })
     #expect(try host.admin("POST", "/automations/one/reload", body: body).status == 202)
     #expect(host.stop() == 0)
     let next = try HostUnderTest(home: host.home)

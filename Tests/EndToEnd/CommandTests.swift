@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// The command line as a process, against a host as a process.
@@ -95,7 +96,7 @@ import Testing
     // A row may wait for its flush.
     var verify = host.command(["audit", "verify", "--json"])
     #expect(
-      System.eventually(within: .seconds(10)) {
+      eventually {
         verify = host.command(["audit", "verify", "--json"])
         return verify.json?["rows"]?.integer ?? 0 > 2
       })
@@ -180,7 +181,7 @@ import Testing
     let made = CouncilCommand(new + ["--json"])
     #expect(made.code == 0 && made.json?["folder"]?.string == place, "\(made.said)")
     #expect(CouncilCommand(new).code == 5, "what is there is not overwritten")
-    let build = CouncilCommand(shell: #"cd "$0" && "# + build, [place], within: .seconds(300))
+    let build = CouncilCommand(shell: #"cd "$0" && "# + build, [place], minutes: 5)
     #expect(build.code == 0, "\(build.said)")
     let check = CouncilCommand(["plugin", "check", "\(place)/\(library)", "--lint", "refuse", "--json"])
     #expect(check.code == 0 && check.json?["id"]?.string == "my-orders", "\(check.said)")

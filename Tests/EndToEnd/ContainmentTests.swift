@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// Plugins that take the host down without a crash of their own, or try to: another host serves, and who did it is known.
@@ -34,7 +35,7 @@ import Testing
       let connection = try open("/reject/" + route)
       #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
       #expect(connection.answer() == nil, "\(route) was answered")
-      #expect(System.eventually { !System.lives(old) })
+      #expect(eventually { !System.lives(old) })
       try expectService()
       return try #require(try crashes().first)
     }
@@ -142,7 +143,7 @@ import Testing
     let asked = try Site()
     let old = asked.host.servingPID
     let sits = try asked.open("/reject/sit")
-    #expect(System.eventually { asked.isInside("reject") })
+    #expect(eventually { asked.isInside("reject") })
     System.signal(old, SIGSTOP)
     #expect(asked.host.successor(of: old) != nil, "\(asked.host.log.suffix(2000))")
     try asked.expectService()
@@ -199,12 +200,12 @@ import Testing
     #expect(children.count == 40)
     System.signal(pid, SIGKILL)
     #expect(site.host.successor(of: pid) != nil)
-    #expect(System.eventually { !children.contains(where: System.lives) })
+    #expect(eventually { !children.contains(where: System.lives) })
     #expect(try site.call("/reject/fork").status == 200)
     let others = site.children(of: site.host.servingPID)
     #expect(others.count == 40)
     #expect(site.host.stop() == 0)
-    #expect(System.eventually { !others.contains(where: System.lives) })
+    #expect(eventually { !others.contains(where: System.lives) })
   }
 
   @Test(arguments: ["write_constant", "write_manifest"])
@@ -265,7 +266,7 @@ import Testing
     for (company, isNamed) in [("other", false), ("third", true)] {
       let old = site.host.servingPID
       let sits = try site.open("/\(company)/sit")
-      #expect(System.eventually { site.isInside(company) })
+      #expect(eventually { site.isInside(company) })
       _ = try site.open("/reject/exit")
       #expect(site.host.successor(of: old) != nil, "\(site.host.log.suffix(2000))")
       #expect(sits.answer() == nil)
@@ -287,11 +288,11 @@ import Testing
     System.write("", to: mark)
     let old = host.servingPID
     host.process.signal(SIGUSR2)
-    #expect(System.eventually { site.children(of: host.process.pid).count == 2 })
+    #expect(eventually { site.children(of: host.process.pid).count == 2 })
     try site.expectService()
     let both = site.children(of: host.process.pid)
     host.process.signal(SIGTERM)
-    #expect(System.eventually { !System.lives(old) })
+    #expect(eventually { !System.lives(old) })
     System.shell("rm '\(mark)'")
     #expect(host.process.wait() == 0, "\(host.log.suffix(2000))")
     #expect(!both.contains(where: System.lives))

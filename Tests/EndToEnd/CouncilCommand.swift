@@ -11,23 +11,23 @@ struct CouncilCommand {
 
   init(
     _ arguments: [String], in folder: String = "/tmp", environment: [String] = [],
-    within: Duration = .seconds(60)
+    minutes: Int = 1
   ) {
     self.init(
       shell: #"cd "$0" && exec "$@""#, [folder, HostUnderTest.binary] + arguments, environment: environment,
-      within: within)
+      minutes: minutes)
   }
 
   /// Any command of a shell; `arguments` are its `$0`, `$1` …
   init(
     shell command: String, _ arguments: [String] = [], environment: [String] = [],
-    within: Duration = .seconds(60)
+    minutes: Int = 1
   ) {
     let place = "\(Fixtures.folder)/command-\(UUIDv7.make())"
     let child = Child(
       "/bin/sh", ["-c", "exec 2>'\(place).err'; \(command)"] + arguments, output: place + ".out",
       environment: environment)
-    code = child.wait(within: within)
+    code = child.wait(minutes: minutes)
     if code == nil {
       child.signal(9)
       _ = child.wait()

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -56,7 +57,7 @@ import Testing
     var promised: [String] = []
     for round in 1...3 {
       let writers = Writers(6, port: host.port, key: key)
-      #expect(System.eventually { writers.count > 400 }, "only \(writers.count) accounts were made")
+      #expect(eventually { writers.count > 400 }, "only \(writers.count) accounts were made")
       host.process.signal(SIGKILL)
       #expect(host.process.wait() == -SIGKILL)
       let outcome = writers.stop()
@@ -184,7 +185,7 @@ import Testing
       #expect(connection.send("GET /reject/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\r\n"))
     }
     #expect(
-      System.eventually {
+      eventually {
         (try? host.admin("GET", "/automations"))?.json?["items"]?.array?.first?["requests_inside"]?.integer
           == 6
       })

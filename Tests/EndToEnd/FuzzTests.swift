@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Random bytes, the same at every run, against a whole host.
@@ -92,7 +93,7 @@ import Testing
     print("fuzz: \(sent) requests from seed \(seed), answered \(answers.sorted { $0.key < $1.key })")
     #expect(sent > 100)
     #expect(try host.call("GET", "/hello/x", key: key).status == 200)
-    #expect(System.eventually { host.sockets <= before + 1 }, "\(before) sockets became \(host.sockets)")
+    #expect(eventually { host.sockets <= before + 1 }, "\(before) sockets became \(host.sockets)")
     #expect(try host.admin("POST", "/audit/verify").status == 200)
     #expect(host.stop() == 0)
   }

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// One host after another on the same sockets.
@@ -12,10 +13,10 @@ import Testing
     let pause = Duration.milliseconds(1)
     let greeters = Callers(3, port: host.port, target: "/hello/x", key: key, pause: pause)
     let listers = Callers(1, port: host.port, target: "/accounts/?limit=1", key: key, pause: pause)
-    #expect(System.eventually { greeters.answers > 100 && listers.answers > 10 })
+    #expect(eventually { greeters.answers > 100 && listers.answers > 10 })
     var times: [Int64] = []
     for round in 1...HandOverTests.rounds {
-      let answer = try host.admin("POST", "/host/upgrade")
+      let answer = try host.upgrade()
       try #require(answer.status == 200, "round \(round): \(answer.body)")
       times.append(Int64((answer.json?["total_ms"]).flatMap { Double(JSON.text($0)) } ?? -1))
     }
@@ -27,7 +28,7 @@ import Testing
     print(
       "hand-overs: \(times.count), \(times[times.count / 2]) ms in the median, \(times.last ?? 0) ms at most")
     // Every row of every host is in the one chain.
-    #expect(System.eventually { !System.names(in: host.home + "/audit").contains { $0.hasPrefix("aside-") } })
+    #expect(eventually { !System.names(in: host.home + "/audit").contains { $0.hasPrefix("aside-") } })
     let verified = try host.admin("POST", "/audit/verify")
     #expect(verified.status == 200, "\(verified.body)")
     let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics"))
@@ -56,12 +57,12 @@ import Testing
     let late = quiet[0].request("GET", "/hello/x", key: key)
     #expect(late?.status == 200 && late?.headers["connection"] == "close", "\(late?.body ?? "no answer")")
     #expect(
-      System.eventually {
+      eventually {
         let connection = quiet[1]
         return connection.request("GET", "/hello/x", key: ended)?.status == 401
       })
-    #expect(System.eventually { !System.lives(old) })
-    let isTakenIn = System.eventually {
+    #expect(eventually { !System.lives(old) })
+    let isTakenIn = eventually {
       let rows = (try? host.admin("GET", "/audit?limit=1000"))?.json?["items"]?.array ?? []
       return rows.contains { $0["aside"] != nil && $0["status"]?.integer == 200 }
     }
@@ -103,7 +104,7 @@ import Testing
         ["\(folder)/\(aside)", id]
       ).code == 0)
     System.signal(old, SIGKILL)
-    #expect(System.eventually { !System.names(in: folder).contains(aside) })
+    #expect(eventually { !System.names(in: folder).contains(aside) })
     let rows = try host.admin("GET", "/audit?limit=1000").json?["items"]?.array ?? []
     #expect(rows.contains { $0["request_id"]?.string == id && $0["aside"] != nil })
     #expect(try host.admin("POST", "/audit/verify").status == 200)
@@ -134,7 +135,7 @@ import Testing
     _ = try host.issueKey(["hello:read"])
     #expect(try host.admin("POST", "/audit/verify").status == 200)
     #expect(try host.call("GET", "/reject/fine", key: key).status == 200)
-    #expect(System.eventually { (try? host.admin("GET", "/crashes"))?.json?["items"]?.array?.count == 3 })
+    #expect(eventually { (try? host.admin("GET", "/crashes"))?.json?["items"]?.array?.count == 3 })
     System.shell("rm '\(mark)'")
     #expect(host.command(["upgrade"]).code == 0)
     #expect(host.successor(of: old) != nil)

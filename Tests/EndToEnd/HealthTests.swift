@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// `/health/ready` looks at the stores; `/health/live` at nothing but the process.
@@ -9,7 +10,7 @@ import Testing
   /// Waits until ready says so; returns its answer.
   private func ready(_ host: HostUnderTest, _ status: Int) throws -> Connection.Answer {
     var answer = try host.call("GET", "/health/ready")
-    _ = System.eventually {
+    _ = eventually {
       if answer.status != status { answer = (try? host.call("GET", "/health/ready")) ?? answer }
       return answer.status == status
     }
@@ -53,7 +54,7 @@ import Testing
     expectFault(try ready(host, 503), of: [kind], "gone")
     System.shell("cp '\(path).away' '\(path)'")
     #expect(
-      System.eventually {
+      eventually {
         (try? host.call("GET", "/health/ready"))?.body.contains("replaced") == true
       })
     System.shell("mv '\(path).away' '\(path)'")

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// `council serve` as a process of its own, on free ports and in a folder of its own.
@@ -33,7 +34,7 @@ final class HostUnderTest: Sendable {
     let process = Child(HostUnderTest.binary, arguments, output: log)
     self.process = process
     var ports: (Int, Int)?
-    let isReady = System.eventually(within: .seconds(120)) {
+    let isReady = eventually(minutes: 2) {
       ports = HostUnderTest.ports(in: String(System.text(log).utf8.dropFirst(start)) ?? "")
       return ports != nil || !process.isRunning
     }
@@ -87,7 +88,7 @@ final class HostUnderTest: Sendable {
   /// Waits until another host than `old` serves; its process id.
   func successor(of old: Int32) -> Int32? {
     var next: Int32 = -1
-    let isThere = System.eventually {
+    let isThere = eventually {
       next = servingPID
       return next != old
     }
@@ -124,6 +125,16 @@ final class HostUnderTest: Sendable {
     try #require(
       Connection(port: adminPort)?.request(
         method, "/admin/v1" + target, key: adminKey, headers: headers, body: body))
+  }
+
+  /// Asks for a hand-over, and again where the host that was asked has just handed over and says so.
+  func upgrade() throws -> Connection.Answer {
+    var answer: Connection.Answer?
+    _ = try eventually {
+      answer = try admin("POST", "/host/upgrade")
+      return answer?.code != "host.handing_over"
+    }
+    return try #require(answer)
   }
 
   /// Issues a key with these scopes and no limit worth the name.

@@ -25,7 +25,7 @@ import Testing
 
   /// Sends bytes on a connection of their own, and what comes back.
   private func send(_ bytes: [UInt8]) throws -> Connection.Answer? {
-    let connection = try #require(Connection(port: host.port, timeout: .seconds(20)))
+    let connection = try #require(Connection(port: host.port))
     _ = connection.send(bytes)
     return connection.answer()
   }
@@ -192,7 +192,7 @@ import Testing
 
   @Test func aBodyIsAskedForOnlyWhenItIsWanted() throws {
     let head = "POST /reject/any HTTP/1.1\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n"
-    let connection = try #require(Connection(port: host.port, timeout: .seconds(20)))
+    let connection = try #require(Connection(port: host.port))
     #expect(connection.send(head + "\(authorization)Content-Length: 2\r\n\r\n"))
     #expect(connection.answer(interim: true)?.status == 100)
     #expect(connection.send("{}"))
@@ -200,7 +200,7 @@ import Testing
     for (headers, status) in [
       ("Host: a\r\nContent-Length: 2\r\n", 401), ("\(authorization)Content-Length: 9999\r\n", 413),
     ] {
-      let refused = try #require(Connection(port: host.port, timeout: .seconds(20)))
+      let refused = try #require(Connection(port: host.port))
       #expect(refused.send(head + headers + "\r\n"))
       #expect(refused.answer(interim: true)?.status == status)
     }
@@ -208,7 +208,7 @@ import Testing
   }
 
   @Test func pipelinedRequestsAreAnsweredInOrder() throws {
-    let connection = try #require(Connection(port: host.port, timeout: .seconds(20)))
+    let connection = try #require(Connection(port: host.port))
     var bytes = ""
     for number in 0..<50 {
       bytes += "GET /hello/\(number) HTTP/1.1\r\n\(authorization)\r\n"

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Canaries whose code runs in processes of its own: what is worse costs its own callers alone, and nothing of it stays.
@@ -65,7 +66,7 @@ import Testing
     // The old generation's process has noticed nothing, and nothing of the new one is left.
     #expect(site.runner["pid"] == pid && site.runner["crashes"] == 0 && site.host.servingPID == hostPID)
     #expect(
-      System.eventually { site.runners.count == 1 && site.files == files }, "\(site.runners) \(site.files)")
+      eventually { site.runners.count == 1 && site.files == files }, "\(site.runners) \(site.files)")
     #expect(try site.host.admin("GET", "/crashes").json?["items"]?.array?.isEmpty == true)
     #expect(site.host.stop() == 0)
   }
@@ -84,10 +85,10 @@ import Testing
     #expect(canary["state"] == "promoted", "\(canary)")
     let tally = callers.stop()
     #expect(tally.failureCount == 0 && tally.bodies.count == 2, "\(tally)")
-    #expect(System.eventually { site.runners.count == 1 })
+    #expect(eventually { site.runners.count == 1 })
     let pid = try #require(site.runner["pid"]?.integer)
     System.signal(Int32(pid), 9)
-    #expect(System.eventually { site.runner["pid"] != .integer(pid) && site.runner["state"] == "serving" })
+    #expect(eventually { site.runner["pid"] != .integer(pid) && site.runner["state"] == "serving" })
     #expect(try site.call().body == Answering.body(2))
     #expect(site.host.stop() == 0)
   }
@@ -108,14 +109,14 @@ import Testing
           "GET /one/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(site.key)\r\nX-Council-Canary: 1\r\n\r\n")
       )
       let inside = #"council_runner_calls_inside{council_automation="one",runner="canary-0"} 1"#
-      #expect(System.eventually { site.metrics.contains(inside) })
+      #expect(eventually { site.metrics.contains(inside) })
       #expect(try site.host.admin("POST", "/automations/one/canary/abort").status == 200)
       #expect(try site.call(["X-Council-Canary: 1"]).body == Answering.body(1))
       System.signal(candidate, 9)
       let answer = waiting.answer()
       #expect(answer?.status == 502 && answer?.code == "plugin.crashed", "\(answer?.body ?? "no answer")")
       #expect(
-        System.eventually { site.runners == [Int32(old)] && site.files == files },
+        eventually { site.runners == [Int32(old)] && site.files == files },
         "round \(round): \(site.files)")
     }
     let complaints = site.host.logLines.filter {

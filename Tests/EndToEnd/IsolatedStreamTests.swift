@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// Streams of a plugin in a process of its own: what that process can do to them, and to those of others.
@@ -41,7 +42,7 @@ import Testing
     #expect(other.rest().hasSuffix("event: done\ndata: {\"progress\":300,\"total\":300}\n\n"))
     let progress = other.heard.split(separator: "\n").filter { $0.hasPrefix("id: ") }
     #expect(progress == (0..<300).map { "id: \($0)" })
-    #expect(System.eventually { calls(host) == 0 })
+    #expect(eventually { calls(host) == 0 })
   }
 
   @Test func aHundredStreamsAtOnceEachGetTheirOwn() throws {
@@ -82,7 +83,7 @@ import Testing
     #expect(connection?.hears("data: half") == true)
     let pid = runner(host)?["pid"]?.integer
     connection = nil
-    #expect(System.eventually { runner(host)?["last_end"]?.string == "overran" })
+    #expect(eventually { runner(host)?["last_end"]?.string == "overran" })
     #expect(try host.call("GET", "/streaming/state").json?["active"]?.integer == 0)
     #expect(runner(host)?["pid"]?.integer != pid && calls(host) == 0)
   }
@@ -106,7 +107,7 @@ import Testing
     #expect(connection.hears("data: v1 5;"))
     #expect(try host.admin("DELETE", "/automations/streaming").status < 300)
     #expect(connection.hears("\r\n0\r\n\r\n"))
-    #expect(System.eventually { host.log.contains("\"stopped\"") })
+    #expect(eventually { host.log.contains("\"stopped\"") })
     #expect(!host.log.contains("did not stop"))
   }
 }

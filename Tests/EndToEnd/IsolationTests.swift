@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// Plugins in processes of their own: what they can do to the host, and to each other, which is nothing.
@@ -99,7 +100,7 @@ import Testing
     let site = try Site([IsolationTests.hostile(), HostUnderTest.hello])
     let callers = Callers(
       2, port: site.host.port, target: "/hello/x", key: site.key, pause: .milliseconds(1))
-    #expect(System.eventually { callers.answers > 100 })
+    #expect(eventually { callers.answers > 100 })
     var slowest: Int64 = 0
     for _ in 1...200 {
       site.expectACrash(try site.call("segv"))
@@ -119,7 +120,7 @@ import Testing
     let site = try Site([IsolationTests.hostile()])
     let pid = try #require(site.pid())
     #expect(kill(pid_t(pid), SIGKILL) == 0)
-    #expect(System.eventually { site.pid() != nil && site.pid() != pid })
+    #expect(eventually { site.pid() != nil && site.pid() != pid })
     try site.expectItServes()
     #expect(site.lastEnd == "SIGKILL")
     #expect(site.host.stop() == 0)
@@ -134,7 +135,7 @@ import Testing
       try site.expectItServes()
     }
     site.expectACrash(try site.call("segv"))
-    #expect(System.eventually { site.runners().first?["state"]?.string == "resting" })
+    #expect(eventually { site.runners().first?["state"]?.string == "resting" })
     let refused = try site.call("hello")
     #expect(refused.status == 503 && refused.code == "automation.crashed", "\(refused.body)")
     #expect(refused.headers["retry-after"] != nil)
@@ -150,7 +151,7 @@ import Testing
     site.expectACrash(try site.call("segv"))
     try site.expectItServes()
     site.expectACrash(try site.call("segv"))
-    #expect(System.eventually { (try? site.call("hello"))?.status == 200 })
+    #expect(eventually { (try? site.call("hello"))?.status == 200 })
     #expect(site.runners().first?["restarts"]?.integer == 2)
     #expect(site.host.stop() == 0)
   }
@@ -163,7 +164,7 @@ import Testing
     #expect(answer.status == 502 && answer.code == "plugin.crashed", "\(answer.body)")
     #expect(answer.json?["cause"]?.string == "exit 3" && answer.json?["call"]?.string == at, "\(answer.body)")
     try site.expectItServes()
-    #expect(System.eventually { site.processes.count == 1 })
+    #expect(eventually { site.processes.count == 1 })
     #expect(site.host.stop() == 0)
   }
 
@@ -171,9 +172,9 @@ import Testing
     let site = try Site([IsolationTests.hostile("-DAT='\"stop\"' -DHOW='\"\(how)\"'")])
     let pid = try #require(site.pid())
     #expect(try site.host.reload("hostile", path: IsolationTests.hostile(version: 2)).status == 200)
-    #expect(System.eventually { !System.exists("/proc/\(pid)") })
+    #expect(eventually { !System.exists("/proc/\(pid)") })
     try site.expectItServes()
-    #expect(System.eventually { site.processes.count == 1 && site.mappings == 1 })
+    #expect(eventually { site.processes.count == 1 && site.mappings == 1 })
     let shown = try site.host.admin("GET", "/automations/hostile")
     #expect(!shown.body.contains("stuck"), "\(shown.body)")
     #expect(site.host.stop() == 0)
@@ -185,9 +186,9 @@ import Testing
       settings: IsolationTests.settings("plugins:\n  call_timeout_ms: 300\n"))
     let pid = try #require(site.pid())
     #expect(try site.host.reload("hostile", path: IsolationTests.hostile(version: 2)).status == 200)
-    #expect(System.eventually { !System.exists("/proc/\(pid)") })
+    #expect(eventually { !System.exists("/proc/\(pid)") })
     try site.expectItServes()
-    #expect(System.eventually { site.processes.count == 1 && site.mappings == 1 })
+    #expect(eventually { site.processes.count == 1 && site.mappings == 1 })
     #expect(site.host.stop() == 0)
   }
 
@@ -197,7 +198,7 @@ import Testing
     site.host.process.signal(SIGKILL)
     #expect(site.host.process.wait() == -SIGKILL)
     // Whoever inherits them may take its time to collect them: what has ended is no process any more.
-    #expect(System.eventually { !pids.contains { System.lives(Int32($0)) } })
+    #expect(eventually { !pids.contains { System.lives(Int32($0)) } })
   }
 
   // MARK: What is taken
@@ -213,7 +214,7 @@ import Testing
     } else {
       site.expectACrash(answer)
     }
-    #expect(System.eventually { site.lastEnd == "memory" })
+    #expect(eventually { site.lastEnd == "memory" })
     try site.expectItServes()
     site.expectACrash(try site.call("hoard"))
     #expect(site.lastEnd == "memory")
@@ -228,8 +229,8 @@ import Testing
       settings: IsolationTests.settings("  overrun_ms: 100\n"))
     let answer = try site.call("spin")
     #expect(answer.status == 504 && answer.code == "handler.timeout", "\(answer.body)")
-    #expect(System.eventually { site.lastEnd == "overran" })
-    #expect(System.eventually { (try? site.call("hello"))?.status == 200 })
+    #expect(eventually { site.lastEnd == "overran" })
+    #expect(eventually { (try? site.call("hello"))?.status == 200 })
     #expect(site.host.stop() == 0)
   }
 
@@ -287,7 +288,7 @@ import Testing
     #expect(try site.call("floods").status == 200)
     #expect(site.pid() == pid)
     #expect(try site.host.reload("hostile", path: IsolationTests.hostile(version: 2)).status == 200)
-    #expect(System.eventually { site.processes.count == 1 })
+    #expect(eventually { site.processes.count == 1 })
     #expect(site.host.stop() == 0)
   }
 
@@ -334,7 +335,7 @@ import Testing
           "GET /hostile/sleeps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(site.key)\r\n\r\n"))
     }
     #expect(
-      System.eventually {
+      eventually {
         site.host.log.split(separator: "\n").filter { $0.contains("sleeps now") }.count == 2
       })
     #expect(site.runners().first?["calls_inside"]?.integer == 2)
@@ -359,7 +360,7 @@ import Testing
     #expect(loaded.status == 201, "\(loaded.body)")
     var pids: Set<Int64> = []
     #expect(
-      System.eventually {
+      eventually {
         if let pid = try? site.value("pid") { pids.insert(pid) }
         return pids.count == 3
       })
@@ -417,9 +418,9 @@ import Testing
     let site = try Site([versions[0]])
     let callers = Callers(
       2, port: site.host.port, target: "/hello/x", key: site.key, pause: .milliseconds(1))
-    #expect(System.eventually { callers.answers > 100 })
+    #expect(eventually { callers.answers > 100 })
     for round in 1...10 { #expect(try site.host.reload("hello", path: versions[round % 2]).status == 200) }
-    #expect(System.eventually { site.processes.count == 1 })
+    #expect(eventually { site.processes.count == 1 })
     let (descriptors, mappings) = (site.host.descriptors, site.mappings)
     let began = Instant.now
     for round in 1...300 {
@@ -432,19 +433,19 @@ import Testing
     #expect(tally.bodies.count == 2)
     print(
       "isolation: 300 reloads in \(milliseconds) ms, \(tally.answers) requests, \(tally.failureCount) failed")
-    #expect(System.eventually { site.processes.count == 1 }, "\(site.processes)")
-    #expect(System.eventually { site.mappings == mappings })
+    #expect(eventually { site.processes.count == 1 }, "\(site.processes)")
+    #expect(eventually { site.mappings == mappings })
     #expect(mappings == 1)
     #expect(
-      System.eventually { site.host.descriptors <= descriptors },
+      eventually { site.host.descriptors <= descriptors },
       "\(descriptors) became \(site.host.descriptors)")
     let maps = System.text("/proc/\(site.host.servingPID)/maps")
     #expect(!maps.contains("/generations/"), "a plugin is mapped into the host")
     #expect(try site.host.admin("DELETE", "/automations/hello").status == 200)
-    #expect(System.eventually { site.processes.isEmpty })
+    #expect(eventually { site.processes.isEmpty })
     // An event thread lets go of what it routed to when its next request comes.
     #expect(
-      System.eventually {
+      eventually {
         let connections = (0..<16).compactMap { _ in Connection(port: site.host.port) }
         let statuses = connections.map { $0.request("GET", "/hello/x", key: site.key)?.status }
         return statuses.allSatisfy { $0 == 404 } && site.mappings == 0

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// The official MCP clients, of today and of the era before, against a whole host.
@@ -31,7 +32,7 @@ import Testing
         Fixtures.hello(version: "1.0.1", word: "Welcome"),
       ])
     // The client that left its call: its row comes when the host has seen it leave.
-    let isCancelled = System.eventually {
+    let isCancelled = eventually {
       (try? host.admin("GET", "/audit?limit=1000"))?.body.contains(#""status":499"#) == true
     }
     #expect(isCancelled)

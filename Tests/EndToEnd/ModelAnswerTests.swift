@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Answers sized for models, over HTTP: fields, budgets, links, Markdown, and calls that last.
@@ -178,7 +179,7 @@ import Testing
 
   private func poll(_ host: HostUnderTest, _ path: String, _ key: String) -> Connection.Answer? {
     var last: Connection.Answer?
-    _ = System.eventually {
+    _ = eventually {
       last = try? host.call("GET", path, key: key)
       return last?.status != 202
     }
@@ -188,7 +189,7 @@ import Testing
   /// How many rows of the trail hold a text, once there are so many: a row may be written after its answer is sent.
   private func auditRows(_ host: HostUnderTest, _ text: String, atLeast count: Int) -> Int {
     var found = 0
-    _ = System.eventually {
+    _ = eventually {
       let read = host.command(["audit", "read", "--limit", "1000"])
       found = read.output.split(separator: "\n").count { $0.contains(text) }
       return found >= count
@@ -299,7 +300,7 @@ import Testing
     #expect(host.successor(of: old) != nil)
     let lost = try host.call("GET", path, key: key)
     #expect(lost.status == 410 && lost.code == "job.lost", "\(lost)")
-    #expect(System.eventually { !System.lives(old) })
+    #expect(eventually { !System.lives(old) })
     #expect(host.stop() == 0)
   }
 }

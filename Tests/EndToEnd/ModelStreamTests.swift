@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// What models get of a handler that streams: progress and one result over MCP, one answer from a function.
@@ -17,10 +18,10 @@ import Testing
     let key = try host.issueKey(["ticker:read"])
     try PythonClient.run("mcp_streams.py", ["http://127.0.0.1:\(host.port)", key])
     // In each of three modes two calls are left that would last for days: that they have rows shows that they are over.
-    #expect(System.eventually { rows(host).count == 18 }, "\(rows(host))")
+    #expect(eventually { rows(host).count == 18 }, "\(rows(host))")
     // The plugin was told, and nothing of it is left: a generation stops when its last call is out.
     #expect(try host.reload("ticker", path: ModelStreamTests.ticker).status == 200)
-    #expect(System.eventually { host.log.contains("\"stopped\"") })
+    #expect(eventually { host.log.contains("\"stopped\"") })
     #expect(host.stop() == 0)
   }
 
@@ -60,7 +61,7 @@ import Testing
     // Longer than a model waits.
     let slow = try call(#"{"from":2,"pause_ms":60000}"#).body?["result"]
     #expect(slow?["truncated"] == true && slow?["events"]?.array?.count == 1)
-    #expect(System.eventually { rows(host) == [200, 200, 200] }, "\(rows(host))")
+    #expect(eventually { rows(host) == [200, 200, 200] }, "\(rows(host))")
     #expect(host.stop() == 0)
   }
 }

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// What a host tells of itself: its log, its metrics, its health.
@@ -11,7 +12,7 @@ import Testing
     let trace = try #require(answer.headers["traceparent"]).split(separator: "-")[1]
     _ = try host.call("POST", "/accounts/", key: host.agentKey, body: "{")
     _ = try host.reload("hello", path: "/nonexistent.so")
-    #expect(System.eventually { host.logLines.contains { $0["request_id"]?.string == id } })
+    #expect(eventually { host.logLines.contains { $0["request_id"]?.string == id } })
     #expect(host.stop() == 0)
     let lines = host.log.split(separator: "\n")
     #expect(lines.count > 5)
@@ -33,7 +34,7 @@ import Testing
       let id = try #require(try host.call("GET", "/hello/x", key: host.agentKey).headers["x-request-id"])
       // Lines are written in order: once the act that follows is there, the request's would be.
       let act = try host.admin("POST", "/audit/verify").headers["x-request-id"]
-      #expect(System.eventually { host.logLines.contains { $0["request_id"]?.string == act } })
+      #expect(eventually { host.logLines.contains { $0["request_id"]?.string == act } })
       return host.logLines.contains { $0["request_id"]?.string == id }
     }
     #expect(try host.admin("GET", "/log-level").json?["level"]?.string == "info")
@@ -95,14 +96,14 @@ import Testing
     let slow = try #require(Connection(port: host.port))
     #expect(slow.send("GET /reject/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\r\n"))
     #expect(
-      System.eventually {
+      eventually {
         (try? host.admin("GET", "/automations"))?.json?["items"]?.array?.first?["requests_inside"]?.integer
           == 1
       })
     host.process.signal(15)
     var ready: Connection.Answer?
     #expect(
-      System.eventually(within: .seconds(10)) {
+      eventually {
         ready = admin.request("GET", "/health/ready") ?? ready
         return ready?.status == 503
       })

@@ -7,7 +7,7 @@ import Testing
     try PythonClient.run(
       "docs_page.py",
       [how, "http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)"] + keys,
-      environment: "browser", within: .seconds(120))
+      environment: "browser", minutes: 2)
   }
 
   @Test func withAssetsAnOperationIsTriedFromThePage() throws {

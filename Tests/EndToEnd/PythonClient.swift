@@ -6,7 +6,7 @@ enum PythonClient {
   /// Runs a script to its end; what it says is an issue when it fails. An environment that is missing is one, too.
   static func run(
     _ script: String, _ arguments: [String], environment: String = "current",
-    within: Duration = .seconds(300),
+    minutes: Int = 5,
     _ location: SourceLocation = #_sourceLocation
   ) throws {
     let clients = System.environment("COUNCIL_CLIENTS") ?? Fixtures.root + "/.build/clients"
@@ -16,7 +16,7 @@ enum PythonClient {
     )
     let command = CouncilCommand(
       shell: #"exec "$0" "$@""#, [python, "\(Fixtures.root)/Tests/Clients/\(script)"] + arguments,
-      within: within)
+      minutes: minutes)
     #expect(command.code == 0, "\(script): \(command.said)", sourceLocation: location)
   }
 }

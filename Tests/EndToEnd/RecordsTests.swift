@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// What a collection's declaration asks for, through a whole host: found words, encrypted values, records that end.
@@ -43,7 +44,7 @@ import Testing
     #expect(!taken.body.contains(RecordsTests.secret))
 
     #expect(try put(host, key, "soon", #"{"text":"gone","ends_at":1}"#).status == 200)
-    #expect(System.eventually { (try? host.call("GET", "/reject/soon", key: key).status) == 404 })
+    #expect(eventually { (try? host.call("GET", "/reject/soon", key: key).status) == 404 })
     #expect(try found(host, key, #"{"search":"gone"}"#) == [])
     #expect(host.stop() == 0)
 

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Replacing plugins under load.
@@ -26,7 +27,7 @@ import Testing
     let greeters = Callers(2, port: host.port, target: "/hello/x", key: key, pause: pause)
     let readers = Callers(1, port: host.port, target: "/accounts/\(id)", key: key, pause: pause)
     let listers = Callers(1, port: host.port, target: "/accounts/?limit=1", key: key, pause: pause)
-    #expect(System.eventually { greeters.answers > 100 && readers.answers > 100 && listers.answers > 10 })
+    #expect(eventually { greeters.answers > 100 && readers.answers > 100 && listers.answers > 10 })
 
     // The first reloads fill caches and pools; what counts is what every further one adds.
     for round in 1...20 { try reload(host, round, versions, accounts) }
@@ -36,7 +37,7 @@ import Testing
     let milliseconds = (Instant.now - began) / 1_000_000
     var growth = 0
     // The pages of retired images are let go of a moment after a change.
-    _ = System.eventually(within: .seconds(5)) {
+    _ = eventually {
       growth = (host.residentBytes - memory) / (1 << 20)
       return growth < 50
     }
@@ -51,7 +52,7 @@ import Testing
     )
     #expect(growth < 100)
     #expect(
-      System.eventually { host.descriptors <= descriptors + 2 }, "\(descriptors) became \(host.descriptors)")
+      eventually { host.descriptors <= descriptors + 2 }, "\(descriptors) became \(host.descriptors)")
     let stuck = try host.admin("GET", "/automations/accounts")
     #expect(!stuck.body.contains("\"stuck\""), "\(stuck.body)")
     #expect(host.stop() == 0)
@@ -110,7 +111,7 @@ import Testing
     let waiting = try #require(Connection(port: host.port))
     #expect(waiting.send("GET /reject/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\r\n"))
     #expect(
-      System.eventually {
+      eventually {
         (try? host.admin("GET", "/automations"))?.json?["items"]?.array?.first?["requests_inside"]?.integer
           == 1
       })

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// Writes that are sent twice, tried, and confirmed, through a whole host that also dies in the middle of one.
@@ -84,7 +85,7 @@ import Testing
         body: SafeWritesTests.one)
       if answer != nil { Issue.record("the host died and answered") }
     }
-    #expect(System.eventually { (try? site.things())?.count == 2 })
+    #expect(eventually { (try? site.things())?.count == 2 })
     kill(old, SIGKILL)
     thread.join()
     #expect(site.host.successor(of: old) != nil)
@@ -114,7 +115,7 @@ import Testing
         body: SafeWritesTests.one)
       answer.withLock { $0 = said }
     }
-    #expect(System.eventually { (try? site.things()) == ["one"] })
+    #expect(eventually { (try? site.things()) == ["one"] })
     #expect(try site.host.admin("POST", "/host/upgrade").status == 200)
     #expect(site.host.successor(of: old) != nil)
     let during = try site.call(
@@ -137,10 +138,10 @@ import Testing
           "POST /reject/slow?wait_ms=1000 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(site.key)\r\n"
             + "Idempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
         ))
-      #expect(System.eventually { (try? site.things()) == ["one"] })
+      #expect(eventually { (try? site.things()) == ["one"] })
     }
     var last: Connection.Answer?
-    let isThere = System.eventually {
+    let isThere = eventually {
       last = try? site.call("POST", "/slow?wait_ms=1000", ["Idempotency-Key: k"], body: SafeWritesTests.one)
       return last?.status == 200
     }

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
     let callers = Self.ids.map {
       Callers(1, port: host.port, target: "/\($0)/", key: key, pause: .milliseconds(1))
     }
-    #expect(System.eventually { callers.allSatisfy { $0.answers > 20 } })
+    #expect(eventually { callers.allSatisfy { $0.answers > 20 } })
     let twice =
       #"{"id":"two","version":"2","routes":[{"method":"GET","path":"/{a}","operation":"a"},{"method":"GET","path":"/{b}","operation":"b"}]}"#
     let same = #"{"id":"two","version":"2","routes":[{"method":"GET","path":"/","operation":"a"}]}"#
@@ -53,7 +54,7 @@ import Testing
       #expect(System.names(in: host.home + "/generations/\(id)").count == 1)
     }
     #expect(System.names(in: host.home + "/incoming").isEmpty)
-    #expect(System.eventually { host.descriptors <= descriptors + 2 })
+    #expect(eventually { host.descriptors <= descriptors + 2 })
     #expect(host.stop() == 0)
   }
 
@@ -71,7 +72,7 @@ import Testing
         answer.json?["automations"]?.array?.map { $0["version"]?.string }
           == Array(repeating: "\(version)", count: 3))
       let reads = pairs.reads
-      #expect(System.eventually { pairs.reads > reads + 20 })
+      #expect(eventually { pairs.reads > reads + 20 })
     }
     let (reads, mixed) = pairs.stop()
     #expect(mixed == 0 && reads > 100, "\(mixed) of \(reads)")

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Every signal in every place of a plugin's life, in the host and in a process of its own: who it was is said, what
@@ -141,9 +142,9 @@ private final class Site {
     let old = try #require(runner["pid"]?.integer)
     #expect(reload(nil)?.status == 200)
     serving += 2
-    #expect(System.eventually { !System.exists("/proc/\(old)") })
+    #expect(eventually { !System.exists("/proc/\(old)") })
     #expect(
-      System.eventually {
+      eventually {
         self.host.logLines.contains {
           $0["automation"] == "reject" && $0["generation"]?.integer == self.serving - 1
             && $0["message"]?.string?.hasSuffix("ended in stop: \(signal).") == true

@@ -1,6 +1,7 @@
 import Glibc
 import Kernel
 import Scratch
+import Patience
 import Testing
 
 /// Hosts that take signed plugins only.
@@ -86,6 +87,8 @@ import Testing
     System.write(settings("  revoked_keys: [\(id)]\n"), to: host.home + "/council.yaml")
     host.process.signal(SIGHUP)
     #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
+    // Until it leaves, the old one may still take a connection.
+    #expect(eventually { !System.lives(old) })
     let revoked = host.command(["automations", "load", try signed("ci.pem", version: "1.0.2"), "--replace"])
     #expect(revoked.code == 1 && revoked.errors.contains("plugin.signature.key_revoked"), "\(revoked.said)")
     #expect(try host.call("GET", "/hello/x", key: host.agentKey).status == 503)

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// Answers that leave while they are written: a real host, real plugins, real sockets.
@@ -115,10 +116,10 @@ import Testing
         connections.append(connection)
       }
       connections.removeAll()
-      #expect(System.eventually { (try? state(host).active) == 0 })
-      #expect(System.eventually { (try? state(host).cancelled) == Int64(round * 20) })
+      #expect(eventually { (try? state(host).active) == 0 })
+      #expect(eventually { (try? state(host).cancelled) == Int64(round * 20) })
     }
-    #expect(System.eventually { host.descriptors <= descriptors + 1 })
+    #expect(eventually { host.descriptors <= descriptors + 1 })
     #expect(try host.call("GET", "/metrics-not-here").status == 404)
   }
 
@@ -142,7 +143,7 @@ import Testing
     #expect(events == (0..<events.count).map { "data: v1 \($0);" })
     // What is no stream of events is cut.
     #expect(!bytes.rest().hasSuffix("0\r\n\r\n"))
-    #expect(System.eventually { host.log.contains("\"stopped\"") })
+    #expect(eventually { host.log.contains("\"stopped\"") })
     #expect(new.hears("data: v2 200;"))
   }
 
@@ -167,7 +168,7 @@ import Testing
     #expect(try host.admin("POST", "/host/upgrade").status < 300)
     #expect(connection.rest().hasSuffix("\r\n0\r\n\r\n"))
     #expect(host.successor(of: first) != nil)
-    #expect(System.eventually { kill(first, 0) != 0 })
+    #expect(eventually { kill(first, 0) != 0 })
     let next = try #require(Connection(port: host.port))
     #expect(next.ask("/streaming/follow"))
     #expect(next.hears("data: v1 5;"))
@@ -187,7 +188,7 @@ import Testing
       #expect(connection.hears(": keep-alive\n\n"))
       #expect(connection.hears("\r\n0\r\n\r\n"))
     }
-    #expect(System.eventually { (try? state(host).cancelled) == 2 })
+    #expect(eventually { (try? state(host).cancelled) == 2 })
     let again = try #require(Connection(port: host.port))
     #expect(again.ask("/streaming/busy"))
     #expect(again.hears("text/event-stream"))
@@ -202,7 +203,7 @@ import Testing
       let all = (try? host.admin("GET", "/audit?limit=100"))?.json?["items"]?.array ?? []
       return all.filter { $0["operation"]?.string == "count" }
     }
-    #expect(System.eventually { rows().count == 1 })
+    #expect(eventually { rows().count == 1 })
     #expect(rows().first?["status"]?.integer == 200)
   }
 
@@ -223,7 +224,7 @@ import Testing
     #expect(leaver?.hears("event: progress") == true)
     leaver = nil
     #expect(try host.reload("ticker", path: ticker).status == 200)
-    #expect(System.eventually { host.log.contains("\"stopped\"") })
+    #expect(eventually { host.log.contains("\"stopped\"") })
     #expect(try host.call("GET", "/ticker/countdown?from=x", key: key).status == 400)
   }
 
@@ -233,6 +234,6 @@ import Testing
     // curl ends by its own limit, in the middle of a stream that would go on.
     System.shell("curl -sN --max-time 2 http://127.0.0.1:\(host.port)/streaming/follow >'\(file)'")
     #expect(System.text(file).hasPrefix("data: v1 0;\n\ndata: v1 1;\n\n"))
-    #expect(System.eventually { (try? state(host).cancelled) == 1 })
+    #expect(eventually { (try? state(host).cancelled) == 1 })
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 /// TLS by a host's configuration file, with curl as a client that trusts one certificate.
@@ -93,15 +94,15 @@ import Testing
       System.text(folder + "/answers").split(separator: "HTTP/1.1 200", omittingEmptySubsequences: false)
         .count - 1
     }
-    #expect(System.eventually { answers() == 1 }, "\(System.text(folder + "/answers"))")
+    #expect(eventually { answers() == 1 }, "\(System.text(folder + "/answers"))")
 
     install("second")
     let old = host.servingPID
     host.process.signal(SIGHUP)
     #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
-    #expect(System.eventually { sees("second") } && !sees("first"))
+    #expect(eventually { sees("second") } && !sees("first"))
     System.write("", to: folder + "/go")
-    #expect(System.eventually { answers() == 2 }, "\(System.text(folder + "/answers"))")
+    #expect(eventually { answers() == 2 }, "\(System.text(folder + "/answers"))")
     _ = client.wait()
     #expect(host.stop() == 0)
   }

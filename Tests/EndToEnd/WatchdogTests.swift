@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// What one automation may take of a host, and who sees it: Tests/Rejects/hog.c sleeps and burns as asked.
@@ -35,7 +36,7 @@ import Testing
       open.append(connection)
     }
     #expect(
-      System.eventually {
+      eventually {
         (try? Self.usage(host, "hog"))?["overloaded"]?.integer == 21
       })
     let busy = try Self.usage(host, "hog")
@@ -77,7 +78,7 @@ import Testing
     #expect(try host.call("GET", "/hog/burn?ms=250").status == 200)
     var refused: Connection.Answer?
     #expect(
-      System.eventually {
+      eventually {
         refused = try? host.call("GET", "/hog/nap?ms=0")
         return refused?.status == 503
       })
@@ -94,7 +95,7 @@ import Testing
     #expect((usage["closed_for_s"]?.integer ?? 0) > 0 && (usage["over_budget"]?.integer ?? 0) >= 2)
     // The rest of a call is charged with the next look.
     let time = #"council_automation_cpu_seconds_total{council_automation="hog",thread="worker"}"#
-    #expect(System.eventually { ((try? Self.metric(host, time)) ?? 0) >= 0.35 })
+    #expect(eventually { ((try? Self.metric(host, time)) ?? 0) >= 0.35 })
     #expect(host.stop() == 0)
   }
 
@@ -104,7 +105,7 @@ import Testing
     let connection = try #require(Connection(port: host.port))
     #expect(connection.send("GET /hog/burn?ms=8000 HTTP/1.1\r\nHost: x\r\n\r\n"))
     #expect(
-      System.eventually { (try? host.call("GET", "/hog/nap?ms=0"))?.code == "automation.over_budget" })
+      eventually { (try? host.call("GET", "/hog/nap?ms=0"))?.code == "automation.over_budget" })
     #expect(try Self.usage(host, "hog")["workers"] == 1, "the call had ended")
     #expect(connection.answer()?.status == 200)
     #expect(host.stop() == 0)
@@ -121,7 +122,7 @@ import Testing
     for _ in 1...3 { #expect(try host.call("GET", "/hog/\(route)?ms=400").status == 200) }
     #expect(try isMoved() == true)
     #expect(
-      System.eventually {
+      eventually {
         host.logLines.contains {
           $0["message"]?.string == "a route whose inline handler blocks is moved to the workers"
             && $0["operation"]?.string == route && $0["automation"]?.string == "hog"
@@ -143,7 +144,7 @@ import Testing
     let host = try HostUnderTest(load: [Self.hog()])
     let answer = try host.call("GET", "/hog/doze?ms=500")
     #expect(answer.status == 504 && answer.code == "handler.timeout")
-    #expect(System.eventually { (try? Self.usage(host, "hog"))?["overruns"] == 1 })
+    #expect(eventually { (try? Self.usage(host, "hog"))?["overruns"] == 1 })
     #expect(try host.call("GET", "/hog/doze?ms=0").status == 200)
     #expect(host.stop() == 0)
   }

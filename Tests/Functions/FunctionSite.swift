@@ -6,6 +6,7 @@ import Functions
 import Gateway
 import JSONSchema
 import Kernel
+import Patience
 
 /// A gateway with one automation behind the functions, and requests without a network.
 final class FunctionSite: Sendable {
@@ -113,7 +114,7 @@ final class FunctionSite: Sendable {
         let answered = Monitor(false)
         exchange.wake = { _ in answered.signal(all: true) { $0 = true } }
         if exchange.park() {
-          _ = answered.wait(until: .now + .seconds(30)) { $0 ? true : nil }
+          precondition(answered.eventually { $0 ? true : nil } == true, "no answer comes")
         }
       }
     }

@@ -1,6 +1,7 @@
 import Application
 import Doubles
 import Kernel
+import Patience
 
 @testable import Gateway
 
@@ -70,7 +71,8 @@ final class WaitingRequest {
     guard case .readBody = site.gateway.begin(exchange) else { preconditionFailure("it is refused") }
     exchange.body.append(body)
     precondition(site.gateway.handle(exchange) == .pending, "it is answered")
-    precondition(exchange.park())
+    // One that has become a job meanwhile is answered already, and nobody wakes it.
+    if !exchange.park() { woken.signal { $0 = true } }
   }
 
   var isWoken: Bool { woken.withLock { $0 } }
@@ -84,7 +86,7 @@ final class WaitingRequest {
   }
 
   func conclude() -> Answer {
-    precondition(woken.wait(until: .now + .seconds(20)) { $0 ? true : nil } == true)
+    precondition(woken.eventually { $0 ? true : nil } == true, "no answer comes")
     site.gateway.conclude(exchange)
     let (head, body) = (exchange.answerHead, exchange.answerBody)
     let answer = Answer(

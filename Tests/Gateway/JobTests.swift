@@ -3,6 +3,7 @@ import Domain
 import Doubles
 import Gateway
 import Kernel
+import Patience
 import Testing
 
 /// Calls that outlast their client's patience.
@@ -100,12 +101,7 @@ import Testing
       site.spare, automations: site.automations, log: MemoryLog(), interval: .milliseconds(1))
     watch.start()
     defer { watch.end() }
-    let limit = Instant.now + .seconds(20)
-    let pause = Monitor(false)
-    while site.spare.taken > 0, Instant.now < limit {
-      _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Bool? }
-    }
-    #expect(site.spare.taken == 0 && inside(site) == 0 && !held.answer())
+    #expect(eventually { site.spare.taken == 0 && inside(site) == 0 } && !held.answer())
   }
 
   @Test func aCancelledJobIsGoneAndItsHandlerIsTold() throws {
@@ -143,14 +139,11 @@ import Testing
     let id = try accepted(site)
     site.gateway.jobs.start()
     defer { site.gateway.jobs.end() }
-    let limit = Instant.now + .seconds(20)
-    let pause = Monitor(false)
-    while site.send("GET", "/jobs/\(id)", key: site.writer).status == 404, Instant.now < limit,
-      site.gateway.jobs.count.kept > 0
-    {
-      _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Bool? }
-    }
-    #expect(site.gateway.jobs.count.kept == 0 && site.gateway.jobs.count.running == 0)
+    #expect(
+      eventually {
+        site.send("GET", "/jobs/\(id)", key: site.writer).status == 404 && site.gateway.jobs.count.kept == 0
+      })
+    #expect(site.gateway.jobs.count.running == 0)
   }
 
   @Test func aJobOfAHostBeforeIsSaidToBeLost() throws {

@@ -1,5 +1,6 @@
 import Application
 import HTTPServer
+import Patience
 import Testing
 
 @Suite struct LimitTests {

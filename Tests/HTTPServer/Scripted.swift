@@ -2,6 +2,7 @@ import Application
 import Domain
 import HTTPServer
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -98,9 +99,9 @@ final class Scripted: HTTPApplication {
     changed.signal(all: true) { _ in }
   }
 
-  /// Waits for an event; false after a minute, which a busy machine does not take.
+  /// Waits for an event.
   func hasSeen(_ event: Event, times: Int = 1) -> Bool {
-    changed.wait(until: .now + .seconds(60)) { _ in
+    changed.eventually { _ in
       events.withLock { $0.count { $0 == event } } >= times ? true : nil
     } ?? false
   }

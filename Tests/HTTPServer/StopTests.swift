@@ -1,6 +1,7 @@
 import Application
 import HTTPServer
 import Kernel
+import Patience
 import Synchronization
 import Testing
 

@@ -1,6 +1,7 @@
 import Application
 import HTTPServer
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -108,7 +109,7 @@ import Testing
       var reader = ChunkReader(peer)
       #expect(reader.head()?.status == 200)
       let waiter = Thread {
-        #expect(stream.waitForRoom(until: .now + .seconds(60)))
+        #expect(eventually { stream.waitForRoom(until: .now + .milliseconds(100)) })
         stream.end()
       }
       let body = reader.rest()
@@ -150,7 +151,7 @@ import Testing
       let isOver = Monitor(false)
       stream.whenOver { isOver.signal(all: true) { $0 = true } }
       if resets { peer.reset() } else { peer.close() }
-      #expect(isOver.wait(until: .now + .seconds(60)) { $0 ? true : nil } == true)
+      #expect(isOver.eventually { $0 ? true : nil } == true)
       #expect(stream.isEndedByHost)
       #expect(stream.write("data: 2\n\n") == .gone)
       #expect(eventually { server.connectionCount == 0 && server.exchanges.inUse == 0 })
@@ -186,7 +187,7 @@ import Testing
         Thread {
           for number in 0..<2000 {
             while stream.write("data: \(writer) \(number)\n\n") == .full {
-              _ = stream.waitForRoom(until: .now + .seconds(60))
+              _ = stream.waitForRoom(until: .now + .milliseconds(100))
             }
           }
         }
@@ -435,9 +436,9 @@ final class Streams: Sendable {
     })
   }
 
-  /// The next one; nil when none comes for a minute.
+  /// The next one; nil when none comes.
   func next() -> AnswerStream? {
-    begun.wait(until: .now + .seconds(60)) { $0.isEmpty ? nil : $0.removeFirst() }
+    begun.eventually { $0.isEmpty ? nil : $0.removeFirst() }
   }
 }
 

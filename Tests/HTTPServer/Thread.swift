@@ -45,14 +45,3 @@ final class Workers: Sendable {
     for thread in threads.withLock({ $0 }) { thread.join() }
   }
 }
-
-/// Asks again and again, for a minute, until a condition outside of the test's reach holds.
-func eventually(_ condition: () -> Bool) -> Bool {
-  let pause = Monitor(0)
-  let end = Instant.now + .seconds(60)
-  while !condition() {
-    if Instant.now > end { return false }
-    _ = pause.wait(until: .now + .milliseconds(1)) { _ in nil as Int? }
-  }
-  return true
-}

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -37,7 +38,7 @@ import Testing
         numbers.withLock { if let number { $0.append(number) } }
         gate.signal(all: true) { $0 += 1 }
         // Until all have one: numbers are given again only after a thread ends.
-        _ = gate.wait(until: .now + .seconds(20)) { $0 == 20 ? true : nil }
+        _ = gate.eventually { $0 == 20 ? true : nil }
       }
     }
     for thread in threads { thread.join() }

@@ -1,6 +1,7 @@
 import Application
 import Doubles
 import Kernel
+import Patience
 import Testing
 
 @testable import MCP
@@ -33,10 +34,9 @@ import Testing
   /// Waits until a stream has said so many messages.
   private func hear(_ exchange: Exchange, _ count: Int) -> [(id: String, data: String)] {
     var heard: [(id: String, data: String)] = []
-    let (deadline, pause) = (Instant.now + .seconds(20), Monitor(()))
-    while methods(heard).count < count, Instant.now < deadline {
+    _ = eventually {
       heard += events(exchange)
-      _ = pause.wait(until: .now + .milliseconds(1)) { _ -> Bool? in nil }
+      return methods(heard).count >= count
     }
     return heard
   }

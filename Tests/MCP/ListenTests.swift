@@ -2,6 +2,7 @@ import Application
 import Domain
 import Doubles
 import Kernel
+import Patience
 import Testing
 
 @testable import MCP
@@ -168,14 +169,5 @@ import Testing
       headers: [("accept", "application/json"), ("authorization", "Bearer \(site.reader)")]
         + MCPSite.routing("subscriptions/listen"))
     #expect(answer.status == 406 && answer.error == 406, "\(answer)")
-  }
-
-  private func eventually(_ isSo: () -> Bool) -> Bool {
-    let (deadline, pause) = (Instant.now + .seconds(20), Monitor(()))
-    while Instant.now < deadline {
-      if isSo() { return true }
-      _ = pause.wait(until: .now + .milliseconds(1)) { _ -> Bool? in nil }
-    }
-    return false
   }
 }

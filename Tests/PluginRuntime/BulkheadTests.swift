@@ -1,6 +1,7 @@
 import Application
 import Domain
 import Kernel
+import Patience
 import Testing
 
 @testable import PluginRuntime
@@ -32,7 +33,7 @@ extension PluginRuntimeTests {
       let blocked = (0..<40).map { _ in Self.send(hog, Route.waits) }
       let account = sites.book.account(of: "hog")
       // Three quarters of four.
-      #expect(System.eventually { account.workerQueue == .init(waiting: 37, running: 3) })
+      #expect(eventually { account.workerQueue == .init(waiting: 37, running: 3) })
       let failed = Monitor(0)
       let threads = (0..<2).map { _ in
         OSThread("caller") {
@@ -50,10 +51,10 @@ extension PluginRuntimeTests {
         #expect(TestEdge.shared.settle(exchange, completion) && exchange.status == 200)
         TestEdge.shared.close(exchange)
       }
-      #expect(System.eventually { account.workerQueue == .init() })
+      #expect(eventually { account.workerQueue == .init() })
       try hog.end()
       try other.end()
-      #expect(sites.workers.end(by: .now + .seconds(10)))
+      #expect(eventually { sites.workers.end(by: .now) })
     }
 
     @Test func anAutomationCanHaveItsOwnShareAndQueue() throws {
@@ -62,7 +63,7 @@ extension PluginRuntimeTests {
       let account = sites.book.account(of: "narrow")
       _ = try stage.ask(Route.closes)
       let first = Self.send(stage, Route.waits)
-      #expect(System.eventually { account.workerQueue == .init(waiting: 0, running: 1) })
+      #expect(eventually { account.workerQueue == .init(waiting: 0, running: 1) })
       let others = [Self.send(stage, Route.waits), Self.send(stage, Route.waits)]
       #expect(account.workerQueue == .init(waiting: 2, running: 1))
       let refused = try stage.ask(Route.hello, .blocking)
@@ -73,9 +74,9 @@ extension PluginRuntimeTests {
         #expect(TestEdge.shared.settle(exchange, completion) && exchange.status == 200)
         TestEdge.shared.close(exchange)
       }
-      #expect(System.eventually { stage.plugin.callsInside == 0 })
+      #expect(eventually { stage.plugin.callsInside == 0 })
       try stage.end()
-      #expect(sites.workers.end(by: .now + .seconds(10)))
+      #expect(eventually { sites.workers.end(by: .now) })
     }
 
     /// Two generations of an automation are one automation.
@@ -87,17 +88,17 @@ extension PluginRuntimeTests {
       let all =
         (0..<2).map { _ in Self.send(old, Route.waits) } + (0..<2).map { _ in Self.send(new, Route.waits) }
       let account = sites.book.account(of: "a")
-      #expect(System.eventually { account.workerQueue == .init(waiting: 2, running: 2) })
+      #expect(eventually { account.workerQueue == .init(waiting: 2, running: 2) })
       _ = try old.ask(Route.opens)
       _ = try new.ask(Route.opens)
       for (exchange, completion) in all {
         #expect(TestEdge.shared.settle(exchange, completion) && exchange.status == 200)
         TestEdge.shared.close(exchange)
       }
-      #expect(System.eventually { old.plugin.callsInside + new.plugin.callsInside == 0 })
+      #expect(eventually { old.plugin.callsInside + new.plugin.callsInside == 0 })
       try old.end()
       try new.end()
-      #expect(sites.workers.end(by: .now + .seconds(10)))
+      #expect(eventually { sites.workers.end(by: .now) })
     }
 
     /// Calls that never come back take the automation's substitutes, then its share; the others keep the rest.
@@ -110,7 +111,7 @@ extension PluginRuntimeTests {
       for number in 1...4 {
         let expected = AutomationAccount.Queue(
           waiting: 6 - min(number + 1, 4), running: 2, overrunning: min(number - 1, 2))
-        #expect(System.eventually { account.workerQueue == expected })
+        #expect(eventually { account.workerQueue == expected })
         // Calls begin in the order in which they came: this one's deadline passes.
         let exchange = all[number - 1].0
         let name = exchange.handle
@@ -118,7 +119,7 @@ extension PluginRuntimeTests {
         exchange.answer(Problem(504, "handler.timeout", "Late."))
         exchange.deliver()
         #expect(
-          System.eventually {
+          eventually {
             hog.plugin.cancel(name)
             return sites.workers.threads.overrunning == number
           })
@@ -132,11 +133,11 @@ extension PluginRuntimeTests {
         #expect(exchange.status == (number < 4 ? 504 : 200))
         TestEdge.shared.close(exchange)
       }
-      #expect(System.eventually { sites.workers.threads == (alive: 4, overrunning: 0) })
-      #expect(System.eventually { account.workerQueue == .init() })
+      #expect(eventually { sites.workers.threads == (alive: 4, overrunning: 0) })
+      #expect(eventually { account.workerQueue == .init() })
       try hog.end()
       try other.end()
-      #expect(sites.workers.end(by: .now + .seconds(10)))
+      #expect(eventually { sites.workers.end(by: .now) })
     }
 
     @Test func manyAutomationsLoseNoCallWhileTheyShareTheWorkers() throws {
@@ -154,7 +155,7 @@ extension PluginRuntimeTests {
       threads.forEach { $0.join() }
       #expect(failed.withLock { $0 } == 0)
       for stage in stages { try stage.end() }
-      #expect(sites.workers.end(by: .now + .seconds(10)))
+      #expect(eventually { sites.workers.end(by: .now) })
     }
 
     // MARK: Time
@@ -198,14 +199,14 @@ extension PluginRuntimeTests {
       }
       let completion = idle.handle(exchange, route: 3, execution: .blocking)
       #expect(
-        System.eventually {
+        eventually {
           sites.workers.chargeTimes()
           return sites.book.account(of: "idle").total(.workerTime) / 1_000_000 > milliseconds[1] + 50
         })
       #expect(idle.callsInside == 1)
       #expect(TestEdge.shared.settle(exchange, completion))
       TestEdge.shared.close(exchange)
-      #expect(System.eventually { idle.callsInside == 0 })
+      #expect(eventually { idle.callsInside == 0 })
       sites.workers.chargeTimes()
       #expect(sites.book.account(of: "idle").total(.workerTime) / 1_000_000 >= 300)
       for plugin in [busy, idle] {
@@ -213,7 +214,7 @@ extension PluginRuntimeTests {
         try plugin.stop()
         try plugin.destroy()
       }
-      #expect(sites.workers.end(by: .now + .seconds(10)))
+      #expect(eventually { sites.workers.end(by: .now) })
     }
 
     @Test func countsTheTimeInTheStore() throws {

@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -43,7 +44,7 @@ extension PluginRuntimeTests {
           looks += 1
           if looks < 20_000 { continue }
           // Rung for and not taken: the worker sleeps, or this machine is busy.
-          return System.eventually { taken.load(ordering: .sequentiallyConsistent) >= count }
+          return eventually { taken.load(ordering: .sequentiallyConsistent) >= count }
         }
         return true
       }
@@ -56,7 +57,7 @@ extension PluginRuntimeTests {
       let step = Monitor(0)
       @Sendable func reach(_ number: Int) { step.signal(all: true) { $0 = max($0, number) } }
       @Sendable func isReached(_ number: Int) -> Bool {
-        step.wait(until: .now + .seconds(60)) { $0 >= number ? true : nil } ?? false
+        step.eventually { $0 >= number ? true : nil } ?? false
       }
       OSThread("worker") {
         bell.beginSearch()
@@ -107,7 +108,7 @@ extension PluginRuntimeTests {
       #expect(isServed, "job \(count) was rung for and lies there")
       shared.isEnding.store(true, ordering: .sequentiallyConsistent)
       shared.bell.ringAll()
-      #expect(alive.wait(until: .now + .seconds(10)) { $0 == 0 ? true : nil } == true)
+      #expect(alive.eventually { $0 == 0 ? true : nil } == true)
     }
   }
 }

@@ -2,6 +2,7 @@ import Application
 import Cryptography
 import Domain
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -55,8 +56,7 @@ final class KeptLog: LogSink {
   var messages: [String] { lines.map(\.message) }
 
   func waitFor(_ message: String) -> Bool {
-    kept.wait(until: .now + .seconds(10)) { lines in lines.contains { $0.message == message } ? true : nil }
-      ?? false
+    kept.eventually { lines in lines.contains { $0.message == message } ? true : nil } ?? false
   }
 }
 
@@ -92,9 +92,9 @@ final class StreamClient: Sendable {
     stream.connect { [news] in news.signal { $0 = true } }
   }
 
-  /// Reads to the end; "late" when none comes in time, and the client leaves then.
-  func read(within limit: Duration = .seconds(20)) -> (text: [UInt8], end: String) {
-    let until = Instant.now + limit
+  /// Reads to the end; "late" when none comes within `limit`, or patience ends, and the client leaves then.
+  func read(within limit: Duration? = nil) -> (text: [UInt8], end: String) {
+    let until = limit.map { Instant.now + $0 }
     var text: [UInt8] = []
     defer { stream.finish() }
     while true {
@@ -103,10 +103,11 @@ final class StreamClient: Sendable {
       case .end: return (text, "end")
       case .broken: return (text, "broken")
       case .wait:
-        let isWoken = news.wait(until: until) { news -> Bool? in
+        let take = { (news: inout Bool) -> Bool? in
           defer { news = false }
           return news ? true : nil
         }
+        let isWoken = if let until { news.wait(until: until, take) } else { news.eventually(take) }
         if isWoken == nil { return (text, "late") }
       }
     }
@@ -149,10 +150,12 @@ final class TestEdge: ExchangeTable {
   }
 
   /// Waits for the answer to a request that is pending; false when none comes.
-  func settle(_ exchange: Exchange, _ completion: Completion, within limit: Duration = .seconds(20)) -> Bool {
+  func settle(_ exchange: Exchange, _ completion: Completion, within limit: Duration? = nil) -> Bool {
     if case .answered = completion { return true }
     if !exchange.park() { return true }
-    return woken.wait(until: .now + limit) { $0.remove(exchange.slot) != nil ? true : nil } ?? false
+    let take = { (woken: inout Set<UInt32>) -> Bool? in woken.remove(exchange.slot) != nil ? true : nil }
+    let isSettled = if let limit { woken.wait(until: .now + limit, take) } else { woken.eventually(take) }
+    return isSettled ?? false
   }
 
   /// The request is over, and another one follows in its exchange.

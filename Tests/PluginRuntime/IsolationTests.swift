@@ -2,6 +2,7 @@ import Application
 import Domain
 import Glibc
 import Kernel
+import Patience
 import Synchronization
 import Testing
 
@@ -210,7 +211,7 @@ extension PluginRuntimeTests {
     }
 
     private func end(_ plugin: IsolatedPlugin) throws {
-      #expect(System.eventually { plugin.callsInside == 0 })
+      #expect(eventually { plugin.callsInside == 0 })
       #expect(TestEdge.shared.openStreams == 0)
       try plugin.quiesce()
       try plugin.stop()
@@ -274,11 +275,11 @@ extension PluginRuntimeTests {
       try #require(wanted.utf8.count > 65_536 && wanted.utf8.count < 65_536 + BoardLayout.ringBytes)
       let cut = try begin(plugin, 8, .inline)
       let streams = plugin.all[0].streams
-      #expect(System.eventually { (0..<256).contains { streams[$0]?.end?.how == .whole } })
+      #expect(eventually { (0..<256).contains { streams[$0]?.end?.how == .whole } })
       #expect(exchange.stream?.isOpen == true && plugin.callsInside == 2)
       let pid = try #require(plugin.runners[0].processID)
       kill(pid_t(pid), SIGKILL)
-      #expect(System.eventually { plugin.runners[0].crashes == 1 && plugin.runners[0].state == .serving })
+      #expect(eventually { plugin.runners[0].crashes == 1 && plugin.runners[0].state == .serving })
       #expect(StreamClient(try #require(cut.stream)).read().end == "broken")
       let (text, end) = StreamClient(try #require(exchange.stream)).read()
       #expect(end == "end" && text == Array(wanted.utf8))
@@ -331,7 +332,7 @@ extension PluginRuntimeTests {
       #expect(last.status == 200 && !streams.hold())
       last.stream?.finish()
       TestEdge.shared.close(last)
-      #expect(System.eventually { plugin.callsInside == 0 })
+      #expect(eventually { plugin.callsInside == 0 })
       // What a handler that does not stream has kept is free again with its answer.
       let plain = try begin(plugin, 7, .inline)
       #expect(plain.status == 200 && streams.hold() && !streams.hold())
@@ -408,8 +409,8 @@ extension PluginRuntimeTests {
       let pid = try #require(plugin.runners[0].processID)
       kill(pid_t(pid), SIGKILL)
       #expect(
-        System.eventually { plugin.runners[0].crashes > crashes && plugin.runners[0].state == .serving })
-      #expect(System.eventually { plugin.callsInside == 0 })
+        eventually { plugin.runners[0].crashes > crashes && plugin.runners[0].state == .serving })
+      #expect(eventually { plugin.callsInside == 0 })
       for _ in 0..<100 { #expect(try ask(0) == 200 && ask(2) == 200) }
       #expect(plugin.callsInside == 0 && TestEdge.shared.openStreams == 0)
       try plugin.quiesce()

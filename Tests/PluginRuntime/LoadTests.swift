@@ -1,6 +1,7 @@
 import Application
 import Domain
 import Kernel
+import Patience
 import Testing
 
 @testable import PluginRuntime
@@ -128,7 +129,7 @@ extension PluginRuntimeTests {
       // The call comes back after all: the host is unharmed, and takes the log line of a generation that is gone.
       Workshop.write([], to: signal)
       #expect(log.waitFor("create came back"))
-      #expect(System.eventually { LoadPlugin.abandonedThreads == before })
+      #expect(eventually { LoadPlugin.abandonedThreads == before })
     }
 
     @Test func destroysNothingThatMayStillRun() throws {
@@ -145,7 +146,7 @@ extension PluginRuntimeTests {
         #expect(refusal("null_table") != nil)
         #expect(refusal("undefined_symbol") != nil)
       }
-      #expect(System.eventually { System.descriptors().count <= before })
+      #expect(eventually { System.descriptors().count <= before })
     }
 
     /// A sanitizer's shadow of each image is larger than the image.

@@ -1,5 +1,6 @@
 import Application
 import Kernel
+import Patience
 import Testing
 
 @testable import PluginRuntime
@@ -244,7 +245,7 @@ extension PluginRuntimeTests {
         }
         #expect(refusal("good", "", ProbePlugin(.init(executable: "/nowhere/council"))) != nil)
       }
-      #expect(System.eventually { System.descriptors().count <= before })
+      #expect(eventually { System.descriptors().count <= before })
     }
 
     @Test func carriesMessagesWholeOrNotAtAll() {

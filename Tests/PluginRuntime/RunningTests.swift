@@ -1,6 +1,7 @@
 import Application
 import Domain
 import Kernel
+import Patience
 import Testing
 
 @testable import PluginRuntime
@@ -69,7 +70,7 @@ extension PluginRuntimeTests {
           #expect(failed.status == 500 && failed.body.contains(#""code":"plugin.failed""#))
         }
       }
-      #expect(System.eventually { stage.log.lines.contains { $0.fields["code"] == "plugin.failed" } })
+      #expect(eventually { stage.log.lines.contains { $0.fields["code"] == "plugin.failed" } })
       let line = try #require(stage.log.lines.first { $0.fields["code"] == "plugin.failed" })
       #expect(line.level == .error && line.message.contains("COUNCIL_INTERNAL"))
       #expect(line.fields["request_id"] == "r-1")
@@ -87,7 +88,7 @@ extension PluginRuntimeTests {
           return
         }
         // The handler returns long before the answer.
-        if mode == .inProcess { #expect(System.eventually { stage.plugin.callsInside == 0 }) }
+        if mode == .inProcess { #expect(eventually { stage.plugin.callsInside == 0 }) }
         _ = try stage.ask(Route.opens)
         #expect(TestEdge.shared.settle(exchange, completion))
         #expect(stage.answer(of: exchange).body == #"{"later":true}"#)
@@ -117,7 +118,7 @@ extension PluginRuntimeTests {
         exchange, route: Route.pends, execution: mode == .inProcess ? .blocking : .inline)
       // Calls are begun in their order: once this one is answered, the other is with the plugin.
       if mode == .isolated { _ = try stage.ask(Route.hello) }
-      if mode == .inProcess { #expect(System.eventually { stage.plugin.callsInside == 0 }) }
+      if mode == .inProcess { #expect(eventually { stage.plugin.callsInside == 0 }) }
       #expect(exchange.claim(name))
       exchange.answer(Problem(504, "handler.timeout", "Late."))
       exchange.deliver()
@@ -134,7 +135,7 @@ extension PluginRuntimeTests {
       _ = try stage.ask(Route.releases)
       _ = try stage.ask(Route.releases, .blocking)
       // Invalid: released once. Good: once more. Stale: once more.
-      #expect(System.eventually { stage.log.messages.filter { $0 == "-1:1 0:2 -2:3" }.count == 2 })
+      #expect(eventually { stage.log.messages.filter { $0 == "-1:1 0:2 -2:3" }.count == 2 })
       try stage.end()
     }
 
@@ -231,7 +232,7 @@ extension PluginRuntimeTests {
     @Test(arguments: Mode.allCases) func cutsLogLinesBetweenCharacters(mode: Mode) throws {
       let stage = try Stage("running", mode)
       _ = try stage.ask(Route.logs)
-      #expect(System.eventually { stage.log.lines.count == 1 })
+      #expect(eventually { stage.log.lines.count == 1 })
       let line = try #require(stage.log.lines.first)
       // The character that stands across the limit is left out.
       #expect(line.level == .warning && line.message.utf8.count == 8191)
@@ -263,7 +264,7 @@ extension PluginRuntimeTests {
         return exchange
       }
       for _ in 0..<2 { _ = submit() }
-      #expect(System.eventually { (try? stage.ask(Route.waiters).body) == "2" })
+      #expect(eventually { (try? stage.ask(Route.waiters).body) == "2" })
       for _ in 0..<4 { _ = submit() }
       #expect(stage.plugin.callsInside == 6)
       let refused = submit()
@@ -286,10 +287,10 @@ extension PluginRuntimeTests {
         #expect(TestEdge.shared.settle(exchange, completion))
         #expect(exchange.status == (exchange === late ? 504 : 200))
       }
-      #expect(System.eventually { stage.plugin.callsInside == 0 })
+      #expect(eventually { stage.plugin.callsInside == 0 })
       for (exchange, _) in waiting { TestEdge.shared.close(exchange) }
       try stage.end()
-      #expect(workers.end(by: .now + .seconds(10)))
+      #expect(eventually { workers.end(by: .now) })
     }
 
     @Test func runsWhatWaitsBeforeItEnds() throws {
@@ -297,7 +298,7 @@ extension PluginRuntimeTests {
       let stage = try Stage("running", workers: workers)
       let exchanges = (0..<50).map { _ in TestEdge.shared.open() }
       let completions = exchanges.map { stage.plugin.handle($0, route: Route.hello, execution: .blocking) }
-      #expect(workers.end(by: .now + .seconds(10)))
+      #expect(eventually { workers.end(by: .now) })
       for (exchange, completion) in zip(exchanges, completions) {
         #expect(TestEdge.shared.settle(exchange, completion) && exchange.status == 200)
         TestEdge.shared.close(exchange)
@@ -318,7 +319,7 @@ extension PluginRuntimeTests {
       _ = try stage.ask(Route.opens)
       #expect(TestEdge.shared.settle(exchange, completion))
       TestEdge.shared.close(exchange)
-      #expect(workers.end(by: .now + .seconds(10)))
+      #expect(eventually { workers.end(by: .now) })
       try stage.end()
     }
 
@@ -332,7 +333,7 @@ extension PluginRuntimeTests {
         let name = exchange.handle
         let inside = "\(stuck.count + 1)"
         _ = stage.plugin.handle(exchange, route: Route.waits, execution: .blocking)
-        guard System.eventually({ (try? stage.ask(Route.waiters).body) == inside }), exchange.claim(name)
+        guard eventually({ (try? stage.ask(Route.waiters).body) == inside }), exchange.claim(name)
         else {
           return false
         }
@@ -340,7 +341,7 @@ extension PluginRuntimeTests {
         stuck.append(exchange)
         let before = workers.threads.overrunning
         // The worker may be about to say what it runs.
-        return System.eventually {
+        return eventually {
           stage.plugin.cancel(name)
           return workers.threads.overrunning == before + 1
         }
@@ -353,12 +354,12 @@ extension PluginRuntimeTests {
       }
       // Those that come back leave, until the fixed number is left.
       _ = try stage.ask(Route.opens)
-      #expect(System.eventually { workers.threads == (alive: 2, overrunning: 0) })
+      #expect(eventually { workers.threads == (alive: 2, overrunning: 0) })
       #expect(try stage.ask(Route.hello, .blocking).status == 200)
       for exchange in stuck { TestEdge.shared.close(exchange) }
-      #expect(System.eventually { stage.plugin.callsInside == 0 })
+      #expect(eventually { stage.plugin.callsInside == 0 })
       try stage.end()
-      #expect(workers.end(by: .now + .seconds(10)))
+      #expect(eventually { workers.end(by: .now) })
     }
 
     @Test(arguments: Mode.allCases) func losesNoCallUnderLoad(mode: Mode) throws {
@@ -381,9 +382,9 @@ extension PluginRuntimeTests {
           done.signal(all: true) { $0 += 1 }
         }.leave()
       }
-      #expect(done.wait(until: .now + .seconds(60)) { $0 == senders ? true : nil } == true)
+      #expect(done.eventually { $0 == senders ? true : nil } == true)
       #expect(answered.withLock { $0 } == senders * each)
-      #expect(System.eventually { stage.plugin.callsInside == 0 })
+      #expect(eventually { stage.plugin.callsInside == 0 })
       try stage.end()
     }
 

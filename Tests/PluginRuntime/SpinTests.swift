@@ -2,6 +2,7 @@ import Application
 import Domain
 import Glibc
 import Kernel
+import Patience
 import Testing
 
 @testable import PluginRuntime
@@ -114,11 +115,11 @@ extension PluginRuntimeTests {
         }
       }
       for kills in 1...20 {
-        #expect(System.eventually { statuses.withLock { $0[200, default: 0] } >= kills * 50 })
+        #expect(eventually { statuses.withLock { $0[200, default: 0] } >= kills * 50 })
         let pid = try #require(stage.plugin.runners[0].processID)
         kill(pid_t(pid), SIGKILL)
         #expect(
-          System.eventually {
+          eventually {
             stage.plugin.runners[0].crashes == kills && stage.plugin.runners[0].state == .serving
           }, "\(stage.plugin.runners[0])")
       }

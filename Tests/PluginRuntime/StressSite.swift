@@ -5,6 +5,7 @@ import Domain
 import Gateway
 import JSONSchema
 import Kernel
+import Patience
 import PluginFiles
 import SQLiteStore
 import Telemetry
@@ -36,7 +37,10 @@ final class StressSite: Sendable {
     control = try SQLiteControlStore(path: folder + "/council.sqlite")
     let digests = OpenSSLDigests()
     ledger = try SQLiteIdempotencyLedger(path: folder + "/idempotency.sqlite", log: log)
-    audit = try JournalAuditTrail(folder: folder + "/audit", digests: digests, log: log)
+    var trail = JournalAuditTrail.Limits()
+    // How busy the disk is says nothing here.
+    (trail.actWait, trail.admitWait) = (.seconds(60), .seconds(60))
+    audit = try JournalAuditTrail(folder: folder + "/audit", digests: digests, log: log, limits: trail)
     let table = try KeyTable(
       capacity: 100_000, defaultLimit: RateLimit(requests: 1_000_000, per: .seconds(1)), seed: (1, 2))
     keys = Keys(table: table, store: control, digests: digests)
@@ -75,9 +79,8 @@ final class StressSite: Sendable {
   func end() -> Bool {
     let leaving = automations.swap(in: [], out: automations.live.map(\.generation.manifest.id))
     drain.drain(leaving)
-    let limit = Instant.now + .seconds(60)
-    var ended = drain.wait(for: leaving + automations.retiring, until: limit)
-    ended = workers.end(by: limit) && ended
+    var ended = eventually { drain.wait(for: leaving + automations.retiring, until: .now) }
+    ended = eventually { workers.end(by: .now) } && ended
     ledger.end()
     drain.end()
     watch.end()
@@ -99,7 +102,7 @@ final class StressSite: Sendable {
       exchange.knownCount[KnownHeader.authorization.rawValue] = 1
     }
     if case .readBody = gateway.begin(exchange) {
-      guard TestEdge.shared.settle(exchange, gateway.handle(exchange), within: .seconds(60)) else {
+      guard TestEdge.shared.settle(exchange, gateway.handle(exchange)) else {
         return nil
       }
     }

@@ -2,6 +2,7 @@ import Application
 import Audit
 import Domain
 import Kernel
+import Patience
 import Synchronization
 import Telemetry
 import Testing
@@ -16,22 +17,25 @@ extension PluginRuntimeTests {
       let isOver = Atomic<Bool>(false)
       let requests = Atomic<Int>(0)
       let surprises = Monitor<[String]>([])
-      private let running = Monitor(0)
+      private let running = Monitor((calling: 0, changing: 0))
 
       func note(_ surprise: String) { surprises.withLock { if $0.count < 20 { $0.append(surprise) } } }
 
-      /// Runs `turn` again and again until the end, on a thread of its own.
-      func start(_ turn: @escaping @Sendable (Int) throws(Problem) -> Void) {
-        running.withLock { $0 += 1 }
+      /// Runs `turn` again and again until the end, on a thread of its own. Changes go on until every call has ended: some
+      /// calls end with a change only.
+      func start(changes: Bool = false, _ turn: @escaping @Sendable (Int) throws(Problem) -> Void) {
+        running.withLock { if changes { $0.changing += 1 } else { $0.calling += 1 } }
         OSThread("stress", stackBytes: 2 << 20) {
           var number = 0
-          while !self.isOver.load(ordering: .relaxed) {
+          while !self.isOver.load(ordering: .relaxed)
+            || changes && self.running.withLock({ $0.calling > 0 })
+          {
             do throws(Problem) { try turn(number) } catch {
               self.note("\(error.status) \(error.code): \(error.detail)")
             }
             number += 1
           }
-          self.running.signal(all: true) { $0 -= 1 }
+          self.running.signal(all: true) { if changes { $0.changing -= 1 } else { $0.calling -= 1 } }
         }.leave()
       }
 
@@ -40,7 +44,7 @@ extension PluginRuntimeTests {
         let pause = Monitor(0)
         _ = pause.wait(until: .now + duration) { _ in nil as Int? }
         isOver.store(true, ordering: .relaxed)
-        return running.wait(until: .now + .seconds(120)) { $0 == 0 ? true : nil } ?? false
+        return running.eventually(minutes: 2) { $0 == (0, 0) ? true : nil } ?? false
       }
     }
 
@@ -88,7 +92,7 @@ extension PluginRuntimeTests {
       }
 
       // Changes, and one in between that leaves nothing to call for a moment.
-      run.start { turn throws(Problem) in
+      run.start(changes: true) { turn throws(Problem) in
         do throws(Problem) {
           switch turn % 8 {
           case 3, 5: _ = try site.change.rollBack("stress")
@@ -146,7 +150,7 @@ extension PluginRuntimeTests {
       #expect(run.surprises.withLock { $0 } == [])
       // Each request has its one row, in a chain that holds.
       let rows = before + Int64(run.requests.load(ordering: .relaxed))
-      #expect(System.eventually { (try? site.audit.verify().rows) == rows })
+      #expect(eventually { (try? site.audit.verify().rows) == rows })
       #expect(site.end())
       #expect(site.automations.stuck.isEmpty)
     }

@@ -1,5 +1,6 @@
 import Application
 import Kernel
+import Patience
 import Testing
 
 @testable import PluginRuntime
@@ -263,7 +264,7 @@ extension PluginRuntimeTests {
         _ = try validate(good)
         for path in [bad, pipe, Workshop.folder] { #expect(code { _ = try validate(path) } != nil) }
       }
-      #expect(System.eventually { System.descriptors().count <= before })
+      #expect(eventually { System.descriptors().count <= before })
     }
   }
 }

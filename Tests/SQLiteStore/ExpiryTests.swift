@@ -1,6 +1,7 @@
 import Application
 import Domain
 import Kernel
+import Patience
 import RecordsContract
 import SQLiteStore
 import Testing
@@ -34,14 +35,14 @@ import Testing
     #expect(try rows(store) == 100)
     let commits = store.figures.commits
     clock.advance(by: .seconds(10))
-    eventually("the sweep has been") { (try? rows(store)) == 40 }
+    #expect(eventually { (try? rows(store)) == 40 }, "the sweep has been")
     // The sweep is no caller's write.
     #expect(store.figures.commits == commits)
     #expect(try store.records.json(.count, in: "accounts", #"{"search":"moon"}"#)["count"] == 40)
     try store.foreign().execute(
       "INSERT INTO \"search:accounts:words\"(\"search:accounts:words\") VALUES('integrity-check')")
     clock.advance(by: .seconds(1000))
-    eventually("the rest goes too") { (try? rows(store)) == 0 }
+    #expect(eventually { (try? rows(store)) == 0 }, "the rest goes too")
   }
 
   @Test func writesGoOnBetweenTheBatchesOfASweep() throws {
@@ -50,7 +51,7 @@ import Testing
     try store.fill(300) { _ in #"{"ends":10}"# }
     clock.advance(by: .seconds(10))
     for _ in 0..<20 { _ = try store.records.call(.insert, in: "accounts", "{}") }
-    eventually("the sweep has been") { (try? rows(store)) == 20 }
+    #expect(eventually { (try? rows(store)) == 20 }, "the sweep has been")
   }
 
   @Test func aSweepWithoutWritesKeepsTheLogShort() throws {
@@ -61,7 +62,7 @@ import Testing
     let store = try StoreUnderTest(configuration, [Self.sessions])
     try store.fill(400) { _ in #"{"text":"moon","ends":10}"# }
     clock.advance(by: .seconds(10))
-    eventually("the sweep has been") { (try? rows(store)) == 0 }
+    #expect(eventually { (try? rows(store)) == 0 }, "the sweep has been")
     // 400 commits of several pages each.
     #expect(store.folder.size(of: "bank.sqlite-wal") < 200 * 4120)
   }
@@ -77,7 +78,7 @@ import Testing
     for _ in 0..<20 { _ = try new.call(.put, in: "accounts", key: "b", "{}") }
     #expect(try rows(store) == 2)
     store.store.close()
-    eventually("now it goes") { (try? rows(store)) == 1 }
+    #expect(eventually { (try? rows(store)) == 1 }, "now it goes")
   }
 
   @Test func theSweepGoesByTheFieldsIndexAndPagesByTheirOrders() throws {

@@ -1,6 +1,7 @@
 import Application
 import Domain
 import Kernel
+import Patience
 import Testing
 
 @testable import SQLiteStore
@@ -210,7 +211,7 @@ import Testing
       }
     }
     gate.signal { $0 = true }
-    let codes = try #require(failed.wait(until: .now + .seconds(60)) { $0.count == 8 ? $0 : nil })
+    let codes = try #require(failed.eventually { $0.count == 8 ? $0 : nil })
     #expect(Set(codes) == ["idempotency.unavailable"] && log.errors.withLock { $0 } == 1)
     try other.execute("COMMIT")
     #expect(try ask(ledger, try call(2)) != .inProgress)

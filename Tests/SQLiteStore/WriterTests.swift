@@ -1,6 +1,7 @@
 import Application
 import Domain
 import Kernel
+import Patience
 import RecordsContract
 import SQLiteStore
 import Synchronization
@@ -35,7 +36,7 @@ import Testing
         })
       // The first is taken by the writer, and waits for the lock; the others stay in the queue.
       if index == 0 {
-        eventually("the writer takes the first") { store.figures.taken == taken + 1 }
+        #expect(eventually { store.figures.taken == taken + 1 }, "the writer takes the first")
       }
     }
     return threads
@@ -56,7 +57,7 @@ import Testing
     var threads: [OSThread] = []
     try locked(store) {
       threads = queue(store, (0..<33).map { "{\"name\":\"n\($0)\"}" }, answers: answers)
-      eventually("32 wait") { store.figures.waiting == 32 }
+      #expect(eventually { store.figures.waiting == 32 }, "32 wait")
       #expect(answers.successes == 0)
     }
     for thread in threads { thread.join() }
@@ -75,7 +76,7 @@ import Testing
     try locked(store) {
       let emails = ["first", "a", "taken", "b", "a", "c"]
       threads = queue(store, emails.map { "{\"email\":\"\($0)\"}" }, answers: answers)
-      eventually("5 wait") { store.figures.waiting == 5 }
+      #expect(eventually { store.figures.waiting == 5 }, "5 wait")
     }
     for thread in threads { thread.join() }
     #expect(answers.successes == 4)
@@ -93,7 +94,7 @@ import Testing
       let batch =
         #"{"operations":[{"op":"insert","document":{}},{"op":"insert","document":{"email":"taken"}}]}"#
       threads = queue(store, ["{}", "{}", batch, "{}"], answers: answers)
-      eventually("3 wait") { store.figures.waiting == 3 }
+      #expect(eventually { store.figures.waiting == 3 }, "3 wait")
     }
     for thread in threads { thread.join() }
     #expect(answers.successes == 3)
@@ -113,7 +114,7 @@ import Testing
     var threads: [OSThread] = []
     try locked(store) {
       threads = queue(store, ["{}", "{}"], answers: answers)
-      eventually("one waits") { store.figures.waiting == 1 }
+      #expect(eventually { store.figures.waiting == 1 }, "one waits")
       threads.append(
         OSThread("runaway") {
           let one = #"{"op":"insert","document":{}}"#
@@ -124,13 +125,13 @@ import Testing
             failure.withLock { $0 = error }
           }
         })
-      eventually("two wait") { store.figures.waiting == 2 }
+      #expect(eventually { store.figures.waiting == 2 }, "two wait")
       threads += [
         OSThread("after") {
           answers.add((try? RecordsUnderTest(records).insert("{}")) == nil ? .recordsOverloaded : nil)
         }
       ]
-      eventually("three wait") { store.figures.waiting == 3 }
+      #expect(eventually { store.figures.waiting == 3 }, "three wait")
     }
     for thread in threads { thread.join() }
     #expect(failure.withLock { $0 }?.code == "records.timeout")
@@ -148,7 +149,7 @@ import Testing
     var threads: [OSThread] = []
     try locked(store) {
       threads = queue(store, (0..<9).map { "{\"name\":\"n\($0)\"}" }, answers: answers)
-      eventually("8 wait") { store.figures.waiting == 8 }
+      #expect(eventually { store.figures.waiting == 8 }, "8 wait")
     }
     for thread in threads { thread.join() }
     #expect(store.figures.commits - before.commits == 3)
@@ -162,7 +163,7 @@ import Testing
     var threads: [OSThread] = []
     try locked(store) {
       threads = queue(store, (0..<3).map { "{\"name\":\"n\($0)\"}" }, answers: answers)
-      eventually("2 wait") { store.figures.waiting == 2 }
+      #expect(eventually { store.figures.waiting == 2 }, "2 wait")
       let problem = store.records.problem(.insert, #"{"name":"late"}"#)
       #expect(problem.status == 503)
       #expect(problem.code == "records.overloaded")
@@ -278,7 +279,7 @@ import Testing
     var closing: OSThread?
     try locked(store) {
       threads = queue(store, (0..<5).map { "{\"name\":\"n\($0)\"}" }, answers: answers)
-      eventually("4 wait") { store.figures.waiting == 4 }
+      #expect(eventually { store.figures.waiting == 4 }, "4 wait")
       let open = store.store
       closing = OSThread("closing") { open.close() }
     }

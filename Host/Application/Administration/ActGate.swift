@@ -16,13 +16,13 @@ package final class ActGate: Sendable {
       if !state.isFrozen { state.inside += 1 }
       return state.isFrozen
     }
-    if isFrozen {
-      throw Problem(
-        503, "host.handing_over",
-        "Another host process takes over at this moment; nothing was done. Send the request again.",
-        retryAfterSeconds: 1)
-    }
+    if isFrozen { throw ActGate.handingOver }
   }
+
+  package static let handingOver = Problem(
+    503, "host.handing_over",
+    "Another host process takes over at this moment; nothing was done. Send the request again.",
+    retryAfterSeconds: 1)
 
   package func leave() { state.signal(all: true) { $0.inside -= 1 } }
 

@@ -7,7 +7,7 @@ package protocol HostControl: AnyObject, Sendable {
   func beginAct() throws(Problem)
   func endAct()
   /// Starts a fresh host that takes over, and waits until it serves. Throws `host.hand_over_failed` (409) with the cause:
-  /// this host then goes on as if nothing had happened. [control]
+  /// this host then goes on as if nothing had happened; `host.handing_over` (503) where another serves already. [control]
   func handOver(_ cause: String) throws(Problem) -> HandOverReport
 }
 

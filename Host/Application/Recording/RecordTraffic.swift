@@ -136,6 +136,7 @@ package final class RecordTraffic: Sendable {
       throw Problem(409, "recording.not_running", "No recording of '\(id)' runs.")
     }
     automations.end(recording)
+    recording.ending.signal { $0 = true }
     guard let report = recording.outcome.wait(until: .now + .seconds(30), { $0 }) else {
       throw Problem(503, "recording.busy", "The recording's file is not complete yet.", retryAfterSeconds: 5)
     }
@@ -156,7 +157,6 @@ package final class RecordTraffic: Sendable {
   // MARK: Writing
 
   private func run(_ recording: Recording, _ writer: RecordingWriter, _ header: JSONValue, _ report: Report) {
-    let never = Monitor(())
     var report = report
     do throws(Problem) {
       try writer.write(header)
@@ -165,7 +165,7 @@ package final class RecordTraffic: Sendable {
           report.fault = "the file is full"
           break
         }
-        _ = never.wait(until: .now + limits.look) { _ in nil as Bool? }
+        _ = recording.ending.wait(until: .now + limits.look) { $0 ? true : nil }
       }
       automations.end(recording)
       _ = try writer.write(recording.drain())

@@ -33,6 +33,8 @@ package final class Recording: Sendable {
   let began = Instant.now
   /// What came of it; nil until its file is complete.
   let outcome = Monitor<RecordTraffic.Report?>(nil)
+  /// Somebody ends it and waits: its writer looks at once.
+  let ending = Monitor(false)
   private let limits: RecordTraffic.Limits
   private let queue = Monitor(Queue())
   private let takenCount = Atomic<Int>(0)

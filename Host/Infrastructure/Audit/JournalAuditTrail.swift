@@ -250,13 +250,14 @@ extension JournalAuditTrail {
   private func commit(_ journal: Journal) {
     do {
       let durable = try journal.commit()
-      if isFailing.exchange(false, ordering: .releasing) {
-        log.log(.info, "audit", "the audit trail can be written again")
-      }
       inbox.signal(all: true) { inbox in
         inbox.durable = durable
         inbox.isFailing = false
         inbox.durableTicket = inbox.takenTicket
+      }
+      // Last: whoever is admitted from here on may record an act as well.
+      if isFailing.exchange(false, ordering: .releasing) {
+        log.log(.info, "audit", "the audit trail can be written again")
       }
       forgetOldest(journal)
     } catch {

@@ -126,6 +126,8 @@ package final class Supervisor {
 
   private func takeSignals() {
     while let event = signals.next() {
+      // Whoever signals may have seen a host serve: what the hosts said until now counts first.
+      for (id, host) in hosts.sorted(by: { $0.key < $1.key }) where !host.isMute { listen(to: id) }
       switch event {
       case .end: carryOut(succession.asksToEnd(.now))
       case .handOver: carryOut(succession.requestHandOver(.now))

@@ -2,6 +2,7 @@ import Application
 import Domain
 import Doubles
 import Kernel
+import Patience
 import Testing
 
 /// What gets into a recording, and what does not.
@@ -173,7 +174,7 @@ import Testing
   }
 
   @Test func aSampleIsBounded() throws {
-    let traffic = try traffic(.init(queueBytes: 4096, partBytes: 100, look: .seconds(5)))
+    let traffic = try traffic(.init(queueBytes: 4096, partBytes: 100, look: .seconds(60)))
     let long = exchange(#"{"name":"\#(String(repeating: "x", count: 200))"}"#)
     let none = exchange("no json at all")
     let left = exchange("{}", status: 499)
@@ -190,9 +191,7 @@ import Testing
     _ = try traffic.start("a", .init())
     let live = try #require(world.automations.snapshots.current.automation(named: "a"))
     for _ in 0..<10 { live.extras?.recording?.take(exchange("{}"), live.routes[0]) }
-    for _ in 0..<1000 where traffic.report(of: "a")?.isRunning == true {
-      _ = Monitor(()).wait(until: .now + .milliseconds(5)) { _ in nil as Bool? }
-    }
+    #expect(eventually { traffic.report(of: "a")?.isRunning == false })
     let report = try #require(traffic.report(of: "a"))
     #expect(!report.isRunning && report.fault == "the file is full" && report.bytes <= 700)
     #expect(world.automations.recording(of: "a") == nil)
@@ -202,9 +201,7 @@ import Testing
     let traffic = try traffic()
     files.fail(with: Problem(503, "storage.full", "no room"))
     _ = try traffic.start("a", .init())
-    for _ in 0..<1000 where traffic.report(of: "a")?.isRunning == true {
-      _ = Monitor(()).wait(until: .now + .milliseconds(5)) { _ in nil as Bool? }
-    }
+    #expect(eventually { traffic.report(of: "a")?.isRunning == false })
     #expect(traffic.report(of: "a")?.fault == "no room" && world.automations.recording(of: "a") == nil)
   }
 

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Patience
 
 /// A process that a test starts, with its output in a file.
 final class Child: Sendable {
@@ -40,14 +41,14 @@ final class Child: Sendable {
 
   func signal(_ number: Int32) { kill(pid, number) }
 
-  /// The exit code, or minus the signal that ended it; nil when it still runs at the deadline.
-  func wait(within limit: Duration = .seconds(60)) -> Int32? {
-    let deadline = Instant.now + limit
-    while true {
-      if let code = reap() { return code }
-      if Instant.now > deadline { return nil }
-      usleep(2000)
+  /// The exit code, or minus the signal that ended it; nil when it still runs after so long.
+  func wait(minutes: Int = 1) -> Int32? {
+    var code: Int32?
+    _ = eventually(minutes: minutes) {
+      code = reap()
+      return code != nil
     }
+    return code
   }
 
   var isRunning: Bool { reap() == nil }
@@ -110,16 +111,6 @@ enum System {
 
   @discardableResult
   static func shell(_ command: String) -> Int32 { unsafe system(command) }
-
-  /// Runs `look` until it says yes, at most so long.
-  static func eventually(within limit: Duration = .seconds(30), _ look: () -> Bool) -> Bool {
-    let deadline = Instant.now + limit
-    while Instant.now < deadline {
-      if look() { return true }
-      usleep(5000)
-    }
-    return look()
-  }
 
   static func pause(_ duration: Duration) { usleep(UInt32(duration.nanoseconds / 1000)) }
 

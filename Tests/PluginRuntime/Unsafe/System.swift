@@ -35,15 +35,6 @@ enum System {
     unsafe dlsym(nil, symbol) != nil
   }
 
-  /// Runs `look` until it is true, at most a few seconds.
-  static func eventually(_ look: () -> Bool) -> Bool {
-    for _ in 0..<5000 {
-      if look() { return true }
-      usleep(1000)
-    }
-    return look()
-  }
-
   static func pause() { usleep(200) }
 
   static func directory() -> String {
