@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// An admin sees in the audit trail how a call ended that went on as a job, though nobody looked.
@@ -30,7 +31,7 @@ import Testing
   /// The row that says how it ended, once it is there.
   private func end(_ host: HostUnderTest, _ job: String) -> JSONValue? {
     var found: JSONValue?
-    _ = System.eventually {
+    _ = eventually {
       let rows = (try? host.admin("GET", "/audit?limit=1000"))?.json?["items"]?.array ?? []
       found = rows.first { $0["job"]?.string == job && $0["job_end"] != nil }
       return found != nil

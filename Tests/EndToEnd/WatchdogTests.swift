@@ -30,11 +30,17 @@ import Testing
 
         """)
     var open: [Connection] = []
-    for _ in 0..<40 {
-      let connection = try #require(Connection(port: host.port))
-      #expect(connection.send("GET /hog/sleep?ms=4000 HTTP/1.1\r\nHost: x\r\n\r\n"))
-      open.append(connection)
+    func begin(_ count: Int) throws {
+      for _ in 0..<count {
+        let connection = try #require(Connection(port: host.port))
+        #expect(connection.send("GET /hog/sleep?ms=4000 HTTP/1.1\r\nHost: x\r\n\r\n"))
+        open.append(connection)
+      }
     }
+    // Those that a worker has taken wait no longer.
+    try begin(3)
+    #expect(eventually { (try? Self.usage(host, "hog"))?["workers"] == 3 })
+    try begin(37)
     #expect(
       eventually {
         (try? Self.usage(host, "hog"))?["overloaded"]?.integer == 21

@@ -1,6 +1,7 @@
 import Application
 import HTTPServer
 import Kernel
+import Patience
 import Testing
 
 /// A server that drains, and clients that hold the sockets of streams.
