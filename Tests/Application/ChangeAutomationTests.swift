@@ -17,6 +17,8 @@ import Testing
   }
 
   @Test func aReloadReplacesAndStopsTheOldGeneration() throws {
+    // However busy this machine is, the reload waits until the old generation has stopped.
+    let world = World(change: .init(drainWait: .seconds(60)))
     try world.load("/one.so", manifest("a", "1"))
     let report = try world.reload("a", "/two.so", manifest("a", "2"))
     #expect(report.previous == 1 && report.generation == 2 && !report.draining)
@@ -25,6 +27,8 @@ import Testing
   }
 
   @Test func aGenerationWithARequestInsideDrainsUntilItLeaves() throws {
+    // However long this process stands still, the request is not given up.
+    let world = World(drain: .init(timeout: .seconds(3600), grace: .seconds(600)))
     try world.load("/one.so", manifest("a", "1"))
     let old = try #require(world.automations.live("a")?.generation)
     #expect(old.enter())
@@ -210,20 +214,20 @@ final class World: Sendable {
 
   init(
     catalog: MemoryCatalog = .init(), plugins: FakePlugins = .init(),
-    drain limits: DrainGenerations.Limits = .init()
+    drain limits: DrainGenerations.Limits = .init(), change: ChangeAutomation.Limits = .init()
   ) {
     self.catalog = catalog
     self.plugins = plugins
     let meter = CountingMeter()
     drain = DrainGenerations(automations: automations, canceller: canceller, log: log, limits: limits)
     drain.start()
-    change = ChangeAutomation(
+    self.change = ChangeAutomation(
       ports: .init(files: files, inspector: plugins, catalog: catalog, meter: meter, log: log),
       automations: automations, plan: PlanGeneration(schemas: OpenSchemas(), stores: EmptyStores()),
       start: StartGeneration(
         loader: plugins, stores: EmptyStores(), meter: meter, scopes: ScopeMatrix(), log: log,
         defaults: .init()),
-      drain: drain, limits: .init())
+      drain: drain, limits: change)
   }
 
   deinit { drain.end() }

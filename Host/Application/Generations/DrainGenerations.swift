@@ -28,7 +28,8 @@ package final class DrainGenerations: Sendable {
     var generation: Generation
     var since: Instant
     var afterwards: @Sendable () -> Void
-    var cancelled = false
+    /// When its requests were cancelled for the first time: their grace begins then, however late that was.
+    var cancelled: Instant?
     /// Reported as stuck; stopped all the same if it becomes quiet one day.
     var isStuck = false
   }
@@ -105,7 +106,7 @@ package final class DrainGenerations: Sendable {
       stop(retired)
     } else if retired.isStuck {
       return
-    } else if age > (limits.timeout + limits.grace).nanoseconds {
+    } else if let cancelled = retired.cancelled, Instant.now - cancelled > limits.grace.nanoseconds {
       log.log(
         .critical, "generations",
         "a generation did not become quiet and stays mapped: \(generation.requestsInside) request(s), "
@@ -120,12 +121,12 @@ package final class DrainGenerations: Sendable {
     } else if age > limits.timeout.nanoseconds {
       // At every look: a request between its claim and its stream is neither waiting nor a stream yet.
       canceller.cancelRequests(of: generation, DrainGenerations.replaced)
-      guard !retired.cancelled else { return }
+      guard retired.cancelled == nil else { return }
       log.log(
         .warning, "generations", "the drain's deadline passed: requests are cancelled", generation.logFields)
       state.withLock { state in
         for index in state.waiting.indices where state.waiting[index].generation === generation {
-          state.waiting[index].cancelled = true
+          state.waiting[index].cancelled = .now
         }
       }
     }
