@@ -120,7 +120,7 @@ struct HostProcess {
       ledger: ledger,
       confirmations: Confirmations(
         secret: try HostSecret.read(home.path + "/confirm.key"), digests: digests,
-        lifetime: settings.confirmLifetime), digests: digests,
+        lifetime: settings.confirmLifetime, maxUsed: settings.values.confirmMaxUsed), digests: digests,
       anonymousKeys: settings.anonymousKeys)
 
     // How requests come in.

@@ -148,6 +148,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var recordsKeyFile = ""
 
   package var confirmSeconds = 300
+  package var confirmMaxUsed = 10_000
   package var idempotencySeconds = 86_400
   package var idempotencyCallsPerCaller = 10_000
   package var idempotencyAnswerBytes = 256 << 10

@@ -168,6 +168,10 @@ extension Setting {
       "confirm.expiry_s", .number(10...86_400, \.confirmSeconds),
       "How long the token holds that confirms a call to a route with 'confirm'."),
     .init(
+      "confirm.max_used", .number(1...1_000_000, \.confirmMaxUsed),
+      "Used tokens of routes with 'idempotency': 'none' that are remembered; beyond, those that expire next hold no longer."
+    ),
+    .init(
       "idempotency.expiry_s", .number(7200...2_592_000, \.idempotencySeconds),
       "How long a call with an Idempotency-Key is remembered."),
     .init(

@@ -3,7 +3,7 @@ package import Kernel
 /// The tokens with which a call that cannot be undone is confirmed.
 ///
 /// A token is the proof that the host has answered this very call, of this very key, with what it would do: an
-/// HMAC-SHA256 over both, and when it ends. Nothing is kept of it: every host with the same secret knows it.
+/// HMAC-SHA256 over both, and when it ends. Nothing is kept of it before it is used: every host with the same secret knows it.
 package final class Confirmations: Sendable {
   package static let secretBytes = 32
   private static let tagBytes = 16
@@ -15,10 +15,11 @@ package final class Confirmations: Sendable {
   private let digests: any Digests
   package let lifetime: Duration
   private let clock: @Sendable () -> Timestamp
+  private let used: Monitor<UsedConfirmations>
 
-  /// `secret` is random and survives the host.
+  /// `secret` is random and survives the host. `maxUsed`: see ``use(_:)``.
   package init(
-    secret: [UInt8], digests: any Digests, lifetime: Duration,
+    secret: [UInt8], digests: any Digests, lifetime: Duration, maxUsed: Int = 10_000,
     clock: @escaping @Sendable () -> Timestamp = { .now }
   ) {
     precondition(secret.count == Confirmations.secretBytes)
@@ -26,6 +27,7 @@ package final class Confirmations: Sendable {
     self.digests = digests
     self.lifetime = lifetime
     self.clock = clock
+    used = Monitor(UsedConfirmations(capacity: maxUsed))
   }
 
   package struct Token: Sendable {
@@ -67,8 +69,27 @@ package final class Confirmations: Sendable {
     else {
       return .foreign
     }
-    let seconds = body[..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let seconds = Confirmations.number(body[..<8])
     return clock().microseconds / 1_000_000 < Int64(clamping: seconds) ? .valid : .expired
+  }
+
+  /// Uses up a token that ``judge(_:_:caller:)`` called valid, for a call of which nothing else is remembered. False: this
+  /// host has seen it used, or cannot say that it has not: it remembers `maxUsed` of them. A host that follows knows
+  /// nothing of it. [any]
+  package func use(_ token: Span<UInt8>) -> Bool {
+    guard let all = Base64URL.decode(String(token)),
+      all.count == Confirmations.bodyBytes + Confirmations.tagBytes
+    else { return false }
+    let tag = all[Confirmations.bodyBytes...]
+    let name = UsedConfirmations.Name(
+      high: Confirmations.number(tag.prefix(8)), low: Confirmations.number(tag.suffix(8)))
+    let expires = Int64(clamping: Confirmations.number(all[..<8]))
+    let now = clock().microseconds / 1_000_000
+    return used.withLock { $0.use(name, expires: expires, now: now) }
+  }
+
+  private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+    bytes.reduce(0) { $0 << 8 | UInt64($1) }
   }
 
   private func tag(_ body: [UInt8], _ fingerprint: Digest256, _ caller: Span<UInt8>) -> [UInt8] {

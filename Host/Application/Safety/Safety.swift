@@ -75,6 +75,11 @@ package final class Safety: Sendable {
       let isGenuine = refusal == nil || refusal?.code == Safety.expired
       guard declaration.confirm, declaration.idempotency != .none, isGenuine else {
         if let refusal { throw refusal }
+        let head = exchange.head
+        // Nothing is remembered of such a call but that it was confirmed.
+        if declaration.confirm, !confirmations.use(head.span(exchange.confirmation)) {
+          throw ask(exchange, route, fingerprint, whose(exchange, caller), Safety.used)
+        }
         return .run
       }
       // What was confirmed once takes effect once: the token is the key of its call, also when it has expired since.
@@ -105,32 +110,50 @@ package final class Safety: Sendable {
   // MARK: Confirming
 
   private static let expired = "confirmation.expired"
+  private static let required: Asking = (
+    "confirmation.required", "Nothing was done yet: this call needs to be confirmed."
+  )
+  private static let late: Asking = (expired, "Nothing was done: the confirmation has expired.")
+  private static let foreign: Asking = (
+    "confirmation.mismatch",
+    "Nothing was done: the confirmation is not one of this very call, its idempotency key included, by this very API key."
+  )
+  private static let used: Asking = (
+    "confirmation.used",
+    "Nothing was done now: the confirmation was used before, or cannot be told from one that was, so this call may have taken effect already. Read what it would change before you confirm it again."
+  )
+
+  /// Whose confirmation it is. One confirmation, one effect: a token of a call with an idempotency key is of that key, for
+  /// what takes effect is remembered under it.
+  private func whose(_ exchange: Exchange, _ caller: Caller) -> String {
+    let head = exchange.head
+    return (caller.key.map { "key \($0.words)" } ?? "address \(exchange.peer.0) \(exchange.peer.1)") + " "
+      + String(head.span(exchange.idempotencyKey))
+  }
 
   /// nil: the call is confirmed.
   private func unconfirmed(
     _ exchange: Exchange, _ route: LiveRoute, _ fingerprint: Digest256, _ caller: Caller
   ) -> Problem? {
-    let head = exchange.head
-    // One confirmation, one effect: a token of a call with an idempotency key is of that key, for what takes effect is
-    // remembered under it.
-    let who =
-      (caller.key.map { "key \($0.words)" } ?? "address \(exchange.peer.0) \(exchange.peer.1)") + " "
-      + String(head.span(exchange.idempotencyKey))
-    var why = "Nothing was done yet: this call needs to be confirmed."
-    var code = "confirmation.required"
-    if !exchange.confirmation.isEmpty {
-      switch confirmations.judge(
-        head.span(exchange.confirmation), fingerprint, caller: who.utf8.span)
-      {
-      case .valid: return nil
-      case .expired: (why, code) = ("Nothing was done: the confirmation has expired.", Safety.expired)
-      case .foreign:
-        (why, code) = (
-          "Nothing was done: the confirmation is not one of this very call, its idempotency key included, by this very API key.",
-          "confirmation.mismatch"
-        )
-      }
+    let who = whose(exchange, caller)
+    guard !exchange.confirmation.isEmpty else {
+      return ask(exchange, route, fingerprint, who, Safety.required)
     }
+    let head = exchange.head
+    switch confirmations.judge(head.span(exchange.confirmation), fingerprint, caller: who.utf8.span) {
+    case .valid: return nil
+    case .expired: return ask(exchange, route, fingerprint, who, Safety.late)
+    case .foreign: return ask(exchange, route, fingerprint, who, Safety.foreign)
+    }
+  }
+
+  private typealias Asking = (code: String, why: String)
+
+  /// Says what the call would do, with a token for it.
+  private func ask(
+    _ exchange: Exchange, _ route: LiveRoute, _ fingerprint: Digest256, _ who: String, _ asking: Asking
+  ) -> Problem {
+    let head = exchange.head
     let declaration = route.declaration
     let path = route.generation.manifest.root + String(head.span(exchange.path))
     let effect = declaration.summary.isEmpty ? declaration.operation : declaration.summary
@@ -138,8 +161,8 @@ package final class Safety: Sendable {
     let preview =
       declaration.dryRun ? " To see what it would answer, send it with 'Prefer: dry-run' first." : ""
     return Problem(
-      428, code,
-      "\(why) It would do '\(effect)' (\(declaration.method.rawValue) \(path.prefix(200))). If that is what is wanted, make exactly the same call again by \(token.expires.text) with the value of 'confirm' as header X-Confirm, as query parameter or body member 'confirm', or by name as argument 'confirm'.\(preview)",
+      428, asking.code,
+      "\(asking.why) It would do '\(effect)' (\(declaration.method.rawValue) \(path.prefix(200))). If that is what is wanted, make exactly the same call again by \(token.expires.text) with the value of 'confirm' as header X-Confirm, as query parameter or body member 'confirm', or by name as argument 'confirm'.\(preview)",
       members: [
         "confirm": .string(token.text), "confirm_expires": .string(token.expires.text),
         "operation": .string(declaration.operation),
