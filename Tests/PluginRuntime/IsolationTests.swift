@@ -217,6 +217,33 @@ extension PluginRuntimeTests {
       try plugin.destroy()
     }
 
+    // MARK: Commands
+
+    /// One that is told to destroy answers and ends at once: whoever gave the command may read its answer after that.
+    @Test(.disabled(if: System.isSanitized)) func whatAProcessAnsweredLastOutlivesIt() throws {
+      let plugin = try active()
+      let runner = plugin.all[0]
+      _ = try runner.command(.quiesce)
+      #expect(runner.beginEnd())
+      runner.end()
+      runner.waitForEnd()
+      let count = Int(runner.board.load(BoardLayout.outcomeCount))
+      let outcome = runner.board.bytes(runner.layout.outcomeBytes, count)
+      #expect(ProbeWire.Parts.decode(outcome, count: 2)?.allSatisfy(\.isEmpty) == true)
+    }
+
+    @Test(.disabled(if: System.isSanitized)) func anAnswerBeforeItsCommandIsNone() throws {
+      let plugin = try active()
+      let runner = plugin.all[0]
+      // What a process might have written before it ended.
+      runner.board.store(3, at: BoardLayout.outcomeCount)
+      runner.board.store(runner.life.withLock { $0.commands } + 1, at: BoardLayout.outcome)
+      _ = try runner.command(.quiesce)
+      #expect(!runner.wasKilled)
+      try plugin.stop()
+      try plugin.destroy()
+    }
+
     /// A ring is used over and over: nothing is lost where it begins anew, whoever is the slower side.
     @Test(.disabled(if: System.isSanitized), arguments: [1, 7, 1000, 1 << 20])
     func bytesComeInOrderWhateverTheClientTakesAtATime(_ piece: Int)

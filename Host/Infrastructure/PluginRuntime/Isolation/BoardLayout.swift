@@ -58,7 +58,8 @@ struct BoardLayout: Sendable, Equatable {
   static let commandCount = 1936
   /// host: the last command that was another process's.
   static let commandsBefore = 1944
-  /// runner: the number of the last command done, and how many bytes lie in `outcomeBytes`.
+  /// runner: the number of the last command done, which the host clears before the next; and how many bytes lie in
+  /// `outcomeBytes`.
   static let outcome = 1984
   static let outcomeCount = 1992
 

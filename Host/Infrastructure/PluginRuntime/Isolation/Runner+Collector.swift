@@ -153,7 +153,8 @@ extension Runner {
       }
       fail(number, Runner.crashed)
     }
-    // Nothing of it may be taken for the next one's. Nobody else writes these words now.
+    // Nothing of it may be taken for the next one's. Nobody else writes these words now. What came of its last command stays:
+    // whoever gave it may be about to read that, for a process that was told to destroy ends at once.
     for word in 0..<layout.words {
       _ = board.takeAll(BoardLayout.answered(word))
       _ = board.takeAll(BoardLayout.cancelled(word))
@@ -161,7 +162,6 @@ extension Runner {
     buryStreams()
     for word in [
       BoardLayout.asked, BoardLayout.linesReady, BoardLayout.linesTaken, BoardLayout.runnerSleeps,
-      BoardLayout.outcomeCount,
     ] { board.store(0, at: word) }
     asks.withLock { asks in
       asks.incarnation += 1

@@ -244,6 +244,8 @@ extension Runner {
       life.commands += 1
       return life.commands
     }
+    // A process may have written what it likes as the outcome of a command that was yet to come.
+    board.store(0, at: BoardLayout.outcome)
     board.write(payload, at: layout.commandBytes)
     board.store(command.rawValue, at: BoardLayout.commandKind)
     board.store(UInt64(payload.count), at: BoardLayout.commandCount)
