@@ -6,7 +6,7 @@ import Testing
 @Suite struct AccessTests {
   private let host: HostUnderTest
 
-  init() throws { host = try HostUnderTest(load: [HostUnderTest.hello]) }
+  init() throws { host = try HostUnderTest(load: [HostUnderTest.hello], hasDefaultLimit: true) }
 
   private struct IssuedKey {
     var id: String

@@ -14,10 +14,17 @@ final class HostUnderTest: Sendable {
   ///
   /// COUNCIL_ISOLATION=process in the environment runs every plugin in a process of its own, so that what holds in one
   /// mode is shown in the other: tests that say where they run name `isolation` in their settings.
-  init(home: String? = nil, load: [String] = [], settings: String = "") throws {
-    let settings =
-      HostUnderTest.isIsolated && !settings.contains("isolation:")
-      ? settings + "isolation:\n  default: process\n  overrun_ms: 60000\n" : settings
+  ///
+  /// A test that asks again and again until something is so would meet the limit that a key has by default: keys here
+  /// have another one, but where `settings` name `limits`, or `hasDefaultLimit`.
+  init(
+    home: String? = nil, load: [String] = [], settings: String = "", hasDefaultLimit: Bool = false
+  ) throws {
+    var settings = settings
+    if HostUnderTest.isIsolated, !settings.contains("isolation:") {
+      settings += "isolation:\n  default: process\n  overrun_ms: 60000\n"
+    }
+    if !hasDefaultLimit, !settings.contains("limits:") { settings += "limits:\n  requests: 1000000\n" }
     let home = home ?? Fixtures.home()
     self.home = home
     System.shell("mkdir -p '\(home)'")

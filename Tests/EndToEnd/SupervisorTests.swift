@@ -75,7 +75,8 @@ import Testing
   }
 
   @Test func theConfigurationIsReadAgain() throws {
-    let host = try HostUnderTest(load: [HostUnderTest.hello], settings: "log:\n  level: info\n")
+    let host = try HostUnderTest(
+      load: [HostUnderTest.hello], settings: "log:\n  level: info\n", hasDefaultLimit: true)
     let key = try host.issueKey(["hello:read"])
     let file = host.home + "/council.yaml"
     let callers = Callers(2, port: host.port, target: "/hello/x", key: key, pause: .milliseconds(1))
