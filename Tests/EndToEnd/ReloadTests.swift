@@ -39,7 +39,7 @@ import Testing
     // The pages of retired images are let go of a moment after a change.
     _ = eventually {
       growth = (host.residentBytes - memory) / (1 << 20)
-      return growth < 50
+      return growth < 100
     }
 
     for (tally, bodies) in [(greeters.stop(), 2), (readers.stop(), 2), (listers.stop(), 2)] {

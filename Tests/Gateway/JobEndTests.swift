@@ -3,6 +3,7 @@ import Domain
 import Doubles
 import Gateway
 import Kernel
+import Patience
 import Testing
 
 /// How a job ended stands in the audit trail, whether anybody looked or not.
@@ -29,8 +30,7 @@ import Testing
   }
 
   private func awaitEnd(_ site: Site) {
-    let end = site.audit.state.wait(until: .now + .seconds(20)) { $0.jobEnds.isEmpty ? nil : true }
-    #expect(end == true)
+    #expect(site.audit.state.eventually { $0.jobEnds.isEmpty ? nil : true } == true)
   }
 
   private func id(of key: String) -> KeyID? { KeyText.parse(key.utf8.span) }
