@@ -133,7 +133,8 @@ struct HostSettings {
 
   var automations: AutomationLimits.Table {
     let usual = AutomationLimits(
-      calls: values.automationCalls, cpuMilliseconds: values.automationCPUMilliseconds)
+      calls: values.automationCalls, cpuMilliseconds: values.automationCPUMilliseconds,
+      storeMilliseconds: values.automationStoreMilliseconds)
     return .init(
       usual: usual, own: AutomationLimits.overrides(values.automationOverrides, usual: usual).own,
       accounts: values.automationAccounts)

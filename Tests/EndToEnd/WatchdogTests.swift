@@ -11,6 +11,14 @@ import Testing
     return try #require(items.first { $0["automation"]?.string == id })
   }
 
+  private static func number(_ value: JSONValue?) -> Double {
+    switch value {
+    case .integer(let whole)?: Double(whole)
+    case .number(let number)?: number
+    default: .nan
+    }
+  }
+
   private static func metric(_ host: HostUnderTest, _ start: String) throws -> Double? {
     let text = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")).body
     let line = text.split(separator: "\n").first { $0.hasPrefix(start) }
@@ -47,7 +55,9 @@ import Testing
       })
     let busy = try Self.usage(host, "hog")
     #expect(busy["workers"] == 3 && busy["waiting"] == 16 && busy["calls_in_flight"] == 19)
-    let limits: JSONValue = ["max_calls": 30, "max_queue": 16, "max_workers": 3, "cpu_ms_per_minute": 0]
+    let limits: JSONValue = [
+      "max_calls": 30, "max_queue": 16, "max_workers": 3, "cpu_ms_per_minute": 0, "store_ms_per_minute": 0,
+    ]
     #expect(busy["limits"] == limits, "\(busy)")
     #expect(
       host.command(["automations", "show", "hog"]).output.contains(
@@ -102,6 +112,57 @@ import Testing
     // The rest of a call is charged with the next look.
     let time = #"council_automation_cpu_seconds_total{council_automation="hog",thread="worker"}"#
     #expect(eventually { ((try? Self.metric(host, time)) ?? 0) >= 0.35 })
+    #expect(host.stop() == 0)
+  }
+
+  /// Whoever holds the writer of its store all the time is named, and limited like one that burns processor time.
+  @Test(arguments: ["none", "process"])
+  func timeInTheStoreIsCountedAndHasABudget(isolation: String) throws {
+    let host = try HostUnderTest(
+      load: [HostUnderTest.accounts, HostUnderTest.hello],
+      settings: "automations:\n  overrides: \"accounts store_ms_per_minute=20\"\n"
+        + "isolation:\n  default: \(isolation)\n")
+    let key = try host.issueKey(["accounts:*", "hello:*"])
+    var (made, refused): (Int, Connection.Answer?) = (0, nil)
+    for number in 0..<20_000 where refused == nil {
+      let answer = try host.call(
+        "POST", "/accounts/", key: key,
+        body: #"{"name":"A","email":"a\#(number)@b.c","balance":1,"currency":"EUR"}"#)
+      if answer.status == 201 { made += 1 } else { refused = answer }
+    }
+    #expect(made > 0)
+    #expect(refused?.status == 503 && refused?.code == "automation.over_budget", "\(refused?.body ?? "none")")
+    #expect((1...60).contains(Int(refused?.headers["retry-after"] ?? "") ?? 0))
+    #expect(try host.call("GET", "/hello/x", key: key).status == 200)
+    let usage = try Self.usage(host, "accounts")
+    #expect((usage["over_budget"]?.integer ?? 0) >= 1 && (usage["closed_for_s"]?.integer ?? 0) > 0)
+    for name in ["store_ms", "store_ms_last_minute"] { #expect(Self.number(usage[name]) >= 20, "\(usage)") }
+    #expect(try Self.usage(host, "hello")["store_ms"] == 0)
+    let metric = #"council_automation_store_seconds_total{council_automation="accounts"}"#
+    #expect(try (Self.metric(host, metric) ?? 0) >= 0.02)
+    #expect(
+      host.command(["automations", "show", "accounts"]).output.contains("20 ms in its store per minute"))
+    #expect(host.stop() == 0)
+  }
+
+  /// What a process has of the machine's memory is no secret to whoever runs the host.
+  @Test func memoryOfAProcessIsSaid() throws {
+    let host = try HostUnderTest(
+      load: [HostUnderTest.hello], settings: "isolation:\n  default: process\n")
+    let shown = try host.admin("GET", "/automations/hello").json
+    let runner = try #require(shown?["runners"]?.array?.first)
+    let pid = try #require(runner["pid"]?.integer)
+    func kernel() -> Double {
+      let pages = System.text("/proc/\(pid)/statm").split(separator: " ").dropFirst().first
+      return (pages.flatMap { Double($0) } ?? 0) * 4096
+    }
+    // As the kernel has it, give or take what it did in between.
+    let size = Double(1 << 20)
+    let bytes = Double(runner["resident_bytes"]?.integer ?? 0)
+    #expect(bytes > size && abs(bytes - kernel()) < 4 * size, "\(bytes), \(kernel())")
+    let metric = #"council_runner_resident_bytes{council_automation="hello",runner="0"}"#
+    let told = try Self.metric(host, metric) ?? 0
+    #expect(told > size && abs(told - kernel()) < 4 * size, "\(told), \(kernel())")
     #expect(host.stop() == 0)
   }
 

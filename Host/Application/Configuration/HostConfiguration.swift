@@ -81,6 +81,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var inlineWindowSeconds = 60
   package var automationCalls = 2048
   package var automationCPUMilliseconds = 0
+  package var automationStoreMilliseconds = 0
   package var automationAccounts = 1024
   package var automationOverrides = ""
 

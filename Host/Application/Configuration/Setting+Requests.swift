@@ -228,6 +228,9 @@ extension Setting {
       "automations.cpu_ms_per_minute", .number(0...100_000_000, \.automationCPUMilliseconds),
       "CPU time of one automation in any minute: beyond, its calls get 503; 0 for no budget."),
     .init(
+      "automations.store_ms_per_minute", .number(0...100_000_000, \.automationStoreMilliseconds),
+      "Time of one automation in its record store in any minute: beyond, its calls get 503; 0 for no budget."),
+    .init(
       "automations.overrides", .text(maxLength: 65_536, \.automationOverrides),
       "Limits of single automations, like \"accounts max_calls=64 max_workers=2; hello max_queue=8 cpu_ms_per_minute=500\"."
     ),

@@ -19,6 +19,12 @@ package final class AutomationAccount: Sendable {
     case blocked
   }
 
+  /// What was used in the last minute of what has a budget.
+  private struct Windows {
+    var cpu = UsageWindow()
+    var store = UsageWindow()
+  }
+
   static let counters = 8
   package static let inlineSample = 16
 
@@ -31,7 +37,7 @@ package final class AutomationAccount: Sendable {
   private let inFlight = Atomic<Int>(0)
   /// Until then calls are refused, nanoseconds of the monotonic clock; 0 for no budget that is used up.
   private let closedUntil = Atomic<Int64>(0)
-  private let window = Monitor(UsageWindow())
+  private let windows = Monitor(Windows())
   private let queue = Monitor<(read: @Sendable () -> Queue, bounds: QueueBounds)?>(nil)
 
   init(_ automation: String, number: Int, limits: AutomationLimits, slabs: ThreadSlots<AtomicWords>) {
@@ -108,17 +114,19 @@ extension AutomationAccount {
   package static func overBudget(_ seconds: Int) -> Problem {
     Problem(
       503, "automation.over_budget",
-      "This automation has used its CPU time of this minute. Send the request again after the time in Retry-After.",
+      "This automation has used its time of this minute. Send the request again after the time in Retry-After.",
       retryAfterSeconds: seconds)
   }
 
   /// Looks at what was used; closes or opens. [the book's thread]
   func tick(at now: Instant) {
-    let total = total(.workerTime) &+ total(.inlineTime)
-    let budget = UInt64(limits.cpuMilliseconds) * 1_000_000
-    let until = window.withLock { window in
-      window.advance(to: total, at: now)
-      return budget > 0 && window.used >= budget ? window.opens(below: budget).nanoseconds : 0
+    let (cpu, store) = (total(.workerTime) &+ total(.inlineTime), total(.storeTime))
+    let until = windows.withLock { windows in
+      windows.cpu.advance(to: cpu, at: now)
+      windows.store.advance(to: store, at: now)
+      return max(
+        windows.cpu.closedUntil(budget: UInt64(limits.cpuMilliseconds) * 1_000_000),
+        windows.store.closedUntil(budget: UInt64(limits.storeMilliseconds) * 1_000_000))
     }
     closedUntil.store(until, ordering: .relaxed)
   }
@@ -163,5 +171,8 @@ extension AutomationAccount {
   package var workerBounds: QueueBounds? { queue.withLock { $0?.bounds } }
 
   /// CPU time of the last minute, in nanoseconds, as of the last tick.
-  package var usedInLastMinute: UInt64 { window.withLock { $0.used } }
+  package var usedInLastMinute: UInt64 { windows.withLock { $0.cpu.used } }
+
+  /// Time inside of the record store in the last minute, in nanoseconds, as of the last tick.
+  package var storeTimeInLastMinute: UInt64 { windows.withLock { $0.store.used } }
 }

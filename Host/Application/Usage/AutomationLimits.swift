@@ -7,13 +7,19 @@ package struct AutomationLimits: Sendable, Equatable {
   package var calls: Int
   /// Milliseconds of CPU time in any minute; 0 for no budget.
   package var cpuMilliseconds: Int
+  /// Milliseconds inside of its record store in any minute; 0 for no budget.
+  package var storeMilliseconds: Int
   /// Calls that wait for a worker, and workers at a time; nil for what the pool gives everybody.
   package var queue: Int?
   package var workers: Int?
 
-  package init(calls: Int = 2048, cpuMilliseconds: Int = 0, queue: Int? = nil, workers: Int? = nil) {
+  package init(
+    calls: Int = 2048, cpuMilliseconds: Int = 0, storeMilliseconds: Int = 0, queue: Int? = nil,
+    workers: Int? = nil
+  ) {
     self.calls = calls
     self.cpuMilliseconds = cpuMilliseconds
+    self.storeMilliseconds = storeMilliseconds
     self.queue = queue
     self.workers = workers
   }
@@ -79,5 +85,6 @@ package struct AutomationLimits: Sendable, Equatable {
     "max_queue": Place(range: 1...1_048_576) { $0.queue = $1 },
     "max_workers": Place(range: 1...512) { $0.workers = $1 },
     "cpu_ms_per_minute": Place(range: 0...100_000_000) { $0.cpuMilliseconds = $1 },
+    "store_ms_per_minute": Place(range: 0...100_000_000) { $0.storeMilliseconds = $1 },
   ]
 }

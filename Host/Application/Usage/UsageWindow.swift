@@ -26,6 +26,11 @@ package struct UsageWindow: Sendable {
     used = spent.reduce(0, &+)
   }
 
+  /// When there is room again, nanoseconds of the monotonic clock; 0 while there is, and for no budget at all.
+  package func closedUntil(budget: UInt64) -> Int64 {
+    budget > 0 && used >= budget ? opens(below: budget).nanoseconds : 0
+  }
+
   /// When less than `budget` will be left of what is used now.
   package func opens(below budget: UInt64) -> Instant {
     var left = used

@@ -23,6 +23,7 @@ extension AutomationAccount {
       "automation": .string(automation),
       "cpu_ms_last_minute": milliseconds(usedInLastMinute),
       "cpu_ms": milliseconds(total(.workerTime) &+ total(.inlineTime)),
+      "store_ms_last_minute": milliseconds(storeTimeInLastMinute),
       "store_ms": milliseconds(total(.storeTime)),
       "calls": count(.calls), "calls_in_flight": .integer(Int64(callsInFlight)),
       "waiting": .integer(Int64(queue.waiting)), "workers": .integer(Int64(queue.running)),
@@ -33,6 +34,7 @@ extension AutomationAccount {
       "limits": [
         "max_calls": .integer(Int64(limits.calls)),
         "cpu_ms_per_minute": .integer(Int64(limits.cpuMilliseconds)),
+        "store_ms_per_minute": .integer(Int64(limits.storeMilliseconds)),
         "max_queue": (workerBounds?.waiting ?? limits.queue).map { .integer(Int64($0)) } ?? .null,
         "max_workers": (workerBounds?.running ?? limits.workers).map { .integer(Int64($0)) } ?? .null,
       ],

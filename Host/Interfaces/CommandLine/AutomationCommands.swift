@@ -170,6 +170,9 @@ enum AutomationCommands {
       "\(limits.cell("max_calls")) calls",
       budget > 0 ? "\(budget) ms CPU per minute" : "no budget of CPU time",
     ]
+    if let store = limits["store_ms_per_minute"]?.integer, store > 0 {
+      parts.append("\(store) ms in its store per minute")
+    }
     // Nothing of it waits for the host's workers where there is none.
     if let queue = limits["max_queue"]?.integer { parts.append("\(queue) waiting") }
     if let workers = limits["max_workers"]?.integer { parts.append("\(workers) worker(s)") }

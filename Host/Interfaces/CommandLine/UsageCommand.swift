@@ -8,7 +8,7 @@ enum UsageCommand {
     summary: "Shows what each automation uses: the most CPU time in the last minute first.",
     notes: [
       "CPU is that of workers and, sampled, of inline calls. Beside CPU/MIN, figures count since the host started.",
-      "CLOSED is how long calls are still refused because the CPU budget is used up.",
+      "CLOSED is how long calls are still refused because a budget of time is used up.",
     ],
     endpoints: [.showUsage], run: run)
 

@@ -69,6 +69,25 @@ import Testing
     #expect(account.secondsClosed(at: Self.second(160)) == 0)
   }
 
+  @Test func theStoresTimeHasABudgetOfItsOwn() {
+    let book = UsageBook(.init(usual: .init(cpuMilliseconds: 500, storeMilliseconds: 20)))
+    let account = book.account(of: "a")
+    account.add(499_000_000, to: .workerTime)
+    account.add(19_999_999, to: .storeTime)
+    book.look(at: Self.second(100))
+    #expect(account.secondsClosed(at: Self.second(100)) == 0 && account.storeTimeInLastMinute == 19_999_999)
+    account.add(1, to: .storeTime)
+    book.look(at: Self.second(110))
+    // What closed it was used in the second 100.
+    #expect(account.secondsClosed(at: Self.second(110)) == 50)
+    // Of two budgets that are used up the later end counts.
+    account.add(500_000_000, to: .workerTime)
+    book.look(at: Self.second(120))
+    #expect(account.secondsClosed(at: Self.second(120)) == 60)
+    book.look(at: Self.second(180))
+    #expect(account.secondsClosed(at: Self.second(180)) == 0 && account.storeTimeInLastMinute == 0)
+  }
+
   @Test func stayOpenWithoutABudget() {
     let book = UsageBook()
     let account = book.account(of: "a")
@@ -90,10 +109,11 @@ import Testing
   @Test func readsTheLimitsOfSingleAutomations() {
     let usual = AutomationLimits(calls: 9, cpuMilliseconds: 8)
     let (own, faults) = AutomationLimits.overrides(
-      "a max_calls=1 max_queue=2;  b  max_workers=3 cpu_ms_per_minute=0 ;;c", usual: usual)
+      "a max_calls=1 max_queue=2;  b  max_workers=3 cpu_ms_per_minute=0 store_ms_per_minute=7 ;;c",
+      usual: usual)
     #expect(faults.isEmpty)
     #expect(own["a"] == AutomationLimits(calls: 1, cpuMilliseconds: 8, queue: 2))
-    #expect(own["b"] == AutomationLimits(calls: 9, cpuMilliseconds: 0, workers: 3))
+    #expect(own["b"] == AutomationLimits(calls: 9, cpuMilliseconds: 0, storeMilliseconds: 7, workers: 3))
     #expect(own["c"] == usual)
     let table = AutomationLimits.Table(usual: usual, own: own)
     #expect(table["a"].calls == 1 && table["z"] == usual)
@@ -101,6 +121,7 @@ import Testing
 
   @Test(arguments: [
     "a max_calls=0", "a max_calls=1000001", "a max_queue=0", "a max_workers=513", "a cpu_ms_per_minute=-1",
+    "a store_ms_per_minute=100000001",
     "a calls=1", "a max_calls", "a max_calls=", "a max_calls=x", "a; a",
   ])
   func refusesWhatIsNoLimit(text: String) {
