@@ -37,6 +37,7 @@ final class Callers: Sendable {
   }
 
   var answers: Int { tally.withLock { $0.answers } }
+  var failures: Int { tally.withLock { $0.failureCount } }
 
   private func run(
     _ port: Int, _ target: String, _ key: String, _ pause: Duration, _ isWanted: (Connection.Answer) -> Bool

@@ -52,6 +52,14 @@ import Testing
       return shown?["requests_inside"]?.integer ?? 0 > 0
     }
 
+    /// Processes of the group that `pid` leads, but itself and those that have ended.
+    func group(of pid: Int32) -> [Int32] {
+      System.names(in: "/proc").compactMap { Int32($0) }.filter { other in
+        let fields = System.text("/proc/\(other)/stat").split(separator: ")").last?.split(separator: " ")
+        return other != pid && (fields.map { $0.count > 2 && $0[0] != "Z" && $0[2] == "\(pid)" } ?? false)
+      }
+    }
+
     /// Processes whose parent is `pid`.
     func children(of pid: Int32) -> [Int32] {
       System.names(in: "/proc/\(pid)/task").flatMap { thread in
@@ -206,6 +214,39 @@ import Testing
     #expect(others.count == 40)
     #expect(site.host.stop() == 0)
     #expect(eventually { !others.contains(where: System.lives) })
+  }
+
+  /// Children that make children: others are served meanwhile, and not one outlives the host.
+  @Test func aForkBombEndsWithTheHost() throws {
+    let site = try Site()
+    let pid = site.host.servingPID
+    let callers = Callers(
+      1, port: site.host.port, target: "/hello/x", key: site.key, pause: .milliseconds(1))
+    #expect(try site.call("/reject/bomb").status == 200)
+    #expect(eventually { site.group(of: pid).count >= 400 }, "\(site.group(of: pid).count)")
+    try site.expectService()
+    let tally = callers.stop()
+    #expect(tally.failureCount == 0 && tally.answers > 0, "\(tally.failures)")
+    #expect(site.host.servingPID == pid)
+    System.signal(pid, SIGKILL)
+    #expect(site.host.successor(of: pid) != nil)
+    #expect(eventually { site.group(of: pid).isEmpty })
+    try site.expectService()
+    #expect(site.host.stop() == 0)
+  }
+
+  /// In process nothing keeps a plugin from it; what it spoils is its own request.
+  @Test func aWriteIntoWhatIsLentSpoilsOneRequestAtMost() throws {
+    let site = try Site()
+    let pid = site.host.servingPID
+    let connection = try #require(Connection(port: site.host.port))
+    for _ in 1...20 {
+      #expect(connection.request("GET", "/reject/write_lent?it=something", key: site.key)?.status == 200)
+      let next = connection.request("GET", "/hello/World", key: site.key)
+      #expect(next?.status == 200 && next?.body.contains("World") == true, "\(next?.body ?? "no answer")")
+    }
+    #expect(site.host.servingPID == pid)
+    #expect(site.host.stop() == 0)
   }
 
   @Test(arguments: ["write_constant", "write_manifest"])

@@ -277,6 +277,24 @@ import Testing
     #expect(site.host.stop() == 0)
   }
 
+  @Test func ofTheHomeItsOwnGenerationAloneIsInReach() throws {
+    let site = try Site([IsolationTests.hostile(), HostUnderTest.hello])
+    let home = site.host.home
+    func generation(_ id: String) throws -> String {
+      let folder = "\(home)/generations/\(id)"
+      return folder + "/" + (try #require(System.names(in: folder).first { $0.hasSuffix(".so") }))
+    }
+    func open(_ path: String) throws -> Int64? { try site.value("opens?path=" + path) }
+    #expect(try open(generation("hostile")) == -1)
+    for path in try [
+      home, home + "/generations", home + "/council.sqlite", home + "/log", generation("hello"),
+    ] {
+      #expect(System.exists(path))
+      #expect(try open(path) == Int64(EACCES), "\(path)")
+    }
+    #expect(site.host.stop() == 0)
+  }
+
   @Test func closingEveryDescriptorHurtsNobody() throws {
     let site = try Site([IsolationTests.hostile()])
     let pid = site.pid()

@@ -129,6 +129,13 @@ static council_status handle(void *self, uint32_t route, council_request request
   if (!strcmp(what, "passwd")) return number(request, outcome(open("/etc/passwd", O_RDONLY)));
   if (!strcmp(what, "proc")) return number(request, outcome(open("/proc/self/maps", O_RDONLY)));
   if (!strcmp(what, "others")) return number(request, outcome(open("/proc/1/stat", O_RDONLY)));
+  if (!strcmp(what, "opens")) {
+    council_view_v1 path = {0};
+    http->get(request, COUNCIL_HTTP_QUERY_PARAMETER, view("path"), &path);
+    char text[1024] = {0};
+    memcpy(text, path.ptr, path.len < sizeof text ? path.len : sizeof text - 1);
+    return number(request, outcome(open(text, O_RDONLY)));
+  }
   if (!strcmp(what, "thread")) {
     /* As libdispatch looks at its threads. */
     char path[64];

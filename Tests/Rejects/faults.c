@@ -23,9 +23,10 @@
   ROUTE("close_in_a_child", "blocking") "," ROUTE("spin", "blocking") "," ROUTE("memory", "blocking") ","      \
   ROUTE("write_constant", "blocking") "," ROUTE("write_manifest", "inline") "," ROUTE("fork", "blocking") ","  \
   ROUTE("pend", "blocking") "," ROUTE("inline_spin", "inline") "," ROUTE("inline_close_all", "inline") ","    \
-  ROUTE("sit", "blocking")                                                                                   \
+  ROUTE("sit", "blocking") "," ROUTE("bomb", "blocking") "," ROUTE("write_lent", "inline")                                                                                   \
   "]}"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -95,6 +96,26 @@ static void take_all_memory(void) {
   *nowhere = 1;
 }
 
+/* Every child makes children. It has a bottom for the sake of the machine that runs the test. */
+static void bomb(void) {
+  _Atomic int *made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  int is_child = 0;
+  while (atomic_fetch_add(made, 1) < 400)
+    if (fork() == 0) is_child = 1;
+  while (is_child) pause();
+}
+
+/* Over what the host lends for one call. */
+static void write_lent(council_request request) {
+  const council_http_v1 *http = the_host->get_extension(the_host, COUNCIL_HTTP_V1);
+  council_view_v1 lent[3];
+  http->get(request, COUNCIL_HTTP_PATH, view(""), &lent[0]);
+  http->get(request, COUNCIL_HTTP_QUERY_PARAMETER, view("it"), &lent[1]);
+  http->get(request, COUNCIL_HTTP_HEADERS, view(""), &lent[2]);
+  for (int i = 0; i < 3; i++)
+    if (lent[i].len > 0) memset((void *)(uintptr_t)lent[i].ptr, 'X', lent[i].len);
+}
+
 static council_status handle(void *self, uint32_t route, council_request request) {
   switch (route) {
     case 1:
@@ -128,6 +149,8 @@ static council_status handle(void *self, uint32_t route, council_request request
     case 11: return COUNCIL_PENDING;
     case 14:
       for (;;) pause();
+    case 15: bomb(); break;
+    case 16: write_lent(request); break;
   }
   return good_handle(self, route, request);
 }
