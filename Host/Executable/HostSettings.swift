@@ -182,7 +182,8 @@ struct HostSettings {
       turn: .milliseconds(values.changeWaitMilliseconds),
       drainWait: .milliseconds(values.drainWaitMilliseconds),
       kept: values.keptGenerations, draining: values.maxDraining, isolation: values.isolation,
-      together: values.maxTogether, canaries: values.maxCanaries,
+      isolations: automations.own.compactMapValues(\.isolation), together: values.maxTogether,
+      canaries: values.maxCanaries,
       canaryLook: .milliseconds(values.canaryLookMilliseconds),
       lint: .init(mode: LintMode(rawValue: values.lint) ?? .warn, tokens: values.lintTokens))
   }

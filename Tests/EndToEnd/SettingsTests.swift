@@ -46,6 +46,8 @@ import Testing
     "runners.executable", "runners.environment", "openAPI.release",
     // What the pool of workers gives everybody: `workers.queue` and `workers.share`.
     "automations.usual.queue", "automations.usual.workers",
+    // Of everybody: `isolation.default`.
+    "automations.usual.isolation",
   ]
 
   /// Members of limits, those of limits inside them included.
@@ -66,6 +68,8 @@ import Testing
     case .number(let range, let place):
       let value = configuration[keyPath: place]
       configuration[keyPath: place] = value < range.upperBound ? value + 1 : value - 1
+    case .text(_, let place) where setting.path == "automations.overrides":
+      configuration[keyPath: place] = "changed isolation=process"
     case .text(_, let place): configuration[keyPath: place] = "changed"
     case .list(_, _, let place): configuration[keyPath: place].append("changed")
     case .choice(let options, let place): configuration[keyPath: place] = options.last ?? ""

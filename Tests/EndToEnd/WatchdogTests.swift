@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Patience
 import Testing
@@ -142,6 +143,36 @@ import Testing
     #expect(try (Self.metric(host, metric) ?? 0) >= 0.02)
     #expect(
       host.command(["automations", "show", "accounts"]).output.contains("20 ms in its store per minute"))
+    #expect(host.stop() == 0)
+  }
+
+  /// Whoever runs the host has the last word over whoever loads.
+  @Test func theSettingsSayWhoRunsInAProcess() throws {
+    let host = try HostUnderTest(
+      load: [IsolationTests.hostile(), HostUnderTest.hello], settings: "isolation:\n  default: none\n")
+    func place(_ id: String) throws -> String? {
+      try host.admin("GET", "/automations/\(id)").json?["isolation"]?.string
+    }
+    #expect(try place("hostile") == "none")
+    // What was loaded before comes back as the settings have it.
+    let file = host.home + "/council.yaml"
+    System.write(System.text(file) + "automations:\n  overrides: \"hostile isolation=process:2\"\n", to: file)
+    let old = host.servingPID
+    host.process.signal(SIGHUP)
+    #expect(host.successor(of: old) != nil, "\(host.log.suffix(2000))")
+    #expect(eventually { !System.lives(old) })
+    #expect(try place("hostile") == "process:2" && place("hello") == "none")
+    let shown = try host.admin("GET", "/automations/hostile").json
+    #expect(shown?["runners"]?.array?.count == 2)
+    #expect(try host.admin("POST", "/automations/hello/reload?isolation=process").status == 200)
+    let refused = try host.admin("POST", "/automations/hostile/reload?isolation=none")
+    #expect(refused.status == 409 && refused.code == "automation.isolation_is_set", "\(refused.body)")
+    #expect(try host.admin("POST", "/automations/hostile/reload?isolation=process:2").status == 200)
+    #expect(try host.reload("hostile", path: IsolationTests.hostile(version: 2)).status == 200)
+    #expect(try place("hostile") == "process:2" && place("hello") == "process")
+    let key = try host.issueKey(["hostile:*"])
+    #expect(try host.call("GET", "/hostile/segv", key: key).status == 502)
+    #expect(eventually { (try? host.call("GET", "/hostile/hello", key: key))?.status == 200 })
     #expect(host.stop() == 0)
   }
 

@@ -232,7 +232,7 @@ extension Setting {
       "Time of one automation in its record store in any minute: beyond, its calls get 503; 0 for no budget."),
     .init(
       "automations.overrides", .text(maxLength: 65_536, \.automationOverrides),
-      "Limits of single automations, like \"accounts max_calls=64 max_workers=2; hello max_queue=8 cpu_ms_per_minute=500\"."
+      "Limits of single automations, like \"accounts max_calls=64 max_workers=2; hello max_queue=8 cpu_ms_per_minute=500 isolation=process\"."
     ),
     .init(
       "automations.max_accounts", .number(1...AutomationLimits.Table.maxAccounts, \.automationAccounts),

@@ -59,6 +59,8 @@ extension ChangeAutomation {
     package var draining: Int
     /// Where the code of a new automation runs when its load does not say.
     package var isolation: Isolation
+    /// Of the automations whose place the host's settings fix.
+    package var isolations: [String: Isolation]
     /// Automations that one call changes together.
     package var together: Int
     /// Canaries that run at a time, and how long between two looks at the figures of one.
@@ -69,7 +71,8 @@ extension ChangeAutomation {
 
     package init(
       turn: Duration = .seconds(30), drainWait: Duration = .milliseconds(250), kept: Int = 5,
-      draining: Int = 8, isolation: Isolation = .inProcess, together: Int = 32, canaries: Int = 16,
+      draining: Int = 8, isolation: Isolation = .inProcess, isolations: [String: Isolation] = [:],
+      together: Int = 32, canaries: Int = 16,
       canaryLook: Duration = .milliseconds(100), lint: LintManifest.Limits = .init()
     ) {
       self.lint = lint
@@ -78,9 +81,23 @@ extension ChangeAutomation {
       self.kept = kept
       self.draining = draining
       self.isolation = isolation
+      self.isolations = isolations
       self.together = together
       self.canaries = canaries
       self.canaryLook = canaryLook
+    }
+
+    /// Where the code of a new generation runs. Throws 409 `automation.isolation_is_set`: what the settings fix, nobody who
+    /// may load can undo.
+    func isolation(of id: String, _ asked: Isolation?, before: GenerationRecord?) throws(Problem) -> Isolation
+    {
+      guard let fixed = isolations[id] else { return asked ?? before?.isolation ?? isolation }
+      if let asked, asked != fixed {
+        throw Problem(
+          409, "automation.isolation_is_set",
+          "The host's settings (automations.overrides) have '\(id)' run with isolation '\(fixed.text)'.")
+      }
+      return fixed
     }
   }
 

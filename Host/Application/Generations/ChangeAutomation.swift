@@ -286,7 +286,7 @@ package final class ChangeAutomation: Sendable {
     let previous = automations.live(manifest.id)?.generation
     // Read again: the configuration may have changed while this waited for its turn.
     let config = request.config ?? previous?.configBytes ?? config ?? Array("{}".utf8)
-    let isolation = request.isolation ?? previous?.record.isolation ?? limits.isolation
+    let isolation = try limits.isolation(of: manifest.id, request.isolation, before: previous?.record)
     let (planned, lint) = try clock.measure(.plan) {
       () throws(Problem) -> (PlanGeneration.Plan, LintReport) in
       try check(request.intent, manifest, previous)
@@ -397,6 +397,8 @@ package final class ChangeAutomation: Sendable {
 
   private func revive(_ record: GenerationRecord, _ isProbed: Bool) throws(Problem) -> LiveAutomation {
     var clock = StepClock()
+    var record = record
+    record.isolation = limits.isolations[record.automation] ?? record.isolation
     let path = ports.files.absolute(record.file)
     let config = Array(record.config.utf8)
     var expected: [UInt8]?

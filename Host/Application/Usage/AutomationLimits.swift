@@ -1,4 +1,6 @@
-/// What one automation may take of the host, so that the others keep theirs.
+package import Domain
+
+/// What one automation may take of the host, so that the others keep theirs, and where its code runs.
 ///
 /// Set by whoever runs the host, never by a plugin: the limits protect others from it. A plugin that wants less for
 /// itself can refuse by itself.
@@ -12,16 +14,19 @@ package struct AutomationLimits: Sendable, Equatable {
   /// Calls that wait for a worker, and workers at a time; nil for what the pool gives everybody.
   package var queue: Int?
   package var workers: Int?
+  /// nil for where its load says, or the host's default.
+  package var isolation: Isolation?
 
   package init(
     calls: Int = 2048, cpuMilliseconds: Int = 0, storeMilliseconds: Int = 0, queue: Int? = nil,
-    workers: Int? = nil
+    workers: Int? = nil, isolation: Isolation? = nil
   ) {
     self.calls = calls
     self.cpuMilliseconds = cpuMilliseconds
     self.storeMilliseconds = storeMilliseconds
     self.queue = queue
     self.workers = workers
+    self.isolation = isolation
   }
 
   /// The limits of every automation: the usual ones, and those of the automations that have their own.
@@ -46,7 +51,7 @@ package struct AutomationLimits: Sendable, Equatable {
     package subscript(automation: String) -> AutomationLimits { own[automation] ?? usual }
   }
 
-  /// Reads `accounts max_calls=64 max_workers=2; hello cpu_ms_per_minute=500`: what is not named is as `usual` has it.
+  /// Reads `accounts max_calls=64 max_workers=2; hello cpu_ms_per_minute=500 isolation=process`: what is not named is as `usual` has it.
   package static func overrides(
     _ text: String, usual: AutomationLimits
   ) -> (own: [String: AutomationLimits], faults: [String]) {
@@ -63,12 +68,9 @@ package struct AutomationLimits: Sendable, Equatable {
           faults.append("'\(name)': '\(word)' is none of \(places.keys.sorted().joined(separator: "=, "))=")
           continue
         }
-        guard let value = Int(parts[1]), place.range.contains(value) else {
-          faults.append(
-            "'\(name)': \(parts[0]) must be from \(place.range.lowerBound) to \(place.range.upperBound)")
-          continue
+        if !place.set(&limits, String(parts[1])) {
+          faults.append("'\(name)': \(parts[0]) must be \(place.forms)")
         }
-        place.set(&limits, value)
       }
       own[name] = limits
     }
@@ -76,15 +78,30 @@ package struct AutomationLimits: Sendable, Equatable {
   }
 
   private struct Place: Sendable {
-    var range: ClosedRange<Int>
-    var set: @Sendable (inout AutomationLimits, Int) -> Void
+    /// What it may be, for whoever wrote something else.
+    var forms: String
+    var set: @Sendable (inout AutomationLimits, String) -> Bool
+
+    static func number(
+      _ range: ClosedRange<Int>, _ set: @escaping @Sendable (inout AutomationLimits, Int) -> Void
+    ) -> Place {
+      Place(forms: "from \(range.lowerBound) to \(range.upperBound)") { limits, text in
+        guard let value = Int(text), range.contains(value) else { return false }
+        set(&limits, value)
+        return true
+      }
+    }
   }
 
   private static let places: [String: Place] = [
-    "max_calls": Place(range: 1...1_000_000) { $0.calls = $1 },
-    "max_queue": Place(range: 1...1_048_576) { $0.queue = $1 },
-    "max_workers": Place(range: 1...512) { $0.workers = $1 },
-    "cpu_ms_per_minute": Place(range: 0...100_000_000) { $0.cpuMilliseconds = $1 },
-    "store_ms_per_minute": Place(range: 0...100_000_000) { $0.storeMilliseconds = $1 },
+    "max_calls": .number(1...1_000_000) { $0.calls = $1 },
+    "max_queue": .number(1...1_048_576) { $0.queue = $1 },
+    "max_workers": .number(1...512) { $0.workers = $1 },
+    "cpu_ms_per_minute": .number(0...100_000_000) { $0.cpuMilliseconds = $1 },
+    "store_ms_per_minute": .number(0...100_000_000) { $0.storeMilliseconds = $1 },
+    "isolation": Place(forms: Isolation.forms) { limits, text in
+      limits.isolation = Isolation(text)
+      return limits.isolation != nil
+    },
   ]
 }

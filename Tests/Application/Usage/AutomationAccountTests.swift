@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Application
+import Domain
 
 @Suite struct AutomationAccountTests {
   private static func second(_ number: Int64) -> Instant {
@@ -109,11 +110,14 @@ import Testing
   @Test func readsTheLimitsOfSingleAutomations() {
     let usual = AutomationLimits(calls: 9, cpuMilliseconds: 8)
     let (own, faults) = AutomationLimits.overrides(
-      "a max_calls=1 max_queue=2;  b  max_workers=3 cpu_ms_per_minute=0 store_ms_per_minute=7 ;;c",
+      "a max_calls=1 max_queue=2;  b  max_workers=3 cpu_ms_per_minute=0 store_ms_per_minute=7 isolation=process:2;;c",
       usual: usual)
     #expect(faults.isEmpty)
     #expect(own["a"] == AutomationLimits(calls: 1, cpuMilliseconds: 8, queue: 2))
-    #expect(own["b"] == AutomationLimits(calls: 9, cpuMilliseconds: 0, storeMilliseconds: 7, workers: 3))
+    #expect(
+      own["b"]
+        == AutomationLimits(
+          calls: 9, cpuMilliseconds: 0, storeMilliseconds: 7, workers: 3, isolation: .process(runners: 2)))
     #expect(own["c"] == usual)
     let table = AutomationLimits.Table(usual: usual, own: own)
     #expect(table["a"].calls == 1 && table["z"] == usual)
@@ -121,7 +125,7 @@ import Testing
 
   @Test(arguments: [
     "a max_calls=0", "a max_calls=1000001", "a max_queue=0", "a max_workers=513", "a cpu_ms_per_minute=-1",
-    "a store_ms_per_minute=100000001",
+    "a store_ms_per_minute=100000001", "a isolation=maybe", "a isolation=process:17",
     "a calls=1", "a max_calls", "a max_calls=", "a max_calls=x", "a; a",
   ])
   func refusesWhatIsNoLimit(text: String) {
