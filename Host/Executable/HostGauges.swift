@@ -42,6 +42,17 @@ enum HostGauges {
         GaugeSample([("council_automation", $0.generation.manifest.id)], Double($0.generation.record.number))
       }
     }
+    meter.gauge(
+      "council_automation_state",
+      help:
+        "1 for the state an automation is in: it serves, an earlier generation stands in, or it is left out."
+    ) {
+      automations.standings.sorted { $0.key < $1.key }.flatMap { id, standing in
+        Standing.allCases.map {
+          GaugeSample([("council_automation", id), ("state", $0.rawValue)], $0 == standing ? 1 : 0)
+        }
+      }
+    }
     meter.gauge("council_generations", help: "Generations in memory that may still be called, by state.") {
       [
         GaugeSample([("state", "active")], Double(automations.live.count)),

@@ -161,7 +161,7 @@ struct HostProcess {
     let adminServer = HTTPServer(settings.inherited.adminListener, application: admin, log: log)
 
     health.add("audit") { audit.isWriting ? nil : "the audit trail cannot be written" }
-    health.addNote { automations.unavailable.mapValues(\.rawValue) }
+    health.addNote { automations.standings.filter { $0.value != .active }.mapValues(\.rawValue) }
     // Each by its kind: who asks need not know what the host keeps where.
     let records = RecordStoresCheck(automations, perRound: settings.healthStoresPerRound)
     let healthWatch = HealthWatch(

@@ -134,6 +134,47 @@ import Testing
     #expect(next.stop() == 0)
   }
 
+  /// A change of hosts does not end it, for the catalog keeps what an admin made active.
+  @Test func whatStandsInIsToldUntilAnAdminChangesIt() throws {
+    let site = try Site("")
+    let host = site.host
+    try expect(host, standsInFor: .null)
+    #expect(try host.reload("reject", path: Fixtures.plugin("crashing", "-DOTHER")).status == 200)
+    for _ in 1...2 { try site.crash("segv") }
+    try expect(host, standsInFor: 2)
+    #expect(try host.upgrade().status == 200)
+    try expect(host, standsInFor: 2)
+    #expect(host.stop() == 0)
+    let next = try HostUnderTest(home: host.home)
+    try expect(next, standsInFor: 2)
+    let kept = next.command(["automations", "rollback", "reject", "--json"])
+    #expect(kept.json?["generation"] == 3 && kept.json?["previous"] == 1, "\(kept.said)")
+    try expect(next, standsInFor: .null)
+    #expect(next.stop() == 0)
+  }
+
+  /// What health, metrics, admin API and commands say of an automation that serves.
+  private func expect(_ host: HostUnderTest, standsInFor displaced: JSONValue) throws {
+    let state: JSONValue = displaced == .null ? "active" : "stand_in"
+    let ready = try host.call("GET", "/health/ready")
+    #expect(ready.status == 200, "\(ready.body)")
+    #expect(ready.json?["degraded"]?["reject"] == (displaced == .null ? nil : state), "\(ready.body)")
+    let listed = try host.admin("GET", "/automations").json?["items"]?.array?.first ?? .null
+    for told in [listed, host.shown("reject")] {
+      #expect(told["state"] == "active" && told["stands_in_for"] == displaced, "\(told)")
+    }
+    let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")?.body)
+    for name in ["active", "stand_in", "crashed", "failed"] {
+      let value = state == .string(name) ? 1 : 0
+      let line = #"council_automation_state{council_automation="reject",state="\#(name)"} \#(value)"#
+      #expect(metrics.contains(line + "\n"), "no \(line)")
+    }
+    let list = host.command(["automations", "list"])
+    #expect(list.output.contains("1 for 2") == (displaced != .null), "\(list.said)")
+    let show = host.command(["automations", "show", "reject"])
+    #expect(show.output.contains("stands in for generation 2") == (displaced != .null), "\(show.said)")
+  }
+
   /// The generation that served crashes when it is started again: it is left out, and everybody else serves.
   @Test(arguments: ["create", "activate"]) func aCrashLoopAtBootEndsByLeavingItOut(place: String) throws {
     let site = try Site("", load: [HostUnderTest.hello])

@@ -71,7 +71,11 @@ enum AdminSchemas {
   static let health = object(
     [
       "status": ["type": "string", "enum": ["live", "ready", "not_ready"]], "failures": free,
-      "degraded": free,
+      "degraded": [
+        "type": "object",
+        "description":
+          "Automations that are not as an admin left them, by id: `stand_in` (an earlier generation serves), `crashed` and `failed` (left out).",
+      ],
     ],
     required: ["status"])
 
@@ -79,6 +83,11 @@ enum AdminSchemas {
     [
       "id": text, "state": text, "title": text, "version": text, "generation": count, "sha256": text,
       "route_count": count, "requests_inside": count, "isolation": text, "runners": rows, "draining": rows,
+      "stands_in_for": [
+        "type": ["integer", "null"], "minimum": 1,
+        "description":
+          "The generation in whose place this one serves, because it crashed the host too often; null where there is none. A change of the automation ends it.",
+      ],
     ], required: ["id", "state"])
 
   static let change = object(

@@ -13,6 +13,8 @@ package final class Automations: Sendable {
     var stuck: [Generation] = []
     /// Automations that are stored as active and did not come back.
     var unavailable: [String: Unavailability] = [:]
+    /// The numbers of generations that are stored as active, by automation, where an earlier one serves in their place.
+    var displaced: [String: Int] = [:]
     var canaries: [String: Canary] = [:]
     var recordings: [String: Recording] = [:]
     var version = 0
@@ -39,6 +41,21 @@ package final class Automations: Sendable {
   /// Automations that should serve and do not.
   package var unavailable: [String: Unavailability] { state.withLock { $0.unavailable } }
 
+  /// The generation that is stored as active where the one that serves only stands in for it; nil where none does.
+  package func displaced(of id: String) -> Int? { state.withLock { $0.displaced[id] } }
+
+  /// How every automation stands that serves or should.
+  package var standings: [String: Standing] {
+    state.withLock { state in
+      let serving = state.live.map { id, _ in (id, state.displaced[id] == nil ? Standing.active : .standIn) }
+      let missing = state.unavailable.map { id, why in (id, Standing(why)) }
+      return Dictionary(serving + missing) { serving, _ in serving }
+    }
+  }
+
+  /// What serves as `id` stands in for generation `number`, until the automation is changed.
+  func standIn(_ id: String, for number: Int) { state.withLock { $0.displaced[id] = number } }
+
   /// An automation that should serve and cannot: its paths answer 503, not 404.
   func miss(_ id: String, _ why: Unavailability) {
     state.withLock { state in
@@ -64,7 +81,10 @@ package final class Automations: Sendable {
         let id = automation.generation.manifest.id
         if let old = state.live.updateValue(automation, forKey: id) { replaced.append(old.generation) }
       }
-      for id in leaving + arriving.map(\.generation.manifest.id) { state.unavailable[id] = nil }
+      for id in leaving + arriving.map(\.generation.manifest.id) {
+        state.unavailable[id] = nil
+        state.displaced[id] = nil
+      }
       return retire(replaced, &state)
     }
   }
@@ -138,6 +158,7 @@ package final class Automations: Sendable {
       guard state.canaries[id] === canary else { return nil }
       state.canaries[id] = nil
       guard promoting else { return retire([canary.candidate.generation], &state) }
+      state.displaced[id] = nil
       let old = state.live.updateValue(canary.candidate, forKey: id)
       return retire(old.map { [$0.generation] } ?? [], &state)
     }

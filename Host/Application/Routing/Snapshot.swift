@@ -56,6 +56,24 @@ package enum Unavailability: String, Sendable {
   case crashed
 }
 
+/// Where an automation stands that is stored as active.
+package enum Standing: String, Sendable, CaseIterable {
+  /// The generation serves that is stored.
+  case active
+  /// That one crashed the host too often: an earlier one serves in its place.
+  case standIn = "stand_in"
+  /// It does not serve: see ``Unavailability``.
+  case failed, crashed
+
+  init(_ why: Unavailability) {
+    self =
+      switch why {
+      case .failed: .failed
+      case .crashed: .crashed
+      }
+  }
+}
+
 /// One automation as it serves now.
 package final class LiveAutomation: Sendable {
   package let generation: Generation

@@ -210,6 +210,7 @@ extension AdminApplication {
       "requests_inside": .integer(Int64(generation.requestsInside)),
       "route_count": .integer(Int64(manifest.routes.count)),
       "isolation": .string(generation.record.isolation.text),
+      "stands_in_for": ports.automations.displaced(of: manifest.id).map { .integer(Int64($0)) } ?? .null,
       "runners": .array(generation.plugin.runners.map(\.json)),
       "draining": .array(
         draining.filter { $0.record.automation == manifest.id }.map { leaving in

@@ -100,7 +100,7 @@ enum AutomationCommands {
       ])
       for item in document.items {
         table.add([
-          item.cell("id"), item.cell("state"), item.cell("generation"), item.cell("version"),
+          item.cell("id"), item.cell("state"), generation(item), item.cell("version"),
           item.cell("isolation"), item.cell("route_count"), item.cell("requests_inside"),
           (item["draining"]?.array ?? []).map { "\($0.cell("generation")):\($0.cell("state"))" }.joined(
             separator: ","),
@@ -109,6 +109,10 @@ enum AutomationCommands {
       }
       return table.text(invocation.style) { $0 == 1 ? invocation.style.state($1) : $1 }
     }
+  }
+
+  private static func generation(_ item: JSONValue) -> String {
+    item.cell("generation") + (item["stands_in_for"]?.integer.map { " for \($0)" } ?? "")
   }
 
   private static func show(_ invocation: Invocation) throws {
@@ -123,6 +127,12 @@ enum AutomationCommands {
         "signed    \(signer(document["signature"]))",
         "records   \(document.cell("records"))", "isolation \(document.cell("isolation"))",
       ]
+      if let displaced = document["stands_in_for"]?.integer {
+        lines.append(
+          style.paint(
+            "stands in for generation \(displaced), which crashed too often, until it is reloaded or rolled back",
+            .warn))
+      }
       if let limits = document["usage"]?["limits"] { lines.append("limits    \(limitsText(limits))") }
       if let canary = document["canary"]?.object {
         lines.append("canary    " + ReloadCommands.text(.object(canary)))
