@@ -124,14 +124,27 @@ import Testing
     let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics"))
     #expect(metrics.body.contains(#"council_automation_crashes_total{council_automation="reject"} 4"#))
     #expect(metrics.body.contains("council_host_restarts_total 4"))
+    expect(metrics.body, "reject", is: "crashed")
+    expect(metrics.body, "hello", is: "active")
 
     // It stays out until an admin does something about it, also after a restart.
     #expect(host.stop() == 0)
     let next = try HostUnderTest(home: host.home)
     #expect(try next.call("GET", "/reject/fine", key: site.key).code == "automation.crashed")
+    let metricsOfNext = { try #require(Connection(port: next.adminPort)?.request("GET", "/metrics")?.body) }
+    expect(try metricsOfNext(), "reject", is: "crashed")
     #expect(try next.admin("POST", "/automations/reject/reload").status == 200)
+    expect(try metricsOfNext(), "reject", is: "active")
     #expect(try next.call("GET", "/reject/fine", key: site.key).status == 200)
     #expect(next.stop() == 0)
+  }
+
+  /// Each state has a sample, and one of them is 1: what an alert compares with does not come and go.
+  private func expect(_ metrics: String, _ automation: String, is state: String) {
+    for name in ["active", "stand_in", "crashed", "failed"] {
+      let line = #"council_automation_state{council_automation="\#(automation)",state="\#(name)"}"#
+      #expect(metrics.contains("\(line) \(name == state ? 1 : 0)\n"), "\(automation) is not \(state)")
+    }
   }
 
   /// A change of hosts does not end it, for the catalog keeps what an admin made active.
@@ -155,20 +168,17 @@ import Testing
 
   /// What health, metrics, admin API and commands say of an automation that serves.
   private func expect(_ host: HostUnderTest, standsInFor displaced: JSONValue) throws {
-    let state: JSONValue = displaced == .null ? "active" : "stand_in"
+    let state = displaced == .null ? "active" : "stand_in"
     let ready = try host.call("GET", "/health/ready")
     #expect(ready.status == 200, "\(ready.body)")
-    #expect(ready.json?["degraded"]?["reject"] == (displaced == .null ? nil : state), "\(ready.body)")
+    #expect(
+      ready.json?["degraded"]?["reject"] == (displaced == .null ? nil : .string(state)), "\(ready.body)")
     let listed = try host.admin("GET", "/automations").json?["items"]?.array?.first ?? .null
     for told in [listed, host.shown("reject")] {
       #expect(told["state"] == "active" && told["stands_in_for"] == displaced, "\(told)")
     }
     let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")?.body)
-    for name in ["active", "stand_in", "crashed", "failed"] {
-      let value = state == .string(name) ? 1 : 0
-      let line = #"council_automation_state{council_automation="reject",state="\#(name)"} \#(value)"#
-      #expect(metrics.contains(line + "\n"), "no \(line)")
-    }
+    expect(metrics, "reject", is: state)
     let list = host.command(["automations", "list"])
     #expect(list.output.contains("1 for 2") == (displaced != .null), "\(list.said)")
     let show = host.command(["automations", "show", "reject"])
