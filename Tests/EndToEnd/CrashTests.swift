@@ -26,11 +26,19 @@ import Testing
 
     func call(_ path: String) throws -> Connection.Answer { try host.call("GET", path, key: key) }
 
+    /// The id of the request in which the plugin last said that it would crash.
+    var tellsRequest: String? {
+      let told = "crashing in "
+      return host.log.split(separator: "\n").last { $0.hasPrefix(told) }.map {
+        String($0.dropFirst(told.count))
+      }
+    }
+
     func crashes() throws -> [JSONValue] { try host.admin("GET", "/crashes").json?["items"]?.array ?? [] }
   }
 
   @Test func everySignalInAHandlerIsWrittenDown() throws {
-    let site = try Site()
+    let site = try Site(load: [Fixtures.plugin("crashing", "-DTELLS_REQUEST")])
     let kinds = [
       ("segv", "SIGSEGV"), ("bus", "SIGBUS"), ("ill", "SIGILL"), ("abrt", "SIGABRT"), ("fpe", "SIGFPE"),
       ("overflow", "SIGSEGV"),
@@ -43,7 +51,8 @@ import Testing
       #expect(crash["automation"]?.string == "reject" && crash["generation"]?.integer == 1, "\(kind)")
       #expect(crash["call"]?.string == "handle" && crash["known_by"]?.string == "inside", "\(kind)")
       #expect(crash["route"]?.string == "GET /reject/" + kind)
-      #expect(crash["request_id"]?.string?.utf8.count == 32)
+      let request = try #require(site.tellsRequest)
+      #expect(request.utf8.count == 32 && crash["request_id"]?.string == request, "\(kind): \(crash)")
       let frames = (crash["backtrace"]?.array ?? []).compactMap(\.string)
       #expect(frames.contains { $0.contains("/generations/reject/1-") }, "\(kind): \(frames)")
     }

@@ -128,6 +128,14 @@ static council_status stop(void *self) {
 static council_status handle(void *self, uint32_t route, council_request request) {
   static const char *const kinds[] = {"",     "segv",   "bus",  "ill",  "abrt", "fpe", "overflow", "exit", "thief",
                                       "thread", "jump", "segv", "bus",  "ill",  "abrt", "fpe",    "overflow"};
+#ifdef TELLS_REQUEST
+  /* Past the host's log, which goes with the host. */
+  char line[128];
+  council_view_v1 id = {NULL, 0};
+  const council_http_v1 *http = the_host->get_extension(the_host, COUNCIL_HTTP_V1);
+  if (route && http->get(request, COUNCIL_HTTP_REQUEST_ID, view(""), &id) == COUNCIL_OK)
+    write(2, line, snprintf(line, sizeof line, "crashing in %.*s\n", (int)id.len, (const char *)id.ptr));
+#endif
   if (route) crash(kinds[route]);
   return good_handle(self, route, request);
 }
