@@ -11,10 +11,10 @@ struct ReplayByChild: ReplayGate {
   /// Empty where no field is encrypted.
   let encryptionKeys: String
 
-  func replay(_ recording: String, new: String, old: String, config: [UInt8], isolation: Isolation)
+  func replay(_ replay: RequiredReplay, new: String, old: String, config: [UInt8], isolation: Isolation)
     throws(Problem)
   {
-    let path = try recordings.path(of: recording)
+    let path = try recordings.path(of: replay.recording)
     let folder = try PrivateFolder.make()
     defer { PrivateFolder.remove(folder) }
     try HomeFolder.writeSecret(String(decoding: config, as: UTF8.self), to: folder + "/config.json")
@@ -22,7 +22,8 @@ struct ReplayByChild: ReplayGate {
       [
         "plugin", "replay", new, "--recording", path, "--against", old, "--home", home, "--config",
         folder + "/config.json", "--isolation", isolation.text, "--json",
-      ] + (encryptionKeys.isEmpty ? [] : ["--encryption-keys", encryptionKeys]), output: folder + "/report")
+      ] + (replay.writes ? ["--writes"] : [])
+        + (encryptionKeys.isEmpty ? [] : ["--encryption-keys", encryptionKeys]), output: folder + "/report")
     let isDone = process.wait(until: .now + limit)
     process.end()
     let text = (try? SystemFiles().read(folder + "/report", maxBytes: 64 << 20)) ?? []
@@ -40,7 +41,8 @@ struct ReplayByChild: ReplayGate {
     if report["compared"]?.integer == 0 {
       throw Problem(
         409, "replay.nothing_compared",
-        "The recording '\(recording)' has no read-only call that could be compared.")
+        "The recording '\(replay.recording)' has no \(replay.writes ? "" : "read-only ")call that could be compared."
+      )
     }
     throw Problem(
       409, "replay.differs",

@@ -23,7 +23,7 @@ final class AdminFixture {
 
   init(
     limits: AdminApplication.Limits = AdminApplication.Limits(),
-    rate: RateLimit = RateLimit(requests: 10_000, per: .seconds(60))
+    rate: RateLimit = RateLimit(requests: 10_000, per: .seconds(60)), replay: (any ReplayGate)? = nil
   ) throws {
     inspector = MemoryInspector(files)
     let scopes = ScopeMatrix(maxSets: 64, maxRequired: 128)
@@ -36,7 +36,7 @@ final class AdminFixture {
     drain.start()
     let change = ChangeAutomation(
       ports: ChangeAutomation.Ports(
-        files: files, inspector: inspector, catalog: catalog, meter: meter, log: log),
+        files: files, inspector: inspector, catalog: catalog, meter: meter, log: log, replay: replay),
       automations: automations, plan: PlanGeneration(schemas: OpenSchemas(), stores: stores),
       start: StartGeneration(
         loader: MemoryLoader(files: files), stores: stores, meter: meter, scopes: scopes, log: log,

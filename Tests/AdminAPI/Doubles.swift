@@ -120,6 +120,15 @@ final class MemoryPlugin: LoadedPlugin {
   func destroy() throws(Problem) {}
 }
 
+/// Keeps what was asked of it; every replay is clean.
+final class CleanReplays: ReplayGate {
+  private let required = Monitor<[RequiredReplay]>([])
+  var asked: [RequiredReplay] { required.withLock { $0 } }
+  func replay(_ replay: RequiredReplay, new: String, old: String, config: [UInt8], isolation: Isolation) {
+    required.withLock { $0.append(replay) }
+  }
+}
+
 final class NoCanceller: RequestCanceller {
   func cancelRequests(of generation: Generation, _ reason: Unanswered) {}
   func cancel(_ plugin: any LoadedPlugin, _ handle: UInt64) {}

@@ -125,4 +125,48 @@ struct ReloadEndpointsTests {
     let answer = fixture.send(.post, "/admin/v1/automations/one/reload", key: key, body: body)
     #expect(answer.status == 501 && answer.json["step"] == "replay")
   }
+
+  /// Read-only calls alone, unless the body or, beside an upload, the query asks for the others.
+  @Test func aReplayRunsCallsThatChangeSomethingWhenAsked() throws {
+    let replays = CleanReplays()
+    let fixture = try AdminFixture(replay: replays)
+    let key = try fixture.key("admin:*")
+    fixture.files.put("/one.so", fixture.manifest("one"))
+    let path = "/admin/v1/automations/one/reload"
+    #expect(
+      fixture.send(.post, "/admin/v1/automations", key: key, body: #"{"path":"/one.so"}"#).status == 201)
+    let upload = [("content-type", "application/octet-stream")]
+    for (query, writes) in [("", false), ("&replay_writes=false", false), ("&replay_writes=true", true)] {
+      let sent = fixture.send(
+        .post, "\(path)?require_replay=x.jsonl\(query)", key: key, headers: upload,
+        body: fixture.manifest("one"))
+      #expect(sent.status == 200 && replays.asked.last == RequiredReplay("x.jsonl", writes: writes))
+    }
+    for (member, writes) in [
+      ("", false), (#","replay_writes":false"#, false), (#","replay_writes":true"#, true),
+    ] {
+      let one = #""path":"/one.so","require_replay":"y.jsonl"\#(member)"#
+      for (path, body) in [
+        (path, "{\(one)}"), ("/admin/v1/reload", #"{"automations":[{"id":"one",\#(one)}]}"#),
+      ] {
+        #expect(fixture.send(.post, path, key: key, body: body).status == 200)
+        #expect(replays.asked.last == RequiredReplay("y.jsonl", writes: writes), "\(body)")
+      }
+    }
+    let count = replays.asked.count
+    #expect(count == 9)
+    for query in [
+      "require_replay=x&replay_writes=1", "require_replay=x&replay_writes=", "replay_writes=true",
+    ] {
+      let refused = fixture.send(
+        .post, "\(path)?\(query)", key: key, headers: upload, body: fixture.manifest("one"))
+      #expect(refused.status == 400 && refused.code == "request.query_parameter_invalid", "\(query)")
+    }
+    for body in [#"{"require_replay":"x","replay_writes":"true"}"#, #"{"replay_writes":true}"#] {
+      let refused = fixture.send(.post, path, key: key, body: body)
+      #expect(refused.status == 422, "\(refused.text)")
+      #expect(refused.json["errors"]?.array?.map { $0["pointer"] } == ["/replay_writes"], "\(refused.text)")
+    }
+    #expect(replays.asked.count == count && fixture.files.incoming == 0)
+  }
 }

@@ -73,6 +73,28 @@ struct AutomationChangeTests {
     #expect(console.requests[0].body == .none)
   }
 
+  @Test func aReplayThatIsRequiredGoesIntoTheQueryOrTheSet() {
+    let console = Console(200, ["automation": "hello"])
+    console.files.put("/here/p.so", "x")
+    let replay = ["--require-replay", "r.jsonl"]
+    #expect(console.run(["automations", "reload", "hello", "p.so"] + replay) == 0)
+    #expect(console.requests.last?.url.hasSuffix("/hello/reload?require_replay=r.jsonl") == true)
+    #expect(console.run(["automations", "reload", "hello", "p.so", "--replay-writes"] + replay) == 0)
+    #expect(
+      console.requests.last?.url.hasSuffix("/hello/reload?require_replay=r.jsonl&replay_writes=true") == true)
+    #expect(
+      console.run(["automations", "reload", "hello", "--with", "two", "--replay-writes"] + replay) == 0)
+    #expect(
+      console.requests.last?.json == [
+        "automations": [
+          ["id": "hello", "require_replay": "r.jsonl", "replay_writes": true], ["id": "two"],
+        ]
+      ])
+    let count = console.requests.count
+    #expect(console.run("automations", "reload", "hello", "p.so", "--replay-writes") == 2)
+    #expect(console.errors.contains("--require-replay") && console.requests.count == count)
+  }
+
   @Test func aRollbackNamesItsGenerationWhenTold() {
     let console = Console(200, ["automation": "hello"])
     #expect(console.run("automations", "rollback", "hello") == 0 && console.requests[0].body == .none)

@@ -5,11 +5,12 @@ import Patience
 enum Answering {
   static func plugin(
     _ id: String, _ version: Int, status: Int = 200, delay: Duration = .zero, value: String = "1",
-    fixture: String = "versions"
+    written: String? = nil, fixture: String = "versions"
   ) -> String {
     let defines = [
       #"-DID='"\#(id)"'"#, #"-DVERSION_TEXT='"\#(version)"'"#, "-DANSWER_STATUS=\(status)",
       #"-DANSWER_VALUE='"\#(value)"'"#,
+      written.map { #"-DWRITE_VALUE='"\#($0)"'"# } ?? "",
       delay > .zero ? "-DANSWER_DELAY_US=\(delay.nanoseconds / 1000)" : "",
     ]
     return Fixtures.plugin(fixture, defines.joined(separator: " "))

@@ -68,6 +68,22 @@ import Testing
       "automations", "reload", "one", Answering.plugin("one", 1), "--require-replay", name,
     ])
     #expect(taken.code == 0, "\(taken.said)")
+    // Calls that change something are not part of it, unless that is asked for.
+    let writes = Answering.plugin("one", 1, written: "2")
+    let asked = host.command([
+      "automations", "reload", "one", writes, "--require-replay", name, "--replay-writes",
+    ])
+    #expect(asked.code == 1 && asked.errors.contains("replay.differs"), "\(asked.said)")
+    #expect(asked.errors.contains("2 of 7 recorded call(s)"), "\(asked.said)")
+    let set = try host.admin(
+      "POST", "/reload",
+      body:
+        #"{"automations":[{"id":"one","path":"\#(writes)","require_replay":"\#(name)","replay_writes":true}]}"#
+    )
+    #expect(set.code == "automation.set_failed" && set.json?["cause"] == "replay.differs", "\(set.body)")
+    #expect(host.shown("one")["generation"] == 2)
+    let unasked = host.command(["automations", "reload", "one", writes, "--require-replay", name])
+    #expect(unasked.code == 0 && host.shown("one")["generation"] == 3, "\(unasked.said)")
     for foreign in ["../keys/admin.key", "none.jsonl", path] {
       let answer = host.command(["automations", "reload", "one", changed, "--require-replay", foreign])
       #expect(answer.errors.contains("recording.not_found"), "\(answer.said)")

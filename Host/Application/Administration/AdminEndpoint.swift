@@ -77,7 +77,7 @@ package enum AdminEndpoint: String, CaseIterable, Sendable {
     case .reloadAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/reload", [AdminScope.reload, write], act: "automation.reload",
-        query: ["canary", "require_replay", "isolation"])
+        query: ["canary", "require_replay", "replay_writes", "isolation"])
     case .rollBackAutomation:
       Row(
         .post, "/admin/v1/automations/{id}/rollback", [AdminScope.reload, write], act: "automation.rollback")

@@ -81,7 +81,10 @@ extension AdminEndpoint {
     case .reloadSet:
       AdminManual(
         "Reload several automations in one step", "All or none. Those that are new are loaded.",
-        body: S.set(["path": S.path, "config": S.free, "sha256": S.sha256, "require_replay": S.text]),
+        body: S.set([
+          "path": S.path, "config": S.free, "sha256": S.sha256, "require_replay": S.recordingName,
+          "replay_writes": S.replayWrites,
+        ]),
         answer: S.changes, faults: S.changeFaults)
     case .rollBackSet:
       AdminManual(
@@ -179,7 +182,8 @@ extension AdminEndpoint {
       "From the file it was loaded from, one that is named, or one that is brought. With `canary`, the new generation "
         + "takes a part of the requests first: then 202.",
       body: S.closed([
-        "path": S.path, "config": S.free, "sha256": S.sha256, "require_replay": S.text, "canary": S.canary,
+        "path": S.path, "config": S.free, "sha256": S.sha256, "require_replay": S.recordingName,
+        "replay_writes": S.replayWrites, "canary": S.canary,
       ]), answer: S.change, faults: S.changeFaults
     ).bodyOptional().orUpload().or(202, S.canaryReport)
   }

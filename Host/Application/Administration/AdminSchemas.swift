@@ -15,6 +15,16 @@ enum AdminSchemas {
     "type": "string", "pattern": "^/", "maxLength": 4096, "description": "Absolute, on the host's machine.",
     "examples": ["/srv/plugins/accounts.so"],
   ]
+  static let recordingName: JSONValue = [
+    "type": "string", "maxLength": 255,
+    "description":
+      "A recording that the new file has to answer as the old one does; else 409 `replay.differs`.",
+  ]
+  static let replayWrites: JSONValue = [
+    "type": "boolean", "default": false,
+    "description":
+      "With `require_replay`: replay its calls that change something, too, on copies of the records.",
+  ]
   static let sha256: JSONValue = [
     "type": "string", "pattern": "^[0-9A-Fa-f]{64}$", "description": "What the file has to hash to.",
   ]
@@ -148,7 +158,8 @@ enum AdminSchemas {
     case "isolation":
       ["type": "string", "pattern": "^(none|process(:[0-9]+)?)$", "description": "Where the code runs."]
     case "canary": ["type": "string", "description": "As the body's member `canary`, for an upload: JSON."]
-    case "require_replay": ["type": "string", "description": "A recording that has to be answered alike."]
+    case "require_replay": recordingName
+    case "replay_writes": replayWrites
     default: text
     }
   }

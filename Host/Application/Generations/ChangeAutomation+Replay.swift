@@ -4,7 +4,7 @@ import Kernel
 extension ChangeAutomation {
   /// The step REPLAY: recorded traffic against the candidate and the generation that serves.
   func replay(
-    _ recording: String, _ candidate: Candidate, against previous: Generation?, config: [UInt8],
+    _ replay: RequiredReplay, _ candidate: Candidate, against previous: Generation?, config: [UInt8],
     isolation: Isolation
   ) throws(Problem) {
     guard let gate = ports.replay else {
@@ -16,7 +16,7 @@ extension ChangeAutomation {
         "Automation '\(candidate.manifest.id)' is not loaded: a replay needs a generation to compare with.")
     }
     try gate.replay(
-      recording, new: candidate.path, old: ports.files.absolute(previous.record.file), config: config,
+      replay, new: candidate.path, old: ports.files.absolute(previous.record.file), config: config,
       isolation: isolation == .inProcess ? previous.record.isolation : isolation)
   }
 }

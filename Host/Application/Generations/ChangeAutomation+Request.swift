@@ -32,12 +32,12 @@ extension ChangeAutomation {
     package var config: [UInt8]?
     /// Where its code is to run; nil keeps it, and for a new automation takes the host's default.
     package var isolation: Isolation?
-    /// The name of a recording that the new file must answer as the active one does.
-    package var replay: String?
+    /// The recording that the new file must answer as the active one does.
+    package var replay: RequiredReplay?
 
     package init(
       _ intent: Intent, from source: Source, expectedSHA256: String? = nil, config: [UInt8]? = nil,
-      isolation: Isolation? = nil, replay: String? = nil
+      isolation: Isolation? = nil, replay: RequiredReplay? = nil
     ) {
       self.intent = intent
       self.source = source

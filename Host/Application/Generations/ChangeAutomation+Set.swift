@@ -27,7 +27,7 @@ extension ChangeAutomation {
     /// Reloads the automation, or loads it where it is new.
     package init(
       _ id: String, from source: Source, expectedSHA256: String? = nil, config: [UInt8]? = nil,
-      replay: String? = nil
+      replay: RequiredReplay? = nil
     ) {
       self.id = id
       request = Request(.either, from: source, expectedSHA256: expectedSHA256, config: config, replay: replay)

@@ -225,9 +225,9 @@ package final class ChangeAutomation: Sendable {
       try check(request.intent, manifest, previous)
       return (try plan(manifest, config: config), try self.lint(manifest, request.source))
     }
-    if let recording = request.replay {
+    if let required = request.replay {
       try clock.measure(.replay) { () throws(Problem) in
-        try replay(recording, candidate, against: previous, config: config, isolation: isolation)
+        try replay(required, candidate, against: previous, config: config, isolation: isolation)
       }
     }
     let source = if case .path(let path) = request.source { path } else { nil as String? }

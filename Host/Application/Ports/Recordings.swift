@@ -17,11 +17,23 @@ package protocol RecordingFile: AnyObject {
   func close() throws(Problem)
 }
 
+/// The recording that a new file has to answer as the active one does.
+package struct RequiredReplay: Sendable, Equatable {
+  /// The name of its file.
+  package var recording: String
+  /// Also its calls that change something; read-only ones alone otherwise.
+  package var writes: Bool
+
+  package init(_ recording: String, writes: Bool = false) {
+    self.recording = recording
+    self.writes = writes
+  }
+}
+
 /// Runs a recording against two plugin files, in hosts of their own and on copies of the records.
 package protocol ReplayGate: Sendable {
-  /// Throws `replay.differs` (409) when the new file answers otherwise than the old one; read-only calls only.
-  /// `recording` is the name of its file. Where one of the two runs isolated, both do: a replay gives code no more than
-  /// serving would. [control]
-  func replay(_ recording: String, new: String, old: String, config: [UInt8], isolation: Isolation)
+  /// Throws `replay.differs` (409) when the new file answers otherwise than the old one. Where one of the two runs
+  /// isolated, both do: a replay gives code no more than serving would. [control]
+  func replay(_ replay: RequiredReplay, new: String, old: String, config: [UInt8], isolation: Isolation)
     throws(Problem)
 }

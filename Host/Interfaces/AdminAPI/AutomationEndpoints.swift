@@ -79,7 +79,8 @@ extension AdminApplication {
         members: ["scope": .string(AdminScope.write)])
     }
     var canary = try canaryOption(request)
-    let source = try source(request, stored: stored, options: ["canary", "require_replay"])
+    let replay = try replayOption(request)
+    let source = try source(request, stored: stored, options: ["canary"] + Members.replay)
     if let option = source.canary {
       guard canary == nil else {
         throw Problem(422, "request.body_invalid", "/canary is in the query, too.")
@@ -88,8 +89,7 @@ extension AdminApplication {
     }
     let change = ChangeAutomation.Request(
       .reload(id), from: source.file, expectedSHA256: source.sha256, config: source.config,
-      isolation: isolation,
-      replay: source.replay ?? request.query["require_replay"])
+      isolation: isolation, replay: source.replay ?? replay)
     guard let canary else { return answer(try ports.change.change(change)) }
     return answer(try ports.change.startCanary(change, canary), status: 202)
   }
@@ -152,7 +152,7 @@ extension AdminApplication {
     var sha256: String?
     var config: [UInt8]?
     var canary: CanaryRule?
-    var replay: String?
+    var replay: RequiredReplay?
   }
 
   /// The file that a request names or brings; the path of `stored` when it does neither.
@@ -165,7 +165,7 @@ extension AdminApplication {
     }
     var members = try Members(
       request.body, optional: stored != nil, known: ["path", "config", "sha256"] + options)
-    let replay = members.text("require_replay", max: 255)
+    let replay = members.requiredReplay()
     var canary: CanaryRule?
     members.object("canary", known: CanaryRule.members) { canary = CanaryRule(&$0) }
     let path = members.text("path", max: 4096, required: stored == nil)

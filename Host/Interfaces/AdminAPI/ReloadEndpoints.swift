@@ -10,7 +10,7 @@ extension AdminApplication {
   func reloadSet(_ request: AdminRequest) throws(Problem) -> AdminAnswer {
     var members = try Members(request.body, known: ["automations"])
     var set: [ChangeAutomation.Member] = []
-    try members.each("automations", known: ["id", "path", "config", "sha256", "require_replay"]) {
+    try members.each("automations", known: ["id", "path", "config", "sha256"] + Members.replay) {
       (item) throws(Problem) in
       guard let id = item.text("id", max: 63, required: true) else { return }
       let stored = try? ports.change.stored(id)
@@ -36,7 +36,7 @@ extension AdminApplication {
         ChangeAutomation.Member(
           id, from: .path(source), expectedSHA256: sha256?.lowercased(),
           config: item["config"]?.object.map { JSON.encode(.object($0)) },
-          replay: item.text("require_replay", max: 255)))
+          replay: item.requiredReplay()))
     }
     try members.check()
     return answer(try ports.change.change(all: set))
@@ -66,6 +66,20 @@ extension AdminApplication {
         })
     ]
     return answer
+  }
+
+  // MARK: Replays
+
+  /// The replay that the query requires: an upload's body has no room for it.
+  func replayOption(_ request: AdminRequest) throws(Problem) -> RequiredReplay? {
+    let (name, writes) = (request.query["require_replay"], request.query["replay_writes"])
+    guard [nil, "true", "false"].contains(writes), name != nil || writes != "true" else {
+      request.abandonUpload()
+      throw Problem(
+        400, "request.query_parameter_invalid",
+        "'replay_writes' is true or false, and goes with 'require_replay'.")
+    }
+    return name.map { RequiredReplay($0, writes: writes == "true") }
   }
 
   // MARK: Canaries
@@ -172,6 +186,14 @@ extension CanaryRule {
 }
 
 extension Members {
+  static let replay = ["require_replay", "replay_writes"]
+
+  mutating func requiredReplay() -> RequiredReplay? {
+    let (name, writes) = (text("require_replay", max: 255), flag("replay_writes") ?? false)
+    if writes, !has("require_replay") { fault("replay_writes", "goes with 'require_replay'") }
+    return name.map { RequiredReplay($0, writes: writes) }
+  }
+
   mutating func number(_ name: String, in range: ClosedRange<Double>) -> Double? {
     guard let value = self[name] else { return nil }
     let number: Double? =

@@ -93,6 +93,15 @@ struct Members {
     return text
   }
 
+  mutating func flag(_ name: String) -> Bool? {
+    guard let value = values[name] else { return nil }
+    guard let flag = value.bool else {
+      fault(name, "must be true or false")
+      return nil
+    }
+    return flag
+  }
+
   mutating func texts(_ name: String, count: ClosedRange<Int>, max: Int) -> [String] {
     let items = values[name]?.array ?? []
     let texts = items.compactMap(\.string).filter { $0.utf8.count <= max }

@@ -52,6 +52,8 @@ enum ReloadCommands {
     .init(
       name: "--require-replay", value: "NAME",
       help: "Refuse the file unless it answers this recording of the host as the old one does."),
+    .init(
+      name: "--replay-writes", help: "With --require-replay: replay calls that change something, too."),
     noWait,
   ]
 
@@ -73,7 +75,10 @@ enum ReloadCommands {
     if let config = invocation.value("--config") {
       first["config"] = try AutomationCommands.configuration(config, invocation)
     }
-    if let name = invocation.value("--require-replay") { first["require_replay"] = .string(name) }
+    if let replay = try requiredReplay(invocation) {
+      first["require_replay"] = .string(replay.recording)
+      if replay.writes { first["replay_writes"] = true }
+    }
     var items = [JSONValue.object(first)]
     for (id, file) in pairs(invocation) { items.append(.object(item(id, file))) }
     try callTogether(invocation, .reloadSet, items)
@@ -121,7 +126,10 @@ enum ReloadCommands {
   /// The query of a reload: what an upload's body has no room for.
   static func query(_ invocation: Invocation) throws -> [(String, String)] {
     var query: [(String, String)] = []
-    if let name = invocation.value("--require-replay") { query.append(("require_replay", name)) }
+    if let replay = try requiredReplay(invocation) {
+      query.append(("require_replay", replay.recording))
+      if replay.writes { query.append(("replay_writes", "true")) }
+    }
     var rule: [String: JSONValue] = [:]
     if let path = invocation.value("--canary-rule") {
       rule = try AutomationCommands.configuration(path, invocation).object ?? [:]
@@ -133,6 +141,15 @@ enum ReloadCommands {
     if let seconds = try invocation.duration("--canary-for") { rule["seconds"] = .integer(Int64(seconds)) }
     if !rule.isEmpty { query.append(("canary", JSON.text(.object(rule)))) }
     return query
+  }
+
+  private static func requiredReplay(_ invocation: Invocation) throws -> RequiredReplay? {
+    let writes = invocation.has("--replay-writes")
+    guard let name = invocation.value("--require-replay") else {
+      if writes { throw invocation.usage("--replay-writes goes with --require-replay") }
+      return nil
+    }
+    return RequiredReplay(name, writes: writes)
   }
 
   /// Waits for the end of a canary and tells how it went; throws `canary.rolled_back` when it was worse.
