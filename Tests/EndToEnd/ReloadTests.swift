@@ -77,7 +77,15 @@ import Testing
     #expect(none.code == "automation.no_such_generation")
     #expect(try host.reload("hello", path: versions[1]).status == 200)
     #expect(try host.call("GET", "/hello/x", key: key).body.contains("Welcome"))
+    let callers = Callers(3, port: host.port, target: "/hello/x", key: key, pause: .milliseconds(1))
+    #expect(eventually { callers.answers > 50 })
     #expect(try host.admin("POST", "/automations/hello/rollback").json?["version"]?.string == "1.0.0")
+    let answers = callers.answers
+    #expect(eventually { callers.answers > answers + 50 })
+    let tally = callers.stop()
+    #expect(tally.failureCount == 0, "\(tally.failures)")
+    // Each met the version that was rolled back, and the one that came back for it.
+    #expect(tally.bodies.count == 2, "\(tally.bodies)")
     #expect(try host.call("GET", "/hello/x", key: key).body.contains("Hello"))
     #expect(try host.admin("DELETE", "/automations/hello").status == 200)
     #expect(try host.call("GET", "/hello/x", key: key).code == "route.not_found")

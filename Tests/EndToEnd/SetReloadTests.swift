@@ -81,11 +81,23 @@ import Testing
       #expect(tally.failureCount == 0, "\(tally.failures)")
       #expect(tally.bodies.count == 7 || tally.bodies.count == 8, "\(tally.bodies)")
     }
+    // Those who call now have met the last version alone: what else they meet, the rollback brought.
+    let callers = Self.ids.map {
+      Callers(1, port: host.port, target: "/\($0)/", key: key, pause: .milliseconds(1))
+    }
+    #expect(eventually { callers.allSatisfy { $0.answers > 20 } })
     let back = host.command([
       "automations", "rollback", "one", "--with", "two", "--with", "three=6", "--json",
     ])
     #expect(back.code == 0, "\(back.said)")
     #expect(back.json?["automations"]?.array?.map { $0["version"]?.string } == ["7", "7", "6"])
+    let answers = callers.map(\.answers)
+    #expect(eventually { zip(callers, answers).allSatisfy { $0.answers > $1 + 20 } })
+    for (caller, version) in zip(callers, [7, 7, 6]) {
+      let tally = caller.stop()
+      #expect(tally.failureCount == 0, "\(tally.failures)")
+      #expect(Set(tally.bodies.keys) == [Answering.body(8), Answering.body(version)], "\(tally.bodies)")
+    }
     // The whole set is stored: it comes back with the next host.
     host.process.signal(9)
     _ = host.process.wait()
