@@ -1,4 +1,5 @@
 import Kernel
+import Patience
 import Testing
 
 /// Recorded traffic, and what a new version answers to it.
@@ -58,16 +59,25 @@ import Testing
     ])
     #expect(status.code == 1 && status.output.contains("status: 200 became 503"), "\(status.said)")
 
-    // A reload can ask for a clean one.
+    // A reload can ask for a clean one, and nobody who calls meanwhile notices.
+    let callers = Callers(
+      2, port: host.port, target: "/one/", key: try host.issueKey(["one:*"]), pause: .milliseconds(1))
+    #expect(eventually { callers.answers > 50 })
+    func expectTheyAreAnswered() {
+      let answers = callers.answers
+      #expect(eventually { callers.answers > answers + 50 })
+    }
     let name = String(path.split(separator: "/").last ?? "")
     let refused = host.command(["automations", "reload", "one", changed, "--require-replay", name])
     #expect(refused.code == 1 && refused.errors.contains("replay.differs"), "\(refused.said)")
     #expect(refused.errors.contains("at step replay"), "\(refused.said)")
     #expect(host.shown("one")["generation"] == 1)
+    expectTheyAreAnswered()
     let taken = host.command([
       "automations", "reload", "one", Answering.plugin("one", 1), "--require-replay", name,
     ])
     #expect(taken.code == 0, "\(taken.said)")
+    expectTheyAreAnswered()
     // Calls that change something are not part of it, unless that is asked for.
     let writes = Answering.plugin("one", 1, written: "2")
     let asked = host.command([
@@ -84,6 +94,10 @@ import Testing
     #expect(host.shown("one")["generation"] == 2)
     let unasked = host.command(["automations", "reload", "one", writes, "--require-replay", name])
     #expect(unasked.code == 0 && host.shown("one")["generation"] == 3, "\(unasked.said)")
+    expectTheyAreAnswered()
+    let tally = callers.stop()
+    #expect(tally.failureCount == 0, "\(tally.failures)")
+    #expect(Array(tally.bodies.keys) == [Answering.body(1)], "\(tally.bodies)")
     for foreign in ["../keys/admin.key", "none.jsonl", path] {
       let answer = host.command(["automations", "reload", "one", changed, "--require-replay", foreign])
       #expect(answer.errors.contains("recording.not_found"), "\(answer.said)")
