@@ -51,12 +51,13 @@ import Testing
 
   @Test func oneThatFailsRollsBackByItself() throws {
     let (host, callers) = try start(
-      #"{"percent":30,"share":"request","seconds":600}"#, Answering.plugin("one", 2, status: 500))
+      #"{"percent":30,"share":"request","seconds":600}"#, failing)
     let canary = host.endedCanary("one")
     #expect(canary["state"] == "rolled_back", "\(canary)")
     #expect((canary["new"]?["requests"]?.integer ?? 0) >= 50)
     #expect(canary["new"]?["errors"] == canary["new"]?["requests"] && canary["old"]?["errors"] == 0)
     #expect(canary["reason"]?.string?.contains("100.0 %") == true)
+    expectFigures(canary)
     // Nobody asked for it at that moment, and it is written down all the same.
     #expect(eventually { (try? ends(host))?.count == 1 })
     let row = try #require(try ends(host).first)
@@ -67,6 +68,55 @@ import Testing
     let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")?.body)
     #expect(metrics.contains(#"council_canary_ends_total{outcome="rolled_back"} 1"#))
     #expect(metrics.contains(#"council_canary_running{council_automation="one"} 0"#))
+    try finish(host, callers, serving: 1)
+  }
+
+  /// Fails, and takes its time for it.
+  private var failing: String { Answering.plugin("one", 2, status: 500, delay: .milliseconds(5)) }
+
+  /// The figures of both sides of ``failing`` and what it would have replaced.
+  private func expectFigures(_ told: JSONValue?) {
+    func number(_ side: String, _ name: String) -> Double {
+      switch told?[side]?[name] {
+      case .integer(let whole): Double(whole)
+      case .number(let number): number
+      default: -1
+      }
+    }
+    for side in ["new", "old"] { #expect(number(side, "requests") >= 50, "\(told ?? .null)") }
+    #expect(number("new", "errors") > 0 && number("old", "errors") == 0, "\(told ?? .null)")
+    #expect(number("new", "error_ratio") > 0.9 && number("old", "error_ratio") == 0, "\(told ?? .null)")
+    // What a handler sleeps is the least that its call takes.
+    for name in ["mean_ms", "p99_ms"] {
+      #expect(number("new", name) >= 5 && number("old", name) > 0, "\(name): \(told ?? .null)")
+    }
+  }
+
+  @Test func theCommandThatWaitsTellsTheFiguresOfBothSides() throws {
+    let host = try HostUnderTest(settings: Self.settings)
+    try host.load(Answering.plugin("one", 1))
+    let callers = Callers(
+      3, port: host.port, target: "/one/", key: try host.issueKey(["one:*"]), pause: .milliseconds(1)
+    ) { answer in
+      answer.status == 200 || answer.status == 500 && answer.body == Answering.body(2)
+    }
+    #expect(eventually { callers.answers > 50 })
+    let rule = Fixtures.file(Array(#"{"share":"request"}"#.utf8), "rule.json")
+    let reload = [
+      "automations", "reload", "one", failing, "--canary", "30", "--canary-for", "10m", "--canary-rule", rule,
+    ]
+    let back = host.command(reload + ["--json"])
+    #expect(back.code == 1 && back.problem?["code"] == "canary.rolled_back", "\(back.said)")
+    #expect(back.problem?["detail"]?.string?.contains("had a status of 500 or more") == true, "\(back.said)")
+    expectFigures(back.problem)
+    let shown = host.shown("one")
+    #expect(shown["generation"] == 1 && shown["canary"]?["new"] == back.problem?["new"], "\(back.said)")
+    let text = host.command(reload).errors
+    for words in [
+      "had a status of 500 or more", "[new generation 3: ", "[old generation 1: ", "mean ", "p99 ",
+    ] {
+      #expect(text.contains(words), "no '\(words)': \(text)")
+    }
     try finish(host, callers, serving: 1)
   }
 
