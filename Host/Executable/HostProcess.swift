@@ -169,6 +169,16 @@ struct HostProcess {
         ("control", { control.fault }),
         ("records", { records.look() }),
       ], interval: settings.healthCheckInterval, log: log)
+    // Of its own: what a record store's disk does must not keep anybody from looking after the keys.
+    let keyWatch = HealthWatch(
+      [
+        (
+          "keys",
+          { [interval = settings.healthCheckInterval] in
+            keys.lookAtStore(lease: interval + HealthWatch.patience)
+          }
+        )
+      ], interval: settings.healthCheckInterval, log: log)
     HostGauges.register(
       with: meter, automations: automations, servers: [("public", publicServer), ("admin", adminServer)],
       workers: workers, keys: table)
@@ -185,6 +195,7 @@ struct HostProcess {
     gateway.inlineWatch.start()
     gateway.jobs.start()
     healthWatch.start(reportingTo: health)
+    keyWatch.start(reportingTo: health)
     try adminServer.start()
     try publicServer.start()
     health.isServing = true
@@ -235,6 +246,8 @@ struct HostProcess {
     healthWatch.end()
     publicServer.stop(within: settings.drain.timeout)
     adminServer.stop(within: settings.adminStopTimeout)
+    // As long as there are requests, their keys are looked after.
+    keyWatch.end()
     let leaving = automations.swap(in: [], out: automations.live.map(\.generation.manifest.id))
     drain.drain(leaving)
     _ = drain.wait(for: leaving, until: .now + settings.drain.timeout + settings.drain.grace)

@@ -26,7 +26,7 @@ import Testing
       _ = ended.wait(until: .now + .milliseconds(300)) { $0 ? true : nil }
     }
 
-    func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) { inner.forEach(visit) }
+    func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) { try inner.forEach(visit) }
     func insert(_ keys: [KeyRecord]) throws(Problem) {
       happen()
       inner.insert(keys)
@@ -39,6 +39,7 @@ import Testing
       happen()
       inner.recordUses(uses)
     }
+    var readFault: String? { inner.readFault }
   }
 
   private let store = MeetingStore()

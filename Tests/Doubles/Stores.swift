@@ -66,10 +66,18 @@ package final class MemoryKeyStore: KeyStore {
   package let inserts = Monitor<[[KeyRecord]]>([])
   package let updates = Monitor<[KeyRecord]>([])
 
+  /// What happens from now on in place of what is asked.
+  package struct Failures: Sendable {
+    package var reading: Problem?
+    package var fault: String?
+  }
+  package let failures = Monitor(Failures())
+
   package init() {}
 
   /// As they are after every update.
-  package func forEach(_ visit: (KeyRecord) -> Void) {
+  package func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) {
+    if let failure = failures.withLock({ $0.reading }) { throw failure }
     let updates = updates.withLock { $0 }
     for record in inserts.withLock({ $0.flatMap { $0 } }) {
       visit(updates.last { $0.id == record.id } ?? record)
@@ -78,6 +86,7 @@ package final class MemoryKeyStore: KeyStore {
   package func insert(_ new: [KeyRecord]) { inserts.withLock { $0.append(new) } }
   package func recordUses(_ uses: [KeyTable.Use]) {}
   package func update(_ changed: [KeyRecord]) { updates.withLock { $0 += changed } }
+  package var readFault: String? { failures.withLock { $0.fault } }
 }
 
 /// Plugin files as names: nothing is on disk.

@@ -43,15 +43,18 @@ import Testing
     withExtendedLifetime(disk) {}
   }
 
-  @Test(arguments: [("records/accounts.sqlite", "records"), ("council.sqlite", "control")])
-  func aStoreThatIsGoneReplacedOrDamagedIsTold(file: String, kind: String) throws {
+  @Test(
+    arguments: [
+      ("records/accounts.sqlite", ["records"]), ("council.sqlite", ["control", "keys"]),
+    ] as [(String, Set<String>)])
+  func aStoreThatIsGoneReplacedOrDamagedIsTold(file: String, kinds: Set<String>) throws {
     let host = try HostUnderTest(
       load: [HostUnderTest.accounts, HostUnderTest.hello], settings: HealthTests.settings)
     let path = "\(host.home)/\(file)"
     _ = try ready(host, 200)
 
     System.shell("mv '\(path)' '\(path).away'")
-    expectFault(try ready(host, 503), of: [kind], "gone")
+    expectFault(try ready(host, 503), of: kinds, "gone")
     System.shell("cp '\(path).away' '\(path)'")
     #expect(
       eventually {
@@ -63,7 +66,7 @@ import Testing
     System.shell(
       "head -c 100 '\(path)' >'\(path).head'; "
         + "head -c 100 /dev/zero | dd of='\(path)' conv=notrunc status=none")
-    expectFault(try ready(host, 503), of: [kind], "damaged")
+    expectFault(try ready(host, 503), of: kinds, "damaged")
     System.shell("dd if='\(path).head' of='\(path)' conv=notrunc status=none")
     _ = try ready(host, 200)
     let told = host.logLines.filter { $0["module"]?.string == "health" }

@@ -1,5 +1,6 @@
 package import Domain
 package import Kernel
+import Synchronization
 
 /// API keys: recognises them on the request path, issues, rotates and revokes them for admins.
 package final class Keys: Sendable {
@@ -8,7 +9,15 @@ package final class Keys: Sendable {
   private let digests: any Digests
   private let listeners = Monitor<[@Sendable (String) -> Void]>([])
   /// Held while a key is read, changed and written back: two changes of one key never mix.
-  private let changes = Monitor(())
+  private let changes = Monitor(Standing())
+  /// Until when what is in memory opens anything, in nanoseconds of ``Instant``: for good, where nobody looks after
+  /// the store; 0 while it cannot be read.
+  private let trusted = Atomic<Int64>(.max)
+
+  private struct Standing {
+    /// Something may be stored that is not in memory: the store was out of reach.
+    var isBehind = false
+  }
 
   package init(table: KeyTable, store: any KeyStore, digests: any Digests) {
     self.table = table
@@ -39,12 +48,66 @@ package final class Keys: Sendable {
     return count
   }
 
+  // MARK: The store
+
+  /// Looks whether the stored keys can be read, once in a while and for one thread. While they cannot, no key opens
+  /// anything; nor does one `lease` after the last look that found them well, so that a look which does not return
+  /// ends as a fault does. What was changed in between is taken over before keys open anything again.
+  ///
+  /// nil, or what is wrong, in words without a path. It may block. [not event]
+  package func lookAtStore(lease: Duration) -> String? {
+    let began = Instant.now
+    let fault = store.readFault
+    return changes.withLock { standing in
+      if fault != nil { standing.isBehind = true }
+      var fault = fault
+      if fault == nil, standing.isBehind {
+        do throws(Problem) {
+          try takeOver()
+          standing.isBehind = false
+        } catch { fault = error.detail }
+      }
+      trusted.store(fault == nil ? (began + lease).nanoseconds : 0, ordering: .relaxed)
+      return fault
+    }
+  }
+
+  /// Makes what is in memory what is stored. A key that is not stored any more ends.
+  private func takeOver() throws(Problem) {
+    var stored: Set<KeyID> = []
+    var failure: Problem?
+    try store.forEach { record in
+      if let id = KeyID(record.id) { stored.insert(id) }
+      do throws(Problem) { try table.put(record) } catch { failure = failure ?? error }
+    }
+    if let failure { throw failure }
+    table.end { !stored.contains($0) }
+  }
+
+  /// Another host changed a key: takes over what is stored of it. One that cannot be read may be a revocation: then
+  /// no key opens anything until ``lookAtStore(lease:)`` has read them all.
+  package func refresh(_ id: String) throws(Problem) {
+    try changes.withLock { standing throws(Problem) in
+      do throws(Problem) {
+        guard let record = try store.find(id) else { return }
+        try table.put(record)
+      } catch {
+        standing.isBehind = true
+        trusted.store(0, ordering: .relaxed)
+        throw error
+      }
+    }
+  }
+
   // MARK: The request path
 
   /// The key that a request shows, as `Authorization: Bearer …` or `X-API-Key`. Throws 401: `access.key_missing`,
-  /// `access.key_unknown`, `access.key_expired`, `access.key_revoked`. [event]
+  /// `access.key_unknown`, `access.key_expired`, `access.key_revoked`; and 503 `access.unavailable`, whatever the key,
+  /// while the stored keys cannot be read. [event]
   package func authenticate(_ exchange: Exchange) throws(Problem) -> KeyGrant {
     let text = try Keys.text(of: exchange)
+    // Before anything is said of the key: a good one and a bad one are answered alike.
+    guard exchange.started.nanoseconds < trusted.load(ordering: .relaxed) else { throw Keys.unavailable }
     let head = exchange.head
     guard let id = KeyText.parse(head.span(text)) else { throw Keys.unknown }
     let now = Timestamp.now
@@ -86,6 +149,10 @@ package final class Keys: Sendable {
     401, "access.key_missing", "Send a key as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'.")
   private static let unknown = Problem(401, "access.key_unknown", "No key like this is known.")
   private static let ambiguous = Problem(401, "access.key_ambiguous", "Send exactly one key.")
+  private static let unavailable = Problem(
+    503, "access.unavailable",
+    "Keys cannot be checked now. Nothing was done; send the request again after the time in Retry-After.",
+    retryAfterSeconds: 2)
 
   // MARK: Administration
 
@@ -114,6 +181,12 @@ package final class Keys: Sendable {
   ///
   /// `handOver` gets the key before it is stored: when it throws, no key was made.
   package func issue(
+    _ request: Issue, handOver: (IssuedKey) throws(Problem) -> Void = { _ in }
+  ) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
+    try changes.withLock { _ throws(Problem) in try issueLocked(request, handOver: handOver) }
+  }
+
+  private func issueLocked(
     _ request: Issue, handOver: (IssuedKey) throws(Problem) -> Void = { _ in }
   ) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
     guard !request.scopes.isEmpty, request.scopes.count <= 64 else {
@@ -196,7 +269,7 @@ package final class Keys: Sendable {
       throw Problem(409, "key.revoked", "Key \(id) is revoked; issue a new one.")
     }
     let lifetime = old.expires.map { Duration.microseconds($0.microseconds - old.created.microseconds) }
-    let issued = try issue(
+    let issued = try issueLocked(
       Issue(
         principal: old.principal, name: old.name, scopes: old.scopes, limit: old.limit,
         answerLimit: old.answerLimit, lifetime: lifetime))
@@ -206,12 +279,6 @@ package final class Keys: Sendable {
     try table.update(old)
     tell(old.id)
     return Rotation(key: issued.key, record: issued.record, old: old, oldExpiry: oldExpiry)
-  }
-
-  /// Another host changed a key: takes over what is stored of it.
-  package func refresh(_ id: String) throws(Problem) {
-    guard let record = try store.find(id) else { return }
-    try table.update(record)
   }
 
   /// Throws `key.not_found` (404).

@@ -153,7 +153,8 @@ extension Setting {
       "Pairs of automation and step of a reload."),
     .init(
       "health.check_interval_ms", .number(1000...600_000, \.healthCheckMilliseconds),
-      "Between two looks at the stores, which /health/ready tells of."),
+      "Between two looks at the stores, which /health/ready tells of, and without which no key opens anything."
+    ),
     .init(
       "health.stores_per_round", .number(1...10_000, \.healthStoresPerRound),
       "Record stores of one such look; the next one goes on with the others."),

@@ -16,7 +16,7 @@ package final class HealthWatch: Sendable {
   private let checks: [(name: String, check: Health.Check)]
   private let state: Monitor<State>
   /// A round that takes so much longer than its interval does not return.
-  private static let patience = Duration.seconds(10)
+  package static let patience = Duration.seconds(10)
 
   /// `checks` are looked at one after the other, with `interval` between two rounds.
   package init(

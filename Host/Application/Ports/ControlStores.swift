@@ -13,6 +13,9 @@ package protocol KeyStore: AnyObject, Sendable {
   func find(_ id: String) throws(Problem) -> KeyRecord?
   /// At most `limit` keys, newest first, that stand after the cursor in that order.
   func page(after cursor: KeyCursor?, limit: Int) throws(Problem) -> [KeyRecord]
+  /// nil, or why what is stored cannot be read now, in words without a path. It may block for a second or so; any
+  /// thread, beside every other call. [not event]
+  var readFault: String? { get }
 }
 
 /// A place in the list of keys: newest first, those of one instant by descending id.

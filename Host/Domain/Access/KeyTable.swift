@@ -148,6 +148,21 @@ extension KeyTable {
     }
   }
 
+  /// Adds a key, or takes over what ``update(_:)`` does of one that is there. Throws what they do. [control]
+  package func put(_ record: KeyRecord) throws(Problem) {
+    let isThere = KeyID(record.id).map { id in index.find(id) { entries.id($0) == id } != 0 } ?? false
+    try isThere ? update(record) : insert(record)
+  }
+
+  /// Ends the keys that `isOver` names, as if they were revoked. Walks the whole table. [control]
+  package func end(where isOver: (KeyID) -> Bool) {
+    writer.withLock { _ in
+      for number in 1..<max(1, entries.count) where isOver(entries.id(number)) {
+        entries.set(number, validUntil: 0, rights: KeyRights.revoked.word)
+      }
+    }
+  }
+
   /// Replaces the limit of all keys that have none of their own. [control]
   package func setDefaultLimit(_ limit: RateLimit) throws(Problem) { try limits.setDefault(limit) }
 

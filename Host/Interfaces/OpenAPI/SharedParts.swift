@@ -54,8 +54,9 @@ enum SharedParts {
       "The method or the transfer coding is not known: `request.method_unknown`, `http.unknown_coding`."
     case 502: "The process that runs the handler ended in the middle of the call: `plugin.crashed`."
     case 503:
-      "Not now: the automation is being replaced, overloaded or out of service, or the host is stopping. Send it again "
-        + "after `Retry-After`; where there is none, read what it changes first, for it may have been carried out."
+      "Not now: the automation is being replaced, overloaded or out of service, keys cannot be checked, "
+        + "`access.unavailable`, or the host is stopping. Send it again after `Retry-After`; "
+        + "where there is none, read what it changes first, for it may have been carried out."
     case 504: "The handler did not answer in time: `handler.timeout`. What it began may have happened."
     case 505: "The version of HTTP is not known: `http.version`."
     default: Problem.title(of: status) + "."

@@ -6,6 +6,9 @@ extension SQLiteControlStore {
   private static let columns =
     "id,digest,principal,name,scopes,limit_requests,limit_period_s,created,expires,revoked,last_used,answer_limit"
 
+  /// Reads a key, by a new connection: the first page, and those of the keys from the root down.
+  package var readFault: String? { check.readFault("SELECT digest FROM keys LIMIT 1") }
+
   /// Streams in order of id from a connection of its own, so that `visit` may call this store.
   package func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) {
     do throws(SQLiteError) {

@@ -46,7 +46,7 @@ package final class SQLiteControlStore: KeyStore, Catalog {
   let path: String
   let configuration: SQLiteConfiguration
   private let session: Monitor<Session>
-  private let check: StoreCheck
+  let check: StoreCheck
 
   /// Opens `path`, and makes it and its folder where there are none. Throws `control.newer_layout` for a file of a
   /// later host, `control.foreign_file` for another's database, `control.unavailable` when it cannot be used.

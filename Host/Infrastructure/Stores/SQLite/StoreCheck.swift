@@ -10,6 +10,8 @@ struct StoreCheck: Sendable {
   private let configuration: SQLiteConfiguration
   /// A lock held by a writer says that the file works.
   private static let busyTimeout = Duration.milliseconds(100)
+  /// Nobody who writes keeps readers out for so long.
+  private static let readTimeout = Duration.seconds(1)
 
   /// The file exists and is open.
   init(path: String, configuration: SQLiteConfiguration) {
@@ -20,22 +22,34 @@ struct StoreCheck: Sendable {
 
   /// nil, or what is wrong, in words without a path.
   var fault: String? {
+    fault(reading: "SELECT count(*) FROM sqlite_schema", within: StoreCheck.busyTimeout, locked: nil)
+      ?? Files.writeFault(beside: path)
+  }
+
+  /// As ``fault``, of who only reads: `statement` can be run, on a connection that knows nothing yet. A file that
+  /// stays locked for a second is a fault, a full disk is none. Any number of threads.
+  func readFault(_ statement: String) -> String? {
+    fault(reading: statement, within: StoreCheck.readTimeout, locked: "another process keeps it locked")
+  }
+
+  private func fault(reading statement: String, within wait: Duration, locked: String?) -> String? {
     guard let present = FileIdentity(path) else { return "its file is gone" }
     guard present == identity else { return "its file was replaced while it was open" }
     do throws(SQLiteError) {
       let connection = try Connection(
-        path: path, mode: .existing, busyTimeout: StoreCheck.busyTimeout,
-        maxValueBytes: configuration.maxValueBytes)
+        path: path, mode: .existing, busyTimeout: wait, maxValueBytes: configuration.maxValueBytes)
       connection.limitTime(configuration.timeLimit)
-      try connection.execute("SELECT count(*) FROM sqlite_schema")
+      try connection.execute(statement)
       guard connection.hasDatabaseHeader else { return "its file is damaged" }
+      return nil
     } catch {
       switch error.primary {
-      case SQLiteError.Code.busy, SQLiteError.Code.locked, SQLiteError.Code.lockProtocol: break
-      case SQLiteError.Code.corrupt, SQLiteError.Code.notADatabase: return "its file is damaged"
+      case SQLiteError.Code.busy, SQLiteError.Code.locked, SQLiteError.Code.lockProtocol: return locked
+      // What is read there was there when the file was opened.
+      case SQLiteError.Code.corrupt, SQLiteError.Code.notADatabase, SQLiteError.Code.generic:
+        return "its file is damaged"
       default: return "it cannot be read (SQLite \(error.code))"
       }
     }
-    return Files.writeFault(beside: path)
   }
 }
