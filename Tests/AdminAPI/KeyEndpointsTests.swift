@@ -65,6 +65,31 @@ struct KeyEndpointsTests {
     #expect(fixture.send(.delete, "/admin/v1/keys/000000000000", key: key).code == "key.not_found")
   }
 
+  /// The store takes nothing: the caller is told, and nothing is half done.
+  @Test func whatIsNotStoredIsSaidToHaveFailed() throws {
+    let fixture = try AdminFixture()
+    let key = try fixture.key("admin:*")
+    let other = try fixture.keys.issue(Keys.Issue(principal: "p", name: "", scopes: ["admin:read"]))
+    let before = fixture.send(.get, "/admin/v1/keys", key: key).json["items"]?.array?.count
+    fixture.keyStore.failures.withLock {
+      $0.writing = Problem(503, "control.unavailable", "its disk is full", retryAfterSeconds: 30)
+    }
+    for (method, path, body) in [
+      (.post, "/keys", #"{"principal":"q","scopes":["admin:read"]}"#), (.delete, "/keys/\(other.key.id)", ""),
+      (.post, "/keys/\(other.key.id)/rotate", ""),
+    ] as [(HTTPMethod, String, String)] {
+      let answer = fixture.send(method, "/admin/v1" + path, key: key, body: body)
+      #expect(answer.status == 503 && answer.code == "control.unavailable", "\(path): \(answer.text)")
+      #expect(answer.headers["retry-after"] == "30" && answer.json["key"] == nil)
+    }
+    #expect(fixture.audit.acts.suffix(3).map(\.status) == [503, 503, 503])
+    #expect(fixture.send(.get, "/admin/v1/automations", key: other.key.text).status == 200)
+    fixture.keyStore.failures.withLock { $0.writing = nil }
+    #expect(fixture.send(.get, "/admin/v1/keys", key: key).json["items"]?.array?.count == before)
+    #expect(fixture.send(.delete, "/admin/v1/keys/\(other.key.id)", key: key).status == 200)
+    #expect(fixture.send(.get, "/admin/v1/automations", key: other.key.text).code == "access.key_revoked")
+  }
+
   @Test func aRotatedKeyHasASuccessorAndItsGrace() throws {
     let fixture = try AdminFixture()
     let key = try fixture.key("admin:*")

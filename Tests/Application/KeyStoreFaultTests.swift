@@ -90,7 +90,7 @@ import Testing
     _ = keys.lookAtStore(lease: .seconds(60))
     var record = try keys.find(key.id)
     record.revoked = .now
-    store.update([record])
+    try store.update([record])
     store.failures.withLock { $0.reading = KeyStoreFaultTests.unreadable }
     #expect(throws: Problem.self) { try keys.refresh(key.id) }
     #expect(refusal(key.text)?.code == "access.unavailable")
@@ -98,5 +98,66 @@ import Testing
     store.failures.withLock { $0.reading = nil }
     #expect(keys.lookAtStore(lease: .seconds(60)) == nil)
     #expect(refusal(key.text)?.code == "access.key_revoked" && refusal(good.text) == nil)
+  }
+
+  // MARK: Writes
+
+  private static let full = Problem(503, "control.unavailable", "its disk is full", retryAfterSeconds: 30)
+
+  /// Everything that is stored.
+  private func all() throws -> [KeyRecord] {
+    var all: [KeyRecord] = []
+    try store.forEach { all.append($0) }
+    return all
+  }
+
+  @Test func aKeyThatIsNotStoredIsNotValid() throws {
+    let before = try all()
+    store.failures.withLock { $0.writing = KeyStoreFaultTests.full }
+    let handedOver = Monitor<IssuedKey?>(nil)
+    let problem = #expect(throws: Problem.self) {
+      try keys.issue(.init(principal: "p", name: "", scopes: ["a:read"])) { key throws(Problem) in
+        handedOver.withLock { $0 = key }
+        #expect(refusal(key.text)?.code == "access.key_unknown", "it is no key yet")
+      }
+    }
+    #expect(problem?.code == "control.unavailable" && problem?.retryAfterSeconds == 30)
+    let key = try #require(handedOver.withLock { $0 })
+    #expect(refusal(key.text)?.status == 401)
+    store.failures.withLock { $0.writing = nil }
+    #expect(try all() == before && refusal(key.text)?.status == 401)
+    #expect(refusal(good.text) == nil, "the others are what they were")
+  }
+
+  @Test func aRevocationThatIsNotStoredHasFailedAndCanBeAskedForAgain() throws {
+    let told = Monitor<[String]>([])
+    keys.onChange { id in told.withLock { $0.append(id) } }
+    store.failures.withLock { $0.writing = KeyStoreFaultTests.full }
+    let problem = #expect(throws: Problem.self) { try keys.revoke(good.id) }
+    #expect(problem?.code == "control.unavailable")
+    #expect(try keys.find(good.id).revoked == nil && refusal(good.text) == nil)
+    #expect(told.withLock { $0 } == [], "nobody is told of what did not happen")
+    store.failures.withLock { $0.writing = nil }
+    #expect(try keys.revoke(good.id).revoked != nil)
+    #expect(refusal(good.text)?.code == "access.key_revoked" && told.withLock { $0 } == [good.id])
+  }
+
+  @Test func aRotationThatIsNotStoredLeavesTheKeyAndNoSuccessor() throws {
+    let before = try all()
+    store.failures.withLock { $0.writing = KeyStoreFaultTests.full }
+    #expect(throws: Problem.self) { try keys.rotate(good.id, grace: .zero) }
+    store.failures.withLock { $0.writing = nil }
+    #expect(try all() == before && refusal(good.text) == nil)
+
+    // Nor is half of one taken back.
+    let rotation = try keys.rotate(good.id, grace: .zero)
+    let after = try all()
+    store.failures.withLock { $0.writing = KeyStoreFaultTests.full }
+    #expect(throws: Problem.self) { try keys.undo(rotation) }
+    #expect(refusal(rotation.key.text) == nil && refusal(good.text)?.code == "access.key_expired")
+    store.failures.withLock { $0.writing = nil }
+    #expect(try all() == after)
+    try keys.undo(rotation)
+    #expect(refusal(rotation.key.text)?.code == "access.key_revoked" && refusal(good.text) == nil)
   }
 }

@@ -29,15 +29,19 @@ import Testing
     func forEach(_ visit: (KeyRecord) -> Void) throws(Problem) { try inner.forEach(visit) }
     func insert(_ keys: [KeyRecord]) throws(Problem) {
       happen()
-      inner.insert(keys)
+      try inner.insert(keys)
+    }
+    func insert(_ key: KeyRecord, updating other: KeyRecord) throws(Problem) {
+      happen()
+      try inner.insert(key, updating: other)
     }
     func update(_ keys: [KeyRecord]) throws(Problem) {
       happen()
-      inner.update(keys)
+      try inner.update(keys)
     }
     func recordUses(_ uses: [KeyTable.Use]) throws(Problem) {
       happen()
-      inner.recordUses(uses)
+      try inner.recordUses(uses)
     }
     var readFault: String? { inner.readFault }
   }
@@ -73,7 +77,7 @@ import Testing
       _ = try? keys.revoke(key.id)
       revoked.signal(all: true) { $0 = true }
     }
-    // The successor is written first, and then the end of the old key.
+    // The successor is written, and with it the end of the old key.
     _ = try keys.rotate(key.id, grace: .seconds(3600))
     #expect(revoked.eventually { $0 ? true : nil } == true)
     #expect(try isRevoked(key))

@@ -69,6 +69,7 @@ package final class MemoryKeyStore: KeyStore {
   /// What happens from now on in place of what is asked.
   package struct Failures: Sendable {
     package var reading: Problem?
+    package var writing: Problem?
     package var fault: String?
   }
   package let failures = Monitor(Failures())
@@ -83,9 +84,22 @@ package final class MemoryKeyStore: KeyStore {
       visit(updates.last { $0.id == record.id } ?? record)
     }
   }
-  package func insert(_ new: [KeyRecord]) { inserts.withLock { $0.append(new) } }
-  package func recordUses(_ uses: [KeyTable.Use]) {}
-  package func update(_ changed: [KeyRecord]) { updates.withLock { $0 += changed } }
+  package func insert(_ new: [KeyRecord]) throws(Problem) {
+    try beforeWriting()
+    inserts.withLock { $0.append(new) }
+  }
+  package func insert(_ key: KeyRecord, updating other: KeyRecord) throws(Problem) {
+    try insert([key])
+    try update([other])
+  }
+  package func recordUses(_ uses: [KeyTable.Use]) throws(Problem) { try beforeWriting() }
+  package func update(_ changed: [KeyRecord]) throws(Problem) {
+    try beforeWriting()
+    updates.withLock { $0 += changed }
+  }
+  private func beforeWriting() throws(Problem) {
+    if let failure = failures.withLock({ $0.writing }) { throw failure }
+  }
   package var readFault: String? { failures.withLock { $0.fault } }
 }
 

@@ -60,6 +60,20 @@ import Testing
     #expect(try all(store).count == 3)
   }
 
+  @Test func aKeyIsAddedAndAnotherChangedOrNeither() throws {
+    let store = try open()
+    try store.insert([key(1), key(2)])
+    var old = key(2)
+    old.expires = Timestamp(microseconds: 7)
+    try store.insert(key(3), updating: old)
+    #expect(try all(store) == [key(1), old, key(3)])
+    var again = old
+    again.expires = Timestamp(microseconds: 9)
+    let problem = #expect(throws: Problem.self) { try store.insert(key(1), updating: again) }
+    #expect(problem?.code == "control.key_exists")
+    #expect(try all(store) == [key(1), old, key(3)])
+  }
+
   @Test func updatesExpiryRevocationAndLastUseOnly() throws {
     let store = try open()
     try store.insert([key(1), key(3)])

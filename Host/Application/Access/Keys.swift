@@ -189,6 +189,13 @@ package final class Keys: Sendable {
   private func issueLocked(
     _ request: Issue, handOver: (IssuedKey) throws(Problem) -> Void = { _ in }
   ) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
+    let (key, record) = try make(request)
+    try handOver(key)
+    try add(record) { () throws(Problem) in try store.insert([record]) }
+    return (key, record)
+  }
+
+  private func make(_ request: Issue) throws(Problem) -> (key: IssuedKey, record: KeyRecord) {
     guard !request.scopes.isEmpty, request.scopes.count <= 64 else {
       throw Problem(422, "key.scopes_invalid", "A key holds 1 to 64 scopes.")
     }
@@ -198,16 +205,19 @@ package final class Keys: Sendable {
       digest: digests.sha256(key.text.utf8.span), principal: request.principal, name: request.name,
       scopes: request.scopes, limit: request.limit, answerLimit: request.answerLimit, created: now,
       expires: request.lifetime.map { now + $0 })
-    try handOver(key)
+    return (key, record)
+  }
+
+  /// Into memory first, which may have no room or refuse the record; then what `store` does.
+  private func add(_ record: KeyRecord, storing: () throws(Problem) -> Void) throws(Problem) {
     try table.insert(record)
-    do throws(Problem) { try store.insert([record]) } catch {
+    do throws(Problem) { try storing() } catch {
       // Nobody has seen the key's text; what is in memory must not outlive what is stored.
       var ended = record
-      ended.revoked = now
+      ended.revoked = record.created
       try table.update(ended)
       throw error
     }
-    return (key, record)
   }
 
   /// One page of the keys, newest first; `after` is the ``KeyCursor`` of the last one seen.
@@ -221,19 +231,21 @@ package final class Keys: Sendable {
     return page
   }
 
-  /// Ends a key at once.
+  /// Ends a key at once. Where that cannot be stored it throws, and the key is what it was, in memory as in the
+  /// store: every host and every restart say the same of it, and whoever asked can ask again.
   package func revoke(_ id: String) throws(Problem) -> KeyRecord {
     try changes.withLock { _ throws(Problem) in
       var record = try find(id)
       if record.revoked == nil { record.revoked = .now }
       try store.update([record])
-      try table.update(record)
+      try table.put(record)
       tell(record.id)
       return record
     }
   }
 
-  /// Issues a successor with the same principal, scopes and limits; the old key ends after `grace`.
+  /// Issues a successor with the same principal, scopes and limits; the old key ends after `grace`. Both are stored in
+  /// one step: where it throws, neither is.
   package func rotate(
     _ id: String, grace: Duration
   ) throws(Problem) -> Rotation {
@@ -249,16 +261,22 @@ package final class Keys: Sendable {
     package var oldExpiry: Timestamp?
   }
 
-  /// Takes a rotation back: the successor, which nobody has seen, is revoked, and the old key ends when it would have
-  /// without it. A key that was revoked or rotated again meanwhile stays as that left it.
+  /// Takes a rotation back, in one step: the successor, which nobody has seen, is revoked, and the old key ends when it
+  /// would have without it. A key that was revoked or rotated again meanwhile stays as that left it.
   package func undo(_ rotation: Rotation) throws(Problem) {
-    _ = try revoke(rotation.record.id)
     try changes.withLock { _ throws(Problem) in
+      var changed = [try find(rotation.record.id)]
+      if changed[0].revoked == nil { changed[0].revoked = .now }
       var old = try find(rotation.old.id)
-      guard old.revoked == nil, old.expires == rotation.old.expires else { return }
-      old.expires = rotation.oldExpiry
-      try store.update([old])
-      try table.update(old)
+      if old.revoked == nil, old.expires == rotation.old.expires {
+        old.expires = rotation.oldExpiry
+        changed.append(old)
+      }
+      try store.update(changed)
+      for record in changed {
+        try table.put(record)
+        tell(record.id)
+      }
     }
   }
 
@@ -269,16 +287,16 @@ package final class Keys: Sendable {
       throw Problem(409, "key.revoked", "Key \(id) is revoked; issue a new one.")
     }
     let lifetime = old.expires.map { Duration.microseconds($0.microseconds - old.created.microseconds) }
-    let issued = try issueLocked(
+    let (key, record) = try make(
       Issue(
         principal: old.principal, name: old.name, scopes: old.scopes, limit: old.limit,
         answerLimit: old.answerLimit, lifetime: lifetime))
     let end = Timestamp.now + grace
     old.expires = min(end, old.expires ?? end)
-    try store.update([old])
-    try table.update(old)
+    try add(record) { () throws(Problem) in try store.insert(record, updating: old) }
+    try table.put(old)
     tell(old.id)
-    return Rotation(key: issued.key, record: issued.record, old: old, oldExpiry: oldExpiry)
+    return Rotation(key: key, record: record, old: old, oldExpiry: oldExpiry)
   }
 
   /// Throws `key.not_found` (404).

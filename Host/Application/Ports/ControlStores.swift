@@ -6,6 +6,8 @@ package protocol KeyStore: AnyObject, Sendable {
   /// Visits every key that is kept, expired and revoked ones too.
   func forEach(_ visit: (KeyRecord) -> Void) throws(Problem)
   func insert(_ keys: [KeyRecord]) throws(Problem)
+  /// Adds a key, and writes what ``update(_:)`` does of another one: both, or neither.
+  func insert(_ key: KeyRecord, updating other: KeyRecord) throws(Problem)
   /// Writes expiry, revocation and last use of a key that exists. A revocation is for good: nothing takes it back.
   func update(_ keys: [KeyRecord]) throws(Problem)
   /// Writes last uses and nothing else, so that it cannot undo what happens to a key meanwhile.

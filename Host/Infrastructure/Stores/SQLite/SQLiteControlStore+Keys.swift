@@ -82,7 +82,14 @@ extension SQLiteControlStore {
   }
 
   /// One transaction for all. Throws `control.key_exists` (409, member `id`) when an id is taken; then none is kept.
-  package func insert(_ keys: [KeyRecord]) throws(Problem) {
+  package func insert(_ keys: [KeyRecord]) throws(Problem) { try write(new: keys, changed: []) }
+
+  /// One transaction for both. Throws as ``insert(_:)`` does.
+  package func insert(_ key: KeyRecord, updating other: KeyRecord) throws(Problem) {
+    try write(new: [key], changed: [other])
+  }
+
+  private func write(new keys: [KeyRecord], changed: [KeyRecord]) throws(Problem) {
     guard !keys.isEmpty else { return }
     let places = SQLiteControlStore.columns.split(separator: ",").map { _ in "?" }.joined(separator: ",")
     let sql = "INSERT INTO keys(\(SQLiteControlStore.columns)) VALUES(\(places)) ON CONFLICT DO NOTHING"
@@ -98,6 +105,7 @@ extension SQLiteControlStore {
             statement.reset()
           }
         }
+        if taken == nil { try SQLiteControlStore.update(changed, session) }
         try session.connection.execute(taken == nil ? "COMMIT" : "ROLLBACK")
       } catch {
         // What fails here has ended the transaction by itself.
@@ -159,22 +167,25 @@ extension SQLiteControlStore {
   package func update(_ keys: [KeyRecord]) throws(Problem) {
     guard !keys.isEmpty else { return }
     try use { session throws(SQLiteError) in
-      try session.transaction { () throws(SQLiteError) in
-        try session.with("UPDATE keys SET expires=?,revoked=coalesce(revoked,?),last_used=? WHERE id=?") {
-          statement throws(SQLiteError) in
-          for key in keys {
-            for (index, time) in [key.expires, key.revoked, key.lastUsed].enumerated() {
-              if let time {
-                try statement.bind(index + 1, time.microseconds)
-              } else {
-                try statement.bindNull(index + 1)
-              }
-            }
-            try statement.bind(4, key.id)
-            _ = try statement.step()
-            statement.reset()
+      try session.transaction { () throws(SQLiteError) in try SQLiteControlStore.update(keys, session) }
+    }
+  }
+
+  private static func update(_ keys: [KeyRecord], _ session: Session) throws(SQLiteError) {
+    guard !keys.isEmpty else { return }
+    try session.with("UPDATE keys SET expires=?,revoked=coalesce(revoked,?),last_used=? WHERE id=?") {
+      statement throws(SQLiteError) in
+      for key in keys {
+        for (index, time) in [key.expires, key.revoked, key.lastUsed].enumerated() {
+          if let time {
+            try statement.bind(index + 1, time.microseconds)
+          } else {
+            try statement.bindNull(index + 1)
           }
         }
+        try statement.bind(4, key.id)
+        _ = try statement.step()
+        statement.reset()
       }
     }
   }
