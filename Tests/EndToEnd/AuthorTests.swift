@@ -7,7 +7,7 @@ import Testing
 @Suite struct AuthorTests {
   // MARK: Test
 
-  private func test(_ path: String, seconds: Int = 2) -> CouncilCommand {
+  private func test(_ path: String, seconds: Int = 1) -> CouncilCommand {
     CouncilCommand(
       ["plugin", "test", path, "--json", "--seed", "11", "--seconds", "\(seconds)"], minutes: 2)
   }
@@ -49,6 +49,38 @@ import Testing
     #expect(check["detail"]?.string?.contains(detail) == true, "\(run.said)")
     #expect(check["reproduce"]?.string?.hasPrefix("curl -i -X ") == true, "\(run.said)")
     #expect(System.names(in: Scratch.root).allSatisfy { !$0.hasPrefix("council-author-") })
+  }
+
+  /// Each check finds what no other one does: without it, such a plugin would pass.
+  @Test(arguments: [
+    (wrong: "TRIPS_OVER_STRANGE", check: "fuzz", detail: "took the host down (SIGSEGV)"),
+    (wrong: "TRIPS_OVER_LARGE", check: "limits", detail: "took the host down (SIGSEGV)"),
+    (wrong: "TRIPS_OVER_LATE", check: "deadline", detail: "took the host down (SIGSEGV)"),
+    (wrong: "MIXES_CALLS", check: "concurrency", detail: "breaks the declared schema at \"/count\""),
+    (wrong: "TRIPS_OVER_LEAVING -DSTREAMED", check: "cancel", detail: "took the host down (SIGSEGV)"),
+    (wrong: "GIVES_UP_CALLS", check: "drain", detail: "500 plugin.failed"),
+    (wrong: "STARTS_ONCE", check: "restart", detail: "plugin.create"),
+    (wrong: "ENDS_BADLY", check: "stop", detail: "took the host down (SIGSEGV)"),
+  ])
+  func eachCheckHasAPluginThatFailsItAlone(wrong: String, check name: String, detail: String) throws {
+    let run = test(Fixtures.plugin("tested", "-DWRONG=\(wrong)"))
+    #expect(run.code == 1 && run.json?["passed"]?.bool == false, "\(run.said)")
+    let checks = run.json?["checks"]?.array ?? []
+    let failed = checks.filter { $0["state"]?.string == "fail" }
+    #expect(failed.compactMap { $0["name"]?.string } == [name], "\(run.said)")
+    #expect(failed.first?["detail"]?.string?.contains(detail) == true, "\(run.said)")
+    // And was found where it is looked for: what stands before was looked at, and is well.
+    let before = checks.prefix { $0["name"]?.string != name }
+    #expect(before.allSatisfy { $0["state"]?.string == "pass" }, "\(run.said)")
+  }
+
+  @Test func aPluginThatDoesNotStartFailsTheFirstCheck() throws {
+    let run = test(Fixtures.plugin("activate_refuses"))
+    #expect(run.code == 1 && run.json?["passed"]?.bool == false, "\(run.said)")
+    #expect(run.json?["checks"]?.array?.count == 1)
+    let load = try #require(check("load", in: run), "\(run.said)")
+    #expect(load["state"]?.string == "fail", "\(run.said)")
+    #expect(load["detail"]?.string?.contains("not today") == true, "\(run.said)")
   }
 
   /// The handler behind a confirmation is what is tested, not the question.

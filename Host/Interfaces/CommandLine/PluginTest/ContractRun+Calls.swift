@@ -6,6 +6,9 @@ import Synchronization
 // The checks that look at answers: one call at a time, so that a failure has one cause.
 
 extension ContractRun {
+  /// However slow the machine is.
+  private static let fewestRounds = 8
+
   /// Every route in turn, with inputs that its schemas take, or with mutations of them.
   func sequence(_ result: inout CheckResult, share: Int, valid: Bool) throws -> Finding? {
     let (end, most) = (end(share), mostCalls(share))
@@ -26,7 +29,9 @@ extension ContractRun {
       }
       try listen(.zero)
       round += 1
-    } while late == nil && Instant.now < end && round * manifest.routes.count < most
+    } while late == nil
+      && (round < ContractRun.fewestRounds
+        || Instant.now < end && round * manifest.routes.count < most)
     result.detail = "\(round) round(s) of \(manifest.routes.count) route(s): \(caller.takeTally())"
     if valid, late == nil { noteRefusals() }
     return late
@@ -47,7 +52,7 @@ extension ContractRun {
       var call = maker.valid(number, &random)
       if route.method.takesBody {
         let most = route.maxBodyBytes ?? 1 << 20
-        for (body, mustFail) in ContractRun.largeBodies(most) {
+        for (body, mustFail) in ContractRun.largeBodies(most, good: call.isValid == true ? call.body : nil) {
           call.body = body
           call.isValid = mustFail ? false : nil
           if let finding = caller.check(call) { return finding }
@@ -68,16 +73,24 @@ extension ContractRun {
     return nil
   }
 
-  private static func largeBodies(_ most: Int) -> [(body: [UInt8], mustFail: Bool)] {
+  /// `good` is a body that the route takes: with blanks behind it, it is as large as may be and reaches the handler.
+  private static func largeBodies(_ most: Int, good: [UInt8]?) -> [(body: [UInt8], mustFail: Bool)] {
     func text(_ count: Int) -> [UInt8] {
       [0x22] + [UInt8](repeating: 0x61, count: max(0, count - 2)) + [0x22]
     }
     func nested(_ depth: Int) -> [UInt8] {
       [UInt8](repeating: 0x5B, count: depth) + [UInt8](repeating: 0x5D, count: depth)
     }
+    func padded(_ body: [UInt8], _ count: Int) -> [UInt8] {
+      body + [UInt8](repeating: 0x20, count: max(0, count - body.count))
+    }
     var all = [(text(most + 1), true), (nested(300), true), (nested(100_000), true)]
     all.append((text(min(most, 1 << 20)), false))
     all.append((nested(60), false))
+    if let good {
+      all.append((padded(good, most + 1), true))
+      all.append((padded(good, min(most, 1 << 20)), false))
+    }
     return all.filter { $0.1 || $0.0.count <= most }
   }
 

@@ -7,29 +7,42 @@ import Synchronization
 
 extension ContractRun {
   private static let callers = 12
+  /// Of each caller, however slow the machine is.
+  private static let fewestRounds = 4
 
   /// What the threads of one check share.
   private final class Crowd: Sendable {
     let findings = Monitor<[Finding]>([])
     let left: Atomic<Int>
     let hasEnded = Atomic<Bool>(false)
+    /// Something goes on that is to happen under calls.
+    let isNeeded: Atomic<Bool>
 
-    init(_ count: Int) { left = Atomic(count) }
+    init(_ count: Int, isNeeded: Bool) {
+      left = Atomic(count)
+      self.isNeeded = Atomic(isNeeded)
+    }
+
+    func rest() { _ = findings.wait(until: .now + .milliseconds(5)) { $0.isEmpty ? nil : true } }
   }
 
-  /// Many threads call until `end`, while `work` runs on this one. Gives the first thing that any of them found.
+  /// Many threads call until `end`, and as long as `work` runs on this one. Gives the first thing that any of them found.
   private func crowd(
     _ check: Int, by other: Caller? = nil, end: Instant, most: Int,
     _ call: @escaping @Sendable (Caller, PluginCall) -> Finding?,
-    work: () throws -> Void = {}
+    work: (() throws -> Void)? = nil
   ) throws -> Finding? {
-    let crowd = Crowd(ContractRun.callers)
+    let crowd = Crowd(ContractRun.callers, isNeeded: work != nil)
     let (caller, maker, seed, routes) = (other ?? caller, maker, seed, manifest.routes.count)
     let threads = (0..<ContractRun.callers).map { thread in
       OSThread("call-\(thread)", stackBytes: 1 << 20) {
         var round = 0
-        while Instant.now < end, round < most / ContractRun.callers, !crowd.hasEnded.load(ordering: .relaxed)
+        while !crowd.hasEnded.load(ordering: .relaxed),
+          round < ContractRun.fewestRounds || Instant.now < end && round < most / ContractRun.callers
+            || crowd.isNeeded.load(ordering: .relaxed)
         {
+          // Beyond what it has to spend, only so many that there is always one.
+          if round >= most / ContractRun.callers { crowd.rest() }
           var random = SeededNumbers(seed, check, thread, round)
           let route = Int.random(in: 0..<routes, using: &random)
           let made = random.chance(80) ? maker.valid(route, &random) : maker.mutated(route, &random)
@@ -43,10 +56,14 @@ extension ContractRun {
       }
     }
     defer { for thread in threads { thread.join() } }
-    let outcome = Result { try work() }
+    let outcome = Result { try work?() }
+    crowd.isNeeded.store(false, ordering: .relaxed)
     if case .failure = outcome { crowd.hasEnded.store(true, ordering: .relaxed) }
     do {
-      while crowd.left.load(ordering: .acquiring) > 0 { try listen(.milliseconds(20)) }
+      while crowd.left.load(ordering: .acquiring) > 0 {
+        try listen(.milliseconds(20))
+        if host.crash != nil { crowd.hasEnded.store(true, ordering: .relaxed) }
+      }
     } catch {
       crowd.hasEnded.store(true, ordering: .relaxed)
       throw error
@@ -63,7 +80,7 @@ extension ContractRun {
     return try crowd(4, end: end(20), most: mostCalls(20)) { caller, call in caller.check(call) }
   }
 
-  /// Callers that leave before their answer: the plugin is told, and everything goes on.
+  /// Callers that leave before their answer, or in the middle of a stream, of which the plugin is told: everything goes on.
   func cancelling(_ result: inout CheckResult) throws -> Finding? {
     let finding = try crowd(5, end: end(10), most: mostCalls(10)) { caller, call in
       var random = SeededNumbers(UInt64(call.target.utf8.count), caller.calls)
@@ -97,7 +114,7 @@ extension ContractRun {
         late.add()
         return nil
       }
-      if let finding { return finding }
+      if let finding { throw finding }
       if let inside = try emptied(host) {
         throw Problem(500, "plugin.deadline", "\(inside), past their deadline.")
       }
@@ -106,12 +123,16 @@ extension ContractRun {
     }
   }
 
+  private static let fewestReloads = 3
+
   /// Reloads under calls: each is answered by one generation or the other, and the old ones stop.
   func draining(_ result: inout CheckResult) throws -> Finding? {
     var reloads = 0
     let end = end(15)
     let finding = try crowd(6, end: end, most: mostCalls(15), { caller, call in caller.check(call) }) {
-      while reloads < 20, Instant.now < end, self.ending == nil {
+      while self.ending == nil, self.host.crash == nil,
+        reloads < ContractRun.fewestReloads || reloads < 20 && Instant.now < end
+      {
         _ = try self.load(self.host, again: true)
         reloads += 1
         try self.listen(.milliseconds(20))
@@ -124,6 +145,9 @@ extension ContractRun {
     result.detail = "\(reloads) reload(s) under \(ContractRun.callers) callers"
     return nil
   }
+
+  /// Both ways, twice.
+  private static let fewestRestarts = 4
 
   /// create, activate, quiesce, stop and destroy, again and again, also without a call in between.
   func restarting(_ result: inout CheckResult) throws -> Finding? {
@@ -138,7 +162,7 @@ extension ContractRun {
       }
       times += 1
       try listen(.zero)
-    } while times < 30 && Instant.now < end
+    } while times < ContractRun.fewestRestarts || times < 30 && Instant.now < end
     if let stuck = try settled() {
       throw Problem(500, "plugin.restart", "\(stuck) after \(times) restart(s).")
     }

@@ -31,6 +31,8 @@ final class ContractRun {
   private var isLate = false
   private static let withoutAnswers: Set<String> = ["deadline", "stop"]
   private var others = 0
+  /// The host of a check that has one of its own, while that runs.
+  private var other: TrialHost?
   private var callsElsewhere = 0
 
   init(
@@ -113,6 +115,12 @@ final class ContractRun {
     let (began, calls) = (Instant.now, caller.calls)
     do {
       if let finding = try body(&result) { throw finding }
+      // Whoever left before its answer, and whoever came to the next host, saw nothing of it.
+      for _ in 0..<ContractRun.maxEvents where try !listen(.zero) { break }
+      if let cause = host.crash {
+        isLost = true
+        throw Problem(500, "plugin.crashed", "The plugin took the host down (\(cause)).")
+      }
     } catch let interrupted as Interrupted { throw interrupted } catch let finding as Finding {
       result.state = .fail
       result.detail = finding.text
@@ -137,20 +145,26 @@ final class ContractRun {
   private func describeLoss(_ result: inout CheckResult) {
     isLost = true
     let deadline = Instant.now + .seconds(2)
-    while host.crash == nil, ending == nil, Instant.now < deadline { try? listen(.milliseconds(100)) }
+    while host.crash == nil, ending == nil, Instant.now < deadline { _ = try? listen(.milliseconds(100)) }
     if let cause = host.crash ?? ending.map(TrialHost.ending) {
       result.detail = "the plugin took the host down (\(cause)): " + result.detail
     }
   }
 
-  /// Takes what the host says; throws when this command is told to end.
-  func listen(_ time: Duration) throws {
+  private static let maxEvents = 100_000
+
+  /// Takes one thing that a host says, and says whether there was one; throws when this command is told to end.
+  @discardableResult
+  func listen(_ time: Duration) throws -> Bool {
     switch events.next(within: time) {
     case .signal: throw Interrupted()
     case .line(let program, let text) where program == host.program: host.note(text)
+    case .line(let program, let text) where program == other?.program: other?.note(text)
     case .ended(let program, let code) where program == host.program: ending = code
+    case .timedOut: return false
     default: break
     }
+    return true
   }
 
   func note(_ text: String) { report.notes.append(text) }
@@ -210,12 +224,28 @@ final class ContractRun {
     defer { events.terminate(other.program) }
     let caller = try ContractRun.caller(other, maker, invocation)
     defer { callsElsewhere += caller.calls }
-    return try body(other, caller)
+    self.other = other
+    defer { self.other = nil }
+    do {
+      return try body(other, caller)
+    } catch var finding as Finding where finding.kind == .lost {
+      // The host of all other checks is there.
+      finding.kind = .wrong
+      let deadline = Instant.now + .seconds(2)
+      while other.crash == nil, Instant.now < deadline { try listen(.milliseconds(100)) }
+      if let cause = other.crash {
+        finding.text = "the plugin took the host down (\(cause)): " + finding.text
+      }
+      throw finding
+    }
   }
 
   /// The host ends as an operator ends it: with every instance stopped and destroyed.
   private func stopping(_ result: inout CheckResult) throws -> Finding? {
-    _ = try host.client.call(.unloadAutomation, [manifest.id])
+    do { _ = try host.client.call(.unloadAutomation, [manifest.id]) } catch {
+      // A check before this one could not load it again.
+      guard Failure(error).code == "automation.not_found" else { throw error }
+    }
     events.terminate(host.program)
     let deadline = Instant.now + .seconds(30)
     while ending == nil, Instant.now < deadline { try listen(.milliseconds(100)) }
