@@ -39,33 +39,14 @@ import Testing
     let id = try makeKey("ci.pem")
     _ = try makeKey("other.pem")
     let host = try HostUnderTest(settings: settings())
-    let mark = "\(folder)/ran"
-    // Its constructor leaves a mark.
-    System.write(
-      "#include \"plugin.h\"\n#include <stdio.h>\n__attribute__((constructor)) static void run(void) {"
-        + "FILE *f = fopen(\"\(mark)\", \"w\"); if (f) fclose(f); }\nEXPORT_PLUGIN\n", to: "\(folder)/marks.c"
-    )
-    let command =
-      "cc -std=gnu11 -shared -fPIC -I'\(Fixtures.root)/PluginAPI/C/include' -I'\(Fixtures.root)/Tests/Rejects' "
-      + "'\(folder)/marks.c' -o '\(folder)/marks.so'"
-    #expect(System.shell(command) == 0)
-    let altered = "\(folder)/altered.so"
-    var bytes = System.bytes(try signed("ci.pem"))
-    bytes[bytes.count / 2] ^= 4
-    System.write(bytes, to: altered)
     for (path, code) in [
-      ("\(folder)/marks.so", "plugin.signature.missing"), (HostUnderTest.hello, "plugin.signature.missing"),
-      (try signed("other.pem"), "plugin.signature.unknown_key"), (altered, "plugin.signature.altered"),
+      (HostUnderTest.hello, "plugin.signature.missing"),
+      (try signed("other.pem"), "plugin.signature.unknown_key"),
     ] {
       let answer = try host.admin("POST", "/automations", body: #"{"path":"\#(path)"}"#)
       #expect(answer.status == 422 && answer.code == code, "\(path): \(answer.body)")
       #expect(answer.json?["step"]?.string == "validate")
     }
-    #expect(!System.exists(mark), "nothing of an unsigned plugin runs")
-    // Where signatures are not asked for, the same file is run: the mark is one.
-    #expect(CouncilCommand(["plugin", "check", "\(folder)/marks.so"]).code == 0)
-    #expect(System.exists(mark))
-
     let load = host.command(["automations", "load", try signed("ci.pem")])
     #expect(load.code == 0, "\(load.said)")
     #expect(try host.call("GET", "/hello/x", key: host.agentKey).status == 200)
@@ -73,6 +54,65 @@ import Testing
     #expect(shown.json?["signature"]?["signer"]?.string == "ci", "\(shown.said)")
     #expect(shown.json?["signature"]?["key_id"]?.string == id)
     #expect(host.command(["automations", "show", "hello"]).output.contains("ci"))
+    #expect(host.stop() == 0)
+  }
+
+  /// A plugin whose constructor leaves a mark, sealed, and signed by these keys; one that nobody signed without.
+  private func marking(_ mark: String, _ name: String, signedBy key: String?) throws -> String {
+    let (source, built, path) = ("\(folder)/\(name).c", "\(folder)/\(name).built.so", "\(folder)/\(name).so")
+    System.write(
+      "#include \"plugin.h\"\n__attribute__((constructor)) static void run(void) {"
+        + "FILE *f = fopen(\"\(mark)\", \"w\"); if (f) fclose(f); }\n"
+        + "__attribute__((used)) static const char text[] = \"a text of \(name)\";\nEXPORT_PLUGIN\n",
+      to: source)
+    let command =
+      "cc -std=gnu11 -shared -fPIC -I'\(Fixtures.root)/PluginAPI/C/include' -I'\(Fixtures.root)/Tests/Rejects' "
+      + "'\(source)' -o '\(built)'"
+    #expect(System.shell(command) == 0)
+    let seal = CouncilCommand(["plugin", "seal", built, "-o", path])
+    #expect(seal.code == 0, "\(seal.said)")
+    if let key {
+      let sign = CouncilCommand(["plugin", "sign", path, "--key", "\(folder)/\(key)"])
+      #expect(sign.code == 0, "\(sign.said)")
+    }
+    // Sealing runs it, on the author's machine.
+    System.shell("rm -f '\(mark)'")
+    return path
+  }
+
+  @Test func nothingOfWhatIsRefusedRuns() throws {
+    _ = try makeKey("ci.pem")
+    _ = try makeKey("other.pem")
+    let gone = try makeKey("gone.pem")
+    let mark = "\(folder)/ran"
+    let good = try marking(mark, "good", signedBy: "ci.pem")
+    let banned = try marking(mark, "banned", signedBy: "ci.pem")
+    let altered = try marking(mark, "altered", signedBy: "ci.pem")
+    var bytes = System.bytes(altered)
+    let place = try #require(bytes.firstRange(of: Array("a text of altered".utf8))?.lowerBound)
+    bytes[place] ^= 2
+    System.write(bytes, to: altered)
+    let digest = CouncilCommand(shell: #"sha256sum "$0" | cut -c1-64"#, [banned]).output.prefix { $0 != "\n" }
+    let host = try HostUnderTest(
+      settings: "plugins:\n  require_signature: true\n"
+        + "  trusted_keys: [\"ci=\(folder)/ci.pem.pub\", \"gone=\(folder)/gone.pem.pub\"]\n"
+        + "  revoked_keys: [\(gone)]\n  revoked_files: [\(digest)]\n")
+    for (path, code) in [
+      (try marking(mark, "unsigned", signedBy: nil), "plugin.signature.missing"),
+      (try marking(mark, "other", signedBy: "other.pem"), "plugin.signature.unknown_key"),
+      (altered, "plugin.signature.altered"),
+      (try marking(mark, "revoked", signedBy: "gone.pem"), "plugin.signature.key_revoked"),
+      (banned, "plugin.signature.file_revoked"),
+    ] {
+      let answer = try host.admin("POST", "/automations", body: #"{"path":"\#(path)"}"#)
+      #expect(answer.status == 422 && answer.code == code, "\(path): \(answer.body)")
+      #expect(answer.json?["step"]?.string == "validate", "\(path): \(answer.body)")
+      #expect(!System.exists(mark), "\(path) was run")
+    }
+    // The mark is one: what is let in leaves it.
+    let answer = try host.admin("POST", "/automations", body: #"{"path":"\#(good)"}"#)
+    #expect(answer.status < 300, "\(answer.body)")
+    #expect(System.exists(mark))
     #expect(host.stop() == 0)
   }
 
