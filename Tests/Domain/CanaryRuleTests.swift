@@ -66,6 +66,60 @@ import Testing
     #expect(rule.judge(new: few, old: figures(1000), isOver: true) == .good)
   }
 
+  // MARK: Each limit decides
+
+  /// The verdict at the end of the window by a rule with one limit changed.
+  private func isWorse(
+    _ new: CanaryFigures, _ old: CanaryFigures, isOver: Bool = true, _ change: (inout CanaryRule) -> Void
+  ) -> Bool {
+    var rule = rule
+    change(&rule)
+    return isWorse(rule.judge(new: new, old: old, isOver: isOver))
+  }
+
+  /// 4 in 100 against none: the difference less 1.645 standard errors (early 3) is 2.95 in 100 (early 2.09).
+  @Test(arguments: [(0.0, true), (0.029, true), (0.030, false), (0.5, false)])
+  func theErrorMarginDecides(margin: Double, worse: Bool) {
+    let (new, old) = (figures(1000, errors: 40), figures(1000))
+    #expect(isWorse(new, old) { $0.maxErrorMargin = margin } == worse)
+  }
+
+  @Test(arguments: [(0.0, true), (0.0205, true), (0.0215, false)])
+  func theErrorMarginDecidesEarly(margin: Double, worse: Bool) {
+    let (new, old) = (figures(1000, errors: 40), figures(1000))
+    #expect(isWorse(new, old, isOver: false) { $0.maxErrorMargin = margin } == worse)
+  }
+
+  /// 20 ms against 10 ms, 1 ms of it slack: 1.9 times less the standard errors is 1.88.
+  @Test(arguments: [(1.0, true), (1.87, true), (1.89, false), (3.0, false)])
+  func theRatioOfMeansDecides(ratio: Double, worse: Bool) {
+    let (new, old) = (figures(500, milliseconds: 20), figures(500, milliseconds: 10))
+    #expect(isWorse(new, old) { $0.maxMeanRatio = ratio } == worse)
+  }
+
+  /// Three in a hundred take 9.216 ms at least, by their bucket; the old 99th percentile is 1.152 ms, by its own.
+  private var slowTail: CanaryFigures {
+    var new = figures(970)
+    for _ in 0..<30 { new.add(status: 200, nanoseconds: 10_000_000) }
+    return new
+  }
+
+  @Test(arguments: [(1.0, true), (7.1, true), (7.2, false), (20.0, false)])
+  func theRatioOfPercentilesDecides(ratio: Double, worse: Bool) {
+    #expect(isWorse(slowTail, figures(1000)) { $0.maxP99Ratio = ratio } == worse)
+  }
+
+  @Test(arguments: [(0.0, true), (6.9, true), (7.0, false), (100.0, false)])
+  func theSlackDecidesOfPercentiles(slack: Double, worse: Bool) {
+    #expect(isWorse(slowTail, figures(1000)) { $0.slackMilliseconds = slack } == worse)
+  }
+
+  @Test(arguments: [(0.0, true), (4.8, true), (4.83, false), (100.0, false)])
+  func theSlackDecidesOfMeans(slack: Double, worse: Bool) {
+    let (new, old) = (figures(500, milliseconds: 20), figures(500, milliseconds: 10))
+    #expect(isWorse(new, old) { $0.slackMilliseconds = slack } == worse)
+  }
+
   @Test func microsecondsAreNoise() {
     #expect(
       rule.judge(
