@@ -55,8 +55,11 @@ package final class Recording: Sendable {
   var skipped: Int { skippedCount.load(ordering: .relaxed) }
   func skip() { skippedCount.add(1, ordering: .relaxed) }
 
-  var isOver: Bool {
-    taken >= options.max || Instant.now - began >= Duration.seconds(options.seconds).nanoseconds
+  var isOver: Bool { isOver(at: .now) }
+
+  /// It has what it may have, or its seconds are over.
+  func isOver(at now: Instant) -> Bool {
+    taken >= options.max || now - began >= Duration.seconds(options.seconds).nanoseconds
   }
 
   /// Copies an exchange that is answered. [event]

@@ -1,9 +1,10 @@
-import Application
 import Domain
 import Doubles
 import Kernel
 import Patience
 import Testing
+
+@testable import Application
 
 /// What gets into a recording, and what does not.
 @Suite struct RecordTrafficTests {
@@ -184,6 +185,29 @@ import Testing
     #expect(report.recorded == 2 && report.skipped == 2)
     let (full, _) = try record(traffic, .init(max: 1000), (0..<100).map { _ in exchange("{}") })
     #expect(full.dropped > 0 && full.recorded + full.dropped == 100)
+  }
+
+  @Test func aRecordingWhoseSecondsAreOverEndsByItself() throws {
+    let traffic = try traffic()
+    let name = try traffic.start("a", .init(seconds: 1)).name
+    let live = try #require(world.automations.snapshots.current.automation(named: "a"))
+    let recording = try #require(live.extras?.recording)
+    recording.take(exchange("{}"), live.routes[0])
+    // Nobody stops it.
+    #expect(eventually { traffic.report(of: "a")?.isRunning == false })
+    let report = try #require(traffic.report(of: "a"))
+    #expect(report.name == name && report.fault == nil && report.recorded == recording.taken)
+    #expect(world.automations.recording(of: "a") == nil)
+    #expect(world.automations.snapshots.current.automation(named: "a")?.extras == nil)
+    let calls = try RecordedCalls(Array(files.text(name).utf8)).calls
+    #expect(calls.count == report.recorded)
+    // Who still has it takes nothing more.
+    recording.take(exchange("{}"), live.routes[0])
+    #expect(recording.taken == report.recorded)
+    let problem = try #require(throws: Problem.self) { try traffic.stop("a") }
+    #expect(problem.code == "recording.not_running")
+    #expect(try traffic.start("a", .init()).isRunning, "and another one can begin")
+    _ = try traffic.stop("a")
   }
 
   @Test func aFullFileEndsTheRecording() throws {
