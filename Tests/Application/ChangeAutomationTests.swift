@@ -16,6 +16,17 @@ import Testing
     #expect(world.plugins.plugins[0].history == ["create", "activate"])
   }
 
+  @Test func aRouteThatNamesNoDeadlineHasThirtySeconds() throws {
+    let world = World()
+    try world.load(
+      "/a.so",
+      #"{"id":"a","version":"1","routes":[{"method":"GET","path":"/","operation":"o"},"#
+        + #"{"method":"GET","path":"/own","operation":"own","deadline_ms":1500}]}"#)
+    let live = try #require(world.automations.snapshots.current.automation(named: "a"))
+    #expect(live.routes.map(\.declaration.operation) == ["o", "own"])
+    #expect(live.routes.map(\.deadlineNanoseconds) == [30_000_000_000, 1_500_000_000])
+  }
+
   @Test func aReloadReplacesAndStopsTheOldGeneration() throws {
     // However busy this machine is, the reload waits until the old generation has stopped.
     let world = World(change: .init(drainWait: .seconds(60)))

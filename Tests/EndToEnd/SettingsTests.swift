@@ -1,5 +1,6 @@
 import Application
 import Domain
+import Kernel
 import Testing
 
 @testable import council
@@ -93,6 +94,31 @@ import Testing
       }
     }
     #expect(count > 100)
+  }
+
+  /// The numbers that README.md, the contract and the documents name, as a host gets them that is told nothing.
+  @Test func aHostThatIsToldNothingHasTheNumbersThatAreNamed() throws {
+    let host = HostSettings(HostConfiguration())
+    var all: [String: String] = [:]
+    for (name, value) in SettingsTests.everything(host) {
+      all.merge(SettingsTests.members(value, name)) { first, _ in first }
+    }
+    let named: [(member: String, value: Any, setting: String, number: Int64)] = [
+      ("routes.deadline", Duration.seconds(30), "routes.deadline_ms", 30_000),
+      ("gateway.inline.blockedAfter", Duration.milliseconds(5), "inline.blocked_after_ms", 5),
+      ("gateway.answerCharacters", 99_999, "answers.max_characters", 99_999),
+      ("gateway.jobs.after", Duration.seconds(40), "answers.job_after_ms", 40_000),
+      ("openAPI.jobAfter", Duration.seconds(40), "answers.job_after_ms", 40_000),
+      ("crashPolicy.crashes", 2, "supervisor.crashes", 2),
+      ("crashPolicy.window", Duration.seconds(60), "supervisor.crash_window_ms", 60_000),
+      ("repeatSuspect.ends", 2, "supervisor.crashes", 2),
+      ("repeatSuspect.window", Duration.seconds(60), "supervisor.crash_window_ms", 60_000),
+    ]
+    for (member, value, path, number) in named {
+      #expect(all[member] == String(reflecting: value), "\(member)")
+      let setting = try #require(Setting.all.first { $0.path == path }, "\(path)")
+      #expect(setting.value(in: HostConfiguration()) == .integer(number), "\(path)")
+    }
   }
 
   @Test func everySettingSetsSomething() {

@@ -35,6 +35,15 @@ import Testing
 
   private static let second = InlineWatch.Limits(blockedAfter: .seconds(1), strikes: 3)
 
+  /// What README names, where nobody says otherwise: one number, in one place.
+  @Test func limitsThatNobodySetAreThoseOfAHost() {
+    #expect(InlineWatch.Limits().blockedAfter == .milliseconds(5))
+    #expect(Gateway.Limits().inline.blockedAfter == .milliseconds(5))
+    #expect(Gateway.Limits().answerCharacters == 99_999)
+    #expect(Gateway.Limits().jobs.after == .seconds(40) && Jobs.Limits().after == .seconds(40))
+    #expect(StartGeneration.Defaults().deadline == .seconds(30))
+  }
+
   @Test func aCallThatBlocksIsCountedOnceAndSaid() {
     let site = Site(inline: Self.second)
     let account = site.usage.account(of: "a")

@@ -181,4 +181,7 @@ package struct HostConfiguration: Sendable, Equatable {
   package var healthStoresPerRound = 16
 
   package init() {}
+
+  /// What a host has that is told nothing: the one place of these numbers.
+  package static let defaults = HostConfiguration()
 }

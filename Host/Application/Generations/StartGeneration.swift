@@ -11,7 +11,9 @@ package struct StartGeneration: Sendable {
     package var checksAnswers: Bool
 
     package init(
-      deadline: Duration = .seconds(30), maxBodyBytes: Int = 1 << 20, checksAnswers: Bool = true
+      deadline: Duration = .milliseconds(HostConfiguration.defaults.deadlineMilliseconds),
+      maxBodyBytes: Int = HostConfiguration.defaults.maxBodyBytes,
+      checksAnswers: Bool = HostConfiguration.defaults.checksAnswers
     ) {
       self.deadline = deadline
       self.maxBodyBytes = maxBodyBytes

@@ -9,7 +9,7 @@ package struct CrashPolicy: Sendable {
   package var crashes: Int
   package var window: Duration
 
-  package init(crashes: Int = 2, window: Duration = .seconds(60)) {
+  package init(crashes: Int, window: Duration) {
     precondition(crashes > 0)
     self.crashes = crashes
     self.window = window

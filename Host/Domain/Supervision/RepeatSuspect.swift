@@ -13,7 +13,7 @@ package struct RepeatSuspect: Sendable {
   private var known: [End] = []
 
   /// `ends` is how many there must be within `window`, at least two.
-  package init(ends: Int = 2, window: Duration = .seconds(60)) {
+  package init(ends: Int, window: Duration) {
     self.ends = max(2, ends)
     self.window = window
   }

@@ -1,3 +1,4 @@
+import Application
 package import Domain
 import Kernel
 
@@ -19,7 +20,8 @@ extension Gateway {
     package init(
       anonymous: RateLimit = RateLimit(requests: 200, per: .seconds(60)), violations: Int = 20,
       jsonDepth: Int = JSONDocument.defaultMaxDepth, inline: InlineWatch.Limits = InlineWatch.Limits(),
-      answerCharacters: Int = 99_999, targetBytes: Int = 8192, jobs: Jobs.Limits = Jobs.Limits()
+      answerCharacters: Int = HostConfiguration.defaults.answerCharacters, targetBytes: Int = 8192,
+      jobs: Jobs.Limits = Jobs.Limits()
     ) {
       self.anonymous = anonymous
       self.violations = violations

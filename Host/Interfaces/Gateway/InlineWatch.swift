@@ -17,7 +17,9 @@ package final class InlineWatch: Sendable {
     package var window: Duration
 
     package init(
-      blockedAfter: Duration = .milliseconds(5), strikes: Int = 3, window: Duration = .seconds(60)
+      blockedAfter: Duration = .milliseconds(HostConfiguration.defaults.inlineBlockedMilliseconds),
+      strikes: Int = HostConfiguration.defaults.inlineStrikes,
+      window: Duration = .seconds(HostConfiguration.defaults.inlineWindowSeconds)
     ) {
       self.blockedAfter = blockedAfter
       self.strikes = strikes

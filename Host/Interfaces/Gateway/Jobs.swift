@@ -24,7 +24,8 @@ package final class Jobs: Sendable {
     package var wait: Duration
 
     package init(
-      after: Duration = .seconds(40), count: Int = 1024, bytes: Int = 64 << 20, sharePercent: Int = 25,
+      after: Duration = .milliseconds(HostConfiguration.defaults.jobAfterMilliseconds), count: Int = 1024,
+      bytes: Int = 64 << 20, sharePercent: Int = 25,
       kept: Duration = .seconds(600), pollSeconds: Int = 2, wait: Duration = .seconds(20)
     ) {
       self.after = after

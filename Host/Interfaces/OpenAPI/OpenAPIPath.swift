@@ -21,7 +21,8 @@ package final class OpenAPIPath: OwnPath {
 
     package init(
       release: String = "", anonymous: AnonymousView = .all, serverURL: String = "", maxBytes: Int = 64 << 20,
-      patience: Duration = .seconds(30), jobAfter: Duration = .seconds(40)
+      patience: Duration = .seconds(30),
+      jobAfter: Duration = .milliseconds(HostConfiguration.defaults.jobAfterMilliseconds)
     ) {
       self.release = release
       self.anonymous = anonymous

@@ -84,18 +84,18 @@ struct RepeatSuspectTests {
   }
 
   @Test func aCrowdThatNeverChangesProvesNothing() {
-    var rule = RepeatSuspect()
+    var rule = RepeatSuspect(ends: 2, window: .seconds(60))
     for second in 0...9 { #expect(rule.note([Self.a, Self.b], at: Self.time(second)) == nil) }
   }
 
   @Test func aSingleEndProvesNothing() {
-    var rule = RepeatSuspect(ends: 1)
+    var rule = RepeatSuspect(ends: 1, window: .seconds(60))
     #expect(rule.note([Self.a], at: Self.time(0)) == nil)
     #expect(rule.note([Self.a, Self.b], at: Self.time(1)) == Self.a)
   }
 
   @Test func oldEndsAndOtherGenerationsDoNotCount() {
-    var rule = RepeatSuspect(window: .seconds(60))
+    var rule = RepeatSuspect(ends: 2, window: .seconds(60))
     #expect(rule.note([Self.a, Self.b], at: Self.time(0)) == nil)
     #expect(rule.note([Self.a, Self.c], at: Self.time(61)) == nil)
     #expect(rule.note([Self.place("a", 2), Self.b], at: Self.time(62)) == nil)
