@@ -5,12 +5,12 @@ import Testing
 @Suite struct FunctionTests {
   private static let functions = [
     "accounts_list_accounts", "accounts_create_account", "accounts_get_account", "accounts_change_account",
-    "accounts_delete_account", "hello_greet",
+    "accounts_delete_account", "hello_greet", "ticker_count_down",
   ]
 
   @Test func everyFunctionIsStrictAndIsCalled() throws {
-    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello])
-    let key = try host.issueKey(["accounts:*", "hello:*"])
+    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker])
+    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*"])
     let arguments = ["http://127.0.0.1:\(host.port)", key] + FunctionTests.functions
     try PythonClient.run("strict_check.py", arguments)
     try PythonClient.run("function_loop.py", arguments)
@@ -25,13 +25,13 @@ import Testing
       body: #"{"name":"hello_greet","arguments":"{\"name\":\"Ada\"}"}"#)
     #expect(answer.body == #"{"ok":true,"status":200,"result":{"message":"Bye, Ada!"}}"#)
     _ = try host.admin("DELETE", "/automations/hello")
-    #expect(try host.call("GET", "/functions.json", key: key).json?["tools"]?.array?.count == 5)
+    #expect(try host.call("GET", "/functions.json", key: key).json?["tools"]?.array?.count == 6)
     #expect(host.stop() == 0)
   }
 
   // MARK: The linter
 
-  @Test(arguments: [HostUnderTest.accounts, HostUnderTest.hello])
+  @Test(arguments: [HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker])
   func theExamplesComeOutClean(path: String) {
     let check = CouncilCommand(["plugin", "check", path, "--lint", "refuse", "--json"])
     let found = check.json?["lint"]?["findings"]?.array?.map { $0["code"]?.string }

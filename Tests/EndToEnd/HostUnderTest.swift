@@ -70,6 +70,7 @@ final class HostUnderTest: Sendable {
   static let products = System.environment("COUNCIL_PRODUCTS") ?? System.products
   static let accounts = products + "/libAccounts.so"
   static let hello = products + "/libHello.so"
+  static let ticker = products + "/libTicker.so"
 
   private static func ports(in log: String) -> (Int, Int)? {
     guard let port = number("public_port", in: log), let admin = number("admin_port", in: log) else {

@@ -18,7 +18,7 @@ import Testing
   private func calls(_ host: HostUnderTest) -> Int64? { runner(host)?["calls_inside"]?.integer }
 
   @Test func aCrashInTheMiddleCutsTheStreamsOfThatProcessAndNoOther() throws {
-    let ticker = HostUnderTest.products + "/libTicker.so"
+    let ticker = HostUnderTest.ticker
     let host = try host("", [ticker])
     let key = try host.issueKey(["ticker:read"])
     let other = try #require(Connection(port: host.port))

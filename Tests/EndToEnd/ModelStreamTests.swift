@@ -4,8 +4,6 @@ import Testing
 
 /// What models get of a handler that streams: progress and one result over MCP, one answer from a function.
 @Suite struct ModelStreamTests {
-  private static let ticker = HostUnderTest.products + "/libTicker.so"
-
   /// Calls of the countdown that are over, by their status.
   private func rows(_ host: HostUnderTest) -> [Int64] {
     let all = (try? host.admin("GET", "/audit?limit=1000"))?.json?["items"]?.array ?? []
@@ -14,13 +12,13 @@ import Testing
 
   @Test(arguments: StreamTests.Place.allCases)
   func theOfficialClientHearsTheProgressAndLeavesWhatItDoesNotWant(_ place: StreamTests.Place) throws {
-    let host = try HostUnderTest(load: [ModelStreamTests.ticker], settings: place.settings)
+    let host = try HostUnderTest(load: [HostUnderTest.ticker], settings: place.settings)
     let key = try host.issueKey(["ticker:read"])
     try PythonClient.run("mcp_streams.py", ["http://127.0.0.1:\(host.port)", key])
     // In each of three modes two calls are left that would last for days: that they have rows shows that they are over.
     #expect(eventually { rows(host).count == 18 }, "\(rows(host))")
     // The plugin was told, and nothing of it is left: a generation stops when its last call is out.
-    #expect(try host.reload("ticker", path: ModelStreamTests.ticker).status == 200)
+    #expect(try host.reload("ticker", path: HostUnderTest.ticker).status == 200)
     #expect(eventually { host.log.contains("\"stopped\"") })
     #expect(host.stop() == 0)
   }
@@ -28,7 +26,7 @@ import Testing
   @Test(arguments: StreamTests.Place.allCases)
   func aFunctionAnswersOnceWithTheEvents(_ place: StreamTests.Place) throws {
     let host = try HostUnderTest(
-      load: [ModelStreamTests.ticker], settings: place.settings + "answers:\n  job_after_ms: 1000\n")
+      load: [HostUnderTest.ticker], settings: place.settings + "answers:\n  job_after_ms: 1000\n")
     let key = try host.issueKey(["ticker:read"])
     func call(_ arguments: String) throws -> (head: String, body: JSONValue?) {
       let body = #"{"name":"ticker_count_down","arguments":\#(arguments)}"#

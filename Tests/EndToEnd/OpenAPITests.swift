@@ -6,13 +6,15 @@ import Testing
   @Test func documentsAreValidBeforeAndAfterAReload() throws {
     let host = try HostUnderTest(
       load: [
-        HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.products + "/libAccountsV2.so",
+        HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker,
+        HostUnderTest.products + "/libAccountsV2.so",
       ], settings: "documents: {server_url: \"https://agents.example\"}\n")
-    let key = try host.issueKey(["accounts:*", "hello:*"])
+    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*"])
     let base = ["http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", key]
     try PythonClient.run(
       "openapi_check.py",
-      ["documents"] + base + ["/accounts", "/accounts/{id}", "/hello/{name}", "/v2/accounts"])
+      ["documents"] + base
+        + ["/accounts", "/accounts/{id}", "/hello/{name}", "/ticker/countdown", "/v2/accounts"])
     // A route more.
     let other = Answering.plugin("extra", 1)
     try host.load(other)
@@ -72,8 +74,11 @@ import Testing
   }
 
   @Test func everyCallThatTheDocumentAllowsIsAnsweredAsItSays() throws {
-    let host = try HostUnderTest(load: [HostUnderTest.accounts, HostUnderTest.hello])
-    let key = try host.issueKey(["accounts:*", "hello:*"])
+    // Whatever the countdown is asked for, its stream ends.
+    let host = try HostUnderTest(
+      load: [HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker],
+      settings: "streams:\n  longest_ms: 40\n")
+    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*"])
     try PythonClient.run("openapi_check.py", ["calls", "http://127.0.0.1:\(host.port)", key])
     #expect(host.stop() == 0)
   }

@@ -208,7 +208,7 @@ import Testing
   }
 
   @Test(arguments: Place.allCases) func aSwiftHandlerStreams(_ place: Place) throws {
-    let ticker = HostUnderTest.products + "/libTicker.so"
+    let ticker = HostUnderTest.ticker
     let host = try HostUnderTest(load: [ticker], settings: place.settings)
     let key = try host.issueKey(["ticker:read"])
     let connection = try #require(Connection(port: host.port))

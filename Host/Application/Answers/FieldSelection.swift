@@ -2,6 +2,8 @@ package import Kernel
 
 /// Which members of an answer a caller wants: `fields=name,owner.email`.
 package struct FieldSelection: Sendable, Equatable {
+  /// Of the whole text, in Unicode scalars.
+  package static let maxCharacters = 2048
   package static let maxNames = 100
   package static let maxDepth = 8
 
@@ -13,10 +15,15 @@ package struct FieldSelection: Sendable, Equatable {
 
   package private(set) var members: [Member] = []
 
-  /// Throws for an empty name, for too many of them, and for a path that is too deep; the text says which.
+  /// Throws for a text that is too long, for an empty name, for too many of them, and for a path that is too deep; the text
+  /// says which.
   package init(_ text: Span<UInt8>) throws(Fault) {
     var count = 0
-    for path in String(text).split(separator: ",", omittingEmptySubsequences: false) {
+    let text = String(text)
+    guard text.unicodeScalars.count <= FieldSelection.maxCharacters else {
+      throw Fault("is longer than \(FieldSelection.maxCharacters) characters")
+    }
+    for path in text.split(separator: ",", omittingEmptySubsequences: false) {
       let parts = path.split(separator: ".", omittingEmptySubsequences: false).map { part in
         Array(part.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ").utf8)
       }

@@ -18,7 +18,7 @@ package enum HostParameter: String, Sendable, CaseIterable {
     switch self {
     case .fields:
       [
-        "type": "string", "minLength": 1, "maxLength": 2048,
+        "type": "string", "minLength": 1, "maxLength": .integer(Int64(FieldSelection.maxCharacters)),
         "description":
           "Only these members of the record, or of each record, separated by commas, with dots for nested ones; 'id' comes always.",
       ]

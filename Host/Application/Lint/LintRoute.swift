@@ -103,6 +103,16 @@ struct LintRoute {
 
   private func response(_ report: inout LintReport) {
     guard let schema = route.responseSchema else {
+      if route.streams {
+        // No schema holds a stream: what comes in it can be said in words only.
+        if route.details.isEmpty {
+          report.add(
+            .warning, "response_missing", at + "/description",
+            "'\(route.operation)' streams, and does not say what: say in 'description' which events come, and what is in them."
+          )
+        }
+        return
+      }
       // A DELETE usually has nothing to say.
       if route.method != .delete {
         report.add(

@@ -46,6 +46,12 @@ package struct OwnManual: Sendable {
     "application/problem+json", ["$ref": "#/components/schemas/Problem"]
   )
 
+  /// The media type of a stream, and its schema. It says no type: OpenAPI before 3.2 does not settle whether a schema is of
+  /// the whole text or of one event, and readers take it either way.
+  package static let events: (type: String, schema: JSONValue) = (
+    "text/event-stream", ["description": "Server-sent events, as the HTML standard has them."]
+  )
+
   /// The body of a 202: a call went on as a job.
   package static let runningJob: JSONValue = [
     "type": "object", "description": "A call that goes on without its client.",

@@ -18,17 +18,19 @@ extension MCPServer {
       ], "required": ["jsonrpc", "method"],
     ],
     answers: [
-      .init("200", "The answer to a request.", ["application/json": response, "text/event-stream": text]),
+      .init(
+        "200", "The answer to a request.",
+        ["application/json": response, OwnManual.events.type: OwnManual.events.schema]),
       .init("202", "A notification was taken."),
     ] + refusals(400, 401, 403, 404, 406, 413, 415, 429, 503))
 
   static let changesManual = OwnManual(
     "council_follow_mcp_changes", "Hear of changes over the Model Context Protocol",
     "For clients of the revisions \(Revision.previous.joined(separator: ", ")): a stream of notifications, one when tools or resources change.",
-    answers: [.init("200", "The stream, which ends with this host.", ["text/event-stream": text])]
+    answers: [
+      .init("200", "The stream, which ends with this host.", [OwnManual.events.type: OwnManual.events.schema])
+    ]
       + refusals(400, 401, 403, 405, 406, 429, 503))
-
-  private static let text: JSONValue = ["type": "string"]
 
   private static let response: JSONValue = [
     "type": "object",

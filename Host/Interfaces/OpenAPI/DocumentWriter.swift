@@ -210,7 +210,7 @@ struct DocumentWriter {
         schema, operation.compiled.response, name: operation.name + suffix)
     }
     if operation.hasMarkdown, !isGPT { content["text/markdown"] = ["schema": ["type": "string"]] }
-    if operation.streams { content["text/event-stream"] = ["schema": ["type": "string"]] }
+    if operation.streams { content[OwnManual.events.type] = ["schema": OwnManual.events.schema] }
     if !content.isEmpty { response["content"] = .object(content) }
     return .object(response)
   }

@@ -27,10 +27,15 @@ import Testing
 
   @Test(arguments: [
     "", ",", "a,", "a..b", ".a", "a.", "a, ,b", "a.b.c.d.e.f.g.h.i",
-    String(repeating: "a,", count: 100) + "a",
+    String(repeating: "a,", count: 100) + "a", String(repeating: "é", count: 2049),
   ])
   func whatNamesNothingIsRefused(fields: String) {
     #expect(throws: FieldSelection.Fault.self) { try FieldSelection(fields.utf8.span) }
+  }
+
+  @Test func whatIsAsLongAsItMayBeIsTaken() throws {
+    let name = String(repeating: "é", count: 2048)
+    #expect(try FieldSelection(name.utf8.span).members.map(\.name) == [Array(name.utf8)])
   }
 
   private func outline(_ response: String, query: String = "{}", method: HTTPMethod = .get) throws

@@ -260,6 +260,19 @@ import Testing
       try findings(changed(["routes"], [.object(delete)])).filter { $0.contains("response") }.isEmpty)
   }
 
+  @Test func aStreamIsDescribedInWords() throws {
+    var route = LintTests.clean["routes"]?.array?[0].object ?? [:]
+    (route["stream"], route["response"]) = (true, nil)
+    func found() throws -> [String] {
+      var manifest = changed(["routes"], [.object(route)]).object ?? [:]
+      manifest["requires"] = ["council.stream/1"]
+      return try findings(.object(manifest))
+    }
+    #expect(try found() == ["warning response_missing /routes/0/description"])
+    route["description"] = "Answers with an event for each item that is added."
+    #expect(try found().isEmpty)
+  }
+
   // MARK: As a function
 
   @Test func namesOfArguments() throws {
