@@ -80,17 +80,35 @@ def host(found):
     for path, method, statuses in [
         ("/accounts", "get", {"200"}), ("/accounts", "post", {"201"}), ("/accounts/{id}", "get", {"200"}),
         ("/accounts/{id}", "patch", {"200"}), ("/accounts/{id}", "delete", {"204"}),
-        ("/jobs/{id}", "get", {"202", "2XX"}), ("/jobs/{id}", "delete", {"204"}), ("/functions/call", "post", {"2XX"}),
-        ("/mcp", "post", {"200", "202"}), ("/mcp", "get", {"200"}),
+        ("/jobs/{id}", "delete", {"204"}), ("/mcp", "post", {"200", "202"}), ("/mcp", "get", {"200"}),
     ]:
         if path.startswith("/accounts") and path not in found["paths"]:
             continue
         got = {status for status in found["paths"][path][method]["responses"] if status.startswith("2")}
         expect(got == statuses, f"{method} {path} answers {got}")
+    passed_on(found)
     changing = found["paths"].get("/accounts/{id}", {}).get("patch")
     if changing:
         names = {parameter["name"] for parameter in parameters(changing)}
         expect("If-Match" in names, f"If-Match is not documented: {names}")
+
+
+def passed_on(found):
+    """What passes on the answers of others names each of their statuses, and a range only where one of them does."""
+    everybody = [operation for _, _, operation in operations(found) if operation["tags"] != ["council"]]
+    lasting = [operation for operation in everybody if "202" in operation["responses"]]
+    for path, method, whose in [("/functions/call", "post", everybody), ("/jobs/{id}", "get", lasting)]:
+        theirs = {status for operation in whose for status in operation["responses"]}
+        own = set(found["paths"][path][method]["responses"])
+        if path == "/jobs/{id}":
+            theirs |= {"202"}
+        elif theirs & {"204", "205", "304"} or lasting:
+            # An envelope has a body; that of a job's end, too.
+            theirs = theirs - {"204", "205", "304"} | {"200"}
+        expect(theirs <= own, f"{path} does not name {theirs - own}")
+        # The host's own refusals come beside them, one by one.
+        more = {status for status in own - theirs if status < "400" or not status.isdigit()}
+        expect(not more, f"{path} names {more}, which nothing answers with")
 
 
 def documents(base, admin, key, *paths):
@@ -166,6 +184,7 @@ def refusals(base, key, stranger, route):
         (422, head(authorization, "Content-Type: application/json")),
         (431, head(authorization, f"X-Long: {long}")),
         (501, head(authorization, method="BREW")),
+        (501, head(authorization, method="QUERY")),
         (501, head(authorization, "Transfer-Encoding: gzip", body=b"")),
         (505, head(authorization, version="3.0")),
     ]:

@@ -7,9 +7,9 @@ import Testing
     let host = try HostUnderTest(
       load: [
         HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker,
-        HostUnderTest.products + "/libAccountsV2.so",
+        HostUnderTest.products + "/libAccountsV2.so", Fixtures.plugin("hog", manifest: OpenAPITests.lasting),
       ], settings: "documents: {server_url: \"https://agents.example\"}\n")
-    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*"])
+    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*", "hog:*"])
     let base = ["http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", key]
     try PythonClient.run(
       "openapi_check.py",
@@ -73,13 +73,30 @@ import Testing
       ["answers", "http://127.0.0.1:\(host.port)", "http://127.0.0.1:\(host.adminPort)", host.adminKey])
   }
 
+  /// Routes that may become jobs.
+  private static let lasting =
+    #"{"id":"hog","version":"1","summary":"Sleeps.","routes":["#
+    + [("GET", "/sleep", "look"), ("GET", "/burn", "burn"), ("POST", "/sleep", "change")].map {
+      method, path, name in
+      #"{"method":"\#(method)","path":"\#(path)","operation":"\#(name)","status":200,"deadline_ms":60000,"#
+        + #""query":{"type":"object","additionalProperties":false,"properties":{"ms":{"type":"integer","#
+        + #""minimum":0,"maximum":20}}},"response":{"type":"object"}}"#
+    }.joined(separator: ",") + "]}"
+
   @Test func everyCallThatTheDocumentAllowsIsAnsweredAsItSays() throws {
-    // Whatever the countdown is asked for, its stream ends.
+    // Whatever the countdown is asked for, its stream ends; about half of the calls that may become jobs do.
     let host = try HostUnderTest(
-      load: [HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker],
-      settings: "streams:\n  longest_ms: 40\n")
-    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*"])
-    try PythonClient.run("openapi_check.py", ["calls", "http://127.0.0.1:\(host.port)", key])
+      load: [
+        HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker,
+        HostUnderTest.products + "/libAccountsV2.so", Fixtures.plugin("hog", manifest: OpenAPITests.lasting),
+      ], settings: "streams:\n  longest_ms: 40\nanswers:\n  job_after_ms: 10\n")
+    let key = try host.issueKey(["accounts:*", "hello:*", "ticker:*", "hog:*"])
+    let base = "http://127.0.0.1:\(host.port)"
+    try PythonClient.run("openapi_check.py", ["calls", base, key])
+    // Calls did become jobs, and what they came to is kept.
+    let metrics = try #require(Connection(port: host.adminPort)?.request("GET", "/metrics")).body
+    let kept = metrics.split(separator: "\n").filter { $0.hasPrefix("council_jobs{") }
+    #expect(kept.contains { !$0.hasSuffix(" 0") }, "\(kept)")
     #expect(host.stop() == 0)
   }
 }

@@ -221,6 +221,77 @@ import Testing
 
   // MARK: The host's own paths
 
+  private static let failure: [String: JSONValue] = [
+    "application/json": [
+      "$ref": "#/$defs/problem", "$defs": ["problem": ["type": "object", "required": ["ok"]]],
+    ]
+  ]
+
+  private static let passing: [OwnRoute] = [
+    OwnRoute(
+      .post, "/functions/call", maxBodyBytes: 10,
+      manual: OwnManual(
+        "council_call_function", "Call",
+        answers: [
+          .init("2XX", "Done", ["application/json": [:]]), .init("4XX", "Not", failure),
+          .init("5XX", "Broken", failure),
+        ], refusals: [403, 404], passesOn: .calls)),
+    OwnRoute(
+      .get, "/jobs/{id}",
+      manual: OwnManual(
+        "council_get_job", "Get it",
+        answers: [.init("202", "Runs"), .init("2XX", "So", ["application/json": [:]]), .init("404", "None")],
+        passesOn: .jobs)),
+  ]
+
+  /// The statuses of the two, in a document of these routes.
+  private func passed(_ routes: String) -> (call: [String], job: [String], document: JSONValue?) {
+    let site = DocumentSite(.init(jobAfter: .seconds(1)), own: DocumentTests.passing)
+    site.serve(#"{"id":"shop","version":"1","routes":[\#(routes)]}"#)
+    let document = site.get().json
+    func statuses(_ path: String, _ method: String) -> [String] {
+      document?["paths"]?[path]?[method]?["responses"]?.object?.keys.sorted() ?? []
+    }
+    return (statuses("/functions/call", "post"), statuses("/jobs/{id}", "get"), document)
+  }
+
+  private static let always = ["400", "401", "404", "408", "413", "414", "417", "429", "431"]
+  private static let broken = ["500", "501", "503", "505"]
+
+  @Test func whatPassesOnAnswersNamesTheirStatuses() {
+    let drop =
+      #"{"method":"DELETE","path":"/","operation":"drop","status":204,"deadline_ms":1000,"errors":[{"status":423,"code":"shop.held"}]}"#
+    let made = passed(drop)
+    // An answer without a body has one there.
+    let writes = [
+      "400", "401", "403", "404", "408", "409", "413", "414", "415", "417", "422", "423", "429", "431",
+    ]
+    #expect(made.call == ["200"] + writes + ["500", "501", "503", "504", "505"])
+    // Nothing here may become a job.
+    #expect(made.job == ["202"] + DocumentTests.always + DocumentTests.broken)
+    let lasting = passed(#"{"method":"PUT","path":"/","operation":"fill","status":201,"deadline_ms":2000}"#)
+    #expect(lasting.call.prefix(3) == ["200", "201", "202"] && lasting.call.contains("410"))
+    #expect(lasting.job.prefix(2) == ["201", "202"] && lasting.job.contains("409"))
+    // A status that its route does not know is any.
+    let open = passed(#"{"method":"PUT","path":"/","operation":"fill","deadline_ms":2000}"#)
+    #expect(open.call.contains("2XX") && open.job.contains("2XX"))
+    #expect(!(made.call + made.job + lasting.call + lasting.job).contains { $0.hasSuffix("XX") })
+  }
+
+  @Test func whatPassesOnAnswersSaysOnceWhatTheyLookLike() {
+    let document = passed(#"{"method":"POST","path":"/","operation":"fill","status":201}"#).document
+    let responses = document?["paths"]?["/functions/call"]?["post"]?["responses"]
+    for status in ["400", "422", "503"] {
+      #expect(
+        responses?[status]?["content"]?["application/json"]?["schema"] == [
+          "$ref": "#/components/schemas/council_call_function.response.problem"
+        ], "\(responses?[status] ?? .null)")
+    }
+    #expect(responses?["503"]?["description"] == "Broken" && responses?["201"]?["description"] == "Done")
+    #expect(
+      document?["components"]?["schemas"]?["council_call_function.response.problem"]?["required"] == ["ok"])
+  }
+
   private static let own: [OwnRoute] = [
     OwnRoute(
       .post, "/mine", key: .required, maxBodyBytes: 10, manual: OwnManual("council_mine", "Mine", answers: [])

@@ -16,6 +16,14 @@ package struct OwnManual: Sendable {
     }
   }
 
+  /// Operations whose answers a path passes on, beside its own.
+  package enum PassedOn: Sendable {
+    /// Every one that its reader may call, by name: an answer without a body has one here, with status 200.
+    case calls
+    /// Those that may become jobs.
+    case jobs
+  }
+
   /// Unique in a document; begins with `council_`, which no automation's does.
   package var operation: String
   package var summary: String
@@ -27,10 +35,13 @@ package struct OwnManual: Sendable {
   package var answers: [Answer]
   /// Statuses of problems beside those of ``answers``.
   package var refusals: [Int]
+  /// Their statuses are this path's, too: a document names each one. A range among ``answers`` says what those in it look like,
+  /// and stands for itself only where an operation does not know its own status.
+  package var passesOn: PassedOn?
 
   package init(
     _ operation: String, _ summary: String, _ description: String = "", path: JSONValue? = nil,
-    body: JSONValue? = nil, answers: [Answer], refusals: [Int] = []
+    body: JSONValue? = nil, answers: [Answer], refusals: [Int] = [], passesOn: PassedOn? = nil
   ) {
     self.operation = operation
     self.summary = summary
@@ -39,6 +50,7 @@ package struct OwnManual: Sendable {
     self.body = body
     self.answers = answers
     self.refusals = refusals
+    self.passesOn = passesOn
   }
 
   /// The media type and schema of problem details; documents have the schema in one place.

@@ -20,16 +20,14 @@ extension FunctionsPath {
     ],
     answers: [
       .init(
-        "2XX", "It worked. An operation that streams answers with its stream.",
+        "2XX", "It worked. What an operation streams is collected into one answer.",
         [
-          "application/json": envelope("result", ["description": "What the operation answered."], isOK: true),
-          "text/event-stream": text,
+          "application/json": envelope("result", ["description": "What the operation answered."], isOK: true)
         ]),
       .init("4XX", "It failed, or was not called; `problem` says why and what to do.", failure),
       .init("5XX", "It failed.", failure),
-    ])
+    ], refusals: [403, 404], passesOn: .calls)
 
-  private static let text: JSONValue = ["type": "string"]
   private static let ignored: JSONValue = ["description": "Says nothing to the host."]
 
   /// What the host refuses before it knows that this is a call has no envelope.
@@ -39,8 +37,9 @@ extension FunctionsPath {
     OwnManual.problem.type: OwnManual.problem.schema,
   ]
 
+  /// A definition, so that many answers can refer to it.
   private static func envelope(_ member: String, _ schema: JSONValue, isOK: Bool) -> JSONValue {
-    [
+    let envelope: JSONValue = [
       "type": "object",
       "properties": .object([
         "ok": ["type": "boolean", "enum": [.bool(isOK)]],
@@ -48,5 +47,6 @@ extension FunctionsPath {
         member: schema,
       ]), "required": ["ok", "status", .string(member)],
     ]
+    return ["$ref": .string("#/$defs/\(member)"), "$defs": .object([member: envelope])]
   }
 }

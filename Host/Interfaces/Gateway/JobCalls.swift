@@ -18,12 +18,11 @@ extension Jobs: OwnPath {
         answers: [
           .init("202", "It still runs. Ask again after `Retry-After`.", ["application/json": running]),
           .init("2XX", "The call succeeded: its answer.", ["application/json": [:], "text/markdown": text]),
-          .init("4XX", "There is no such job, `job.not_found`; or the call failed.", [problem.0: problem.1]),
+          .init("404", "There is no such job, `job.not_found`; or the call failed.", [problem.0: problem.1]),
           .init(
             "410", "The host that ran it is gone: `job.lost`. The call may have been carried out.",
             [problem.0: problem.1]),
-          .init("5XX", "The call failed.", [problem.0: problem.1]),
-        ])),
+        ], passesOn: .jobs)),
     OwnRoute(
       .delete, "/jobs/{id}",
       manual: OwnManual(

@@ -44,8 +44,8 @@ extension Described {
     place = "/routes/\(route.number)"
   }
 
-  /// A path of the host's own; nil for one that documents do not speak of.
-  init?(_ route: OwnRoute) {
+  /// A path of the host's own, in a document of these operations; nil for one that documents do not speak of.
+  init?(_ route: OwnRoute, besides operations: [Described] = []) {
     guard let manual = route.manual, case .success(let pattern) = RoutePattern.parse(route.path) else {
       return nil
     }
@@ -57,8 +57,7 @@ extension Described {
     path = manual.path
     body = manual.body
     successes = []
-    others = manual.answers
-    refusals = Refusals.of(route)
+    (others, refusals) = PassedAnswers.of(manual, Refusals.of(route), operations)
     // Whatever it calls is in the document itself, with its own answer to this.
     isConsequential = route.method != .get
   }

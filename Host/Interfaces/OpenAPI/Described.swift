@@ -134,14 +134,16 @@ enum Refusals {
     return Set(all).sorted()
   }
 
-  /// A path of the host's own, without what its manual says, as a status or as a range of them.
+  /// A path of the host's own, without what its manual says, as a status or as a range of them; a range of one that passes on
+  /// answers says only what they look like.
   static func of(_ route: OwnRoute) -> [Int] {
     let always = route.maxBodyBytes > 0 ? [413, 415, 422] : []
     let said = (route.manual?.answers ?? []).map(\.status)
     let all = [400, 408, 413, 414, 417, 429, 431, 500, 501, 503, 505] + always
     let keyed = route.key == .none ? [] : [401]
+    let passesOn = route.manual?.passesOn != nil
     return Set(all + keyed + (route.manual?.refusals ?? [])).sorted().filter { status in
-      !said.contains(String(status)) && !said.contains("\(status / 100)XX")
+      !said.contains(String(status)) && (passesOn || !said.contains("\(status / 100)XX"))
     }
   }
 

@@ -191,7 +191,8 @@ struct DocumentWriter {
       content[type] =
         type == OwnManual.problem.type
         ? ["schema": schema]
-        : media(schema, nil, name: "\(operation.name).response\(answer.status)")
+        // Answers of one path share what they define.
+        : media(schema, nil, name: "\(operation.name).response")
     }
     if !content.isEmpty { response["content"] = .object(content) }
     return .object(response)

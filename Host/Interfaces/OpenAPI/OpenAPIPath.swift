@@ -126,7 +126,7 @@ package final class OpenAPIPath: OwnPath {
   private func described(
     _ view: DocumentView, besides operations: [Described], _ request: DocumentRequest
   ) -> [Described] {
-    let all = own.filter(view.shows).compactMap(Described.init)
+    let all = own.filter(view.shows).compactMap { Described($0, besides: operations) }
     guard request.isGPT else { return all }
     guard operations.contains(where: { $0.preferences.contains(.async) }) else { return [] }
     return all.filter { $0.name == "council_get_job" }
@@ -159,7 +159,7 @@ package final class OpenAPIPath: OwnPath {
     let page = HumanPage.Facts(
       title: "Council", document: "/openapi.json", assets: assets == nil ? nil : "/docs/assets", note: note)
     return Document(
-      HumanPage.bytes(page, operations + own.filter(view.shows).compactMap(Described.init)),
+      HumanPage.bytes(page, operations + own.filter(view.shows).compactMap { Described($0) }),
       "text/html; charset=utf-8",
       headers: OpenAPIPath.headers + [("Content-Security-Policy", HumanPage.policy)], digests: digests)
   }
