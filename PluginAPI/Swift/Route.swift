@@ -105,7 +105,7 @@ extension Route {
   public func titled(_ title: String) -> Route { setting("title", .string(title)) }
 
   /// What a caller may expect without trying. Default: what the method promises (RFC 9110, section 9.2); a DELETE is
-  /// destructive.
+  /// destructive, and so is what is ``confirmed()``, unless it is read-only.
   public func hints(
     readOnly: Bool? = nil, destructive: Bool? = nil, idempotent: Bool? = nil, openWorld: Bool? = nil
   ) -> Route {

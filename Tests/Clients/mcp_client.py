@@ -200,6 +200,7 @@ async def ask_before_danger(base, key):
     async with client(base, key, elicitation_callback=answering("accept", {"confirm": True})) as connection:
         tools = await all_tools(connection)
         check("confirm" not in tools["danger_launch"].input_schema["properties"], tools["danger_launch"])
+        check(tools["danger_launch"].annotations.destructive_hint, tools["danger_launch"])
         done = await connection.call_tool("danger_launch", {"id": "moon"})
         check(not done.is_error and len(asked) == 1 and "/danger/moon" in asked[0], done, asked)
     async with client(base, key, elicitation_callback=answering("decline")) as connection:

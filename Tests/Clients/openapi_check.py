@@ -121,10 +121,16 @@ def documents(base, admin, key, *paths):
     older = document(f"{base}/openapi.json?version=3.0", key)
     expect(older["openapi"].startswith("3.0"), older["openapi"])
     expect(older["paths"].keys() == whole["paths"].keys(), "3.0 has other paths than 3.1")
+    confirmed = {
+        operation["operationId"] for _, _, operation in operations(whole) if "428" in operation["responses"]
+    } - {"council_call_function"}
     for path, method, operation in operations(document(f"{base}/openapi.json?profile=gpt", key)):
+        asks = operation["operationId"] in confirmed
+        names = [parameter["name"] for parameter in operation.get("parameters", [])]
         expect(
-            operation["x-openai-isConsequential"] == (method != "get"), f"{method} {path} is consequential or not"
+            operation["x-openai-isConsequential"] == (method != "get" or asks), f"{method} {path} is consequential or not"
         )
+        expect(("confirm" in names) == asks, f"{method} {path} is confirmed or not: {names}")
     document(f"{base}/openapi.json?profile=gpt&version=3.0", key)
     document(f"{base}/openapi.json")
     for found in (whole, older):

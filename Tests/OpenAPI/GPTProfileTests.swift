@@ -34,11 +34,16 @@ import Testing
     let site = site([
       route(1), #"{"method":"POST","path":"/","operation":"post"}"#,
       #"{"method":"POST","path":"/search","operation":"search","hints":{"read_only":true}}"#,
+      // What only reads may still be worth a question: it costs, or tells much.
+      #"{"method":"POST","path":"/dear","operation":"dear","hints":{"read_only":true},"confirm":true}"#,
     ])
     let paths = site.get(0, [("profile", "gpt")]).json?["paths"]
     #expect(paths?["/big/r1"]?["get"]?["x-openai-isConsequential"] == false)
     #expect(paths?["/big"]?["post"]?["x-openai-isConsequential"] == true)
     #expect(paths?["/big/search"]?["post"]?["x-openai-isConsequential"] == false)
+    let dear = paths?["/big/dear"]?["post"]
+    #expect(dear?["x-openai-isConsequential"] == true)
+    #expect(dear?["parameters"]?.array?.contains { $0["name"] == "confirm" } == true)
     // One way to show a key.
     #expect(paths?["/big"]?["post"]?["security"] == [["bearer": []]])
   }

@@ -117,7 +117,7 @@ package struct RouteDeclaration: Sendable, Equatable {
   ) {
     self.title = title
     self.details = details
-    self.hints = hints ?? RouteHints(of: method)
+    self.hints = hints ?? RouteHints(of: method, confirmed: confirm)
     self.errors = errors
     self.deprecation = deprecation
     self.method = method

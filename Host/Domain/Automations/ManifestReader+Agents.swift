@@ -3,12 +3,16 @@ import Kernel
 // What a route says for those who call it without having read its author's mind.
 
 extension ManifestReader {
-  mutating func hints(_ value: JSONValue?, _ at: String, of method: HTTPMethod) -> RouteHints {
-    var hints = RouteHints(of: method)
+  mutating func hints(
+    _ value: JSONValue?, _ at: String, of method: HTTPMethod, confirmed: Bool
+  ) -> RouteHints {
+    var hints = RouteHints(of: method, confirmed: confirmed)
     guard let value,
       let members = object(value, at, allowed: ["read_only", "destructive", "idempotent", "open_world"])
     else { return hints }
     hints.readOnly = flag(members["read_only"], at + "/read_only") ?? hints.readOnly
+    // What is confirmed and only reads destroys nothing: what it costs is asked about.
+    if hints.readOnly, method != .delete { hints.destructive = false }
     hints.destructive = flag(members["destructive"], at + "/destructive") ?? hints.destructive
     hints.idempotent = flag(members["idempotent"], at + "/idempotent") ?? (hints.idempotent || hints.readOnly)
     hints.openWorld = flag(members["open_world"], at + "/open_world") ?? hints.openWorld

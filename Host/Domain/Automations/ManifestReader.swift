@@ -181,6 +181,7 @@ struct ManifestReader {
     if members["dry_run"]?.bool == true, streams {
       fault(at + "/dry_run", "a route that streams cannot be tried: its answer leaves while it works")
     }
+    let confirm = effect(members["confirm"], at + "/confirm", reads: reads)
     return RouteDeclaration(
       method: method ?? .get, path: path, operation: operation,
       summary: text(members["summary"], at + "/summary", max: 2000) ?? "",
@@ -192,10 +193,10 @@ struct ManifestReader {
       maxBodyBytes: whole(members["max_body_bytes"], at + "/max_body_bytes", in: 0...(1 << 30)),
       title: text(members["title"], at + "/title", max: 100),
       details: text(members["description"], at + "/description", max: 10_000) ?? "",
-      hints: hints(members["hints"], at + "/hints", of: method ?? .get),
+      hints: hints(members["hints"], at + "/hints", of: method ?? .get, confirmed: confirm),
       errors: errors(members["errors"], at + "/errors"),
       deprecation: deprecation(members["deprecated"], at + "/deprecated"),
-      confirm: effect(members["confirm"], at + "/confirm", reads: reads),
+      confirm: confirm,
       dryRun: effect(members["dry_run"], at + "/dry_run", reads: reads),
       idempotency: idempotency(members["idempotency"], at + "/idempotency", reads: reads, streams: streams),
       streams: streams)

@@ -18,11 +18,12 @@ package struct RouteHints: Sendable, Equatable {
     self.openWorld = openWorld
   }
 
-  /// What the method promises (RFC 9110, section 9.2) to a manifest that says no more.
-  package init(of method: HTTPMethod) {
+  /// What the method promises (RFC 9110, section 9.2) to a manifest that says no more. Who has to confirm a call is asked
+  /// because it cannot be undone.
+  package init(of method: HTTPMethod, confirmed: Bool = false) {
     let reads = method == .get || method == .head || method == .options
     self.init(
-      readOnly: reads, destructive: method == .delete,
+      readOnly: reads, destructive: method == .delete || confirmed,
       idempotent: reads || method == .put || method == .delete)
   }
 }

@@ -80,6 +80,22 @@ import Testing
     }
   }
 
+  @Test func whatIsConfirmedDestroysUnlessTheManifestSaysOtherwise() throws {
+    func isDestructive(_ members: String) throws -> Bool {
+      try Manifest.parse(Array(route(members).utf8)).routes[0].hints.destructive
+    }
+    for method in ["POST", "PUT", "PATCH"] {
+      let confirmed = #""method":"\#(method)","confirm":true"#
+      #expect(try isDestructive(confirmed) && isDestructive(confirmed + #","hints":{"open_world":true}"#))
+      #expect(try !isDestructive(#""method":"\#(method)","confirm":false"#))
+      #expect(try !isDestructive(confirmed + #","hints":{"destructive":false}"#))
+      #expect(try !isDestructive(confirmed + #","hints":{"read_only":true}"#))
+      #expect(
+        pointers(confirmed + #","hints":{"read_only":true,"destructive":true}"#) == ["/routes/0/hints"])
+    }
+    #expect(pointers(#""method":"DELETE","confirm":true,"hints":{"read_only":true}"#) == ["/routes/0/hints"])
+  }
+
   @Test func aSuccessMayHaveOneStatus() throws {
     #expect(try Manifest.parse(Array(route(#""method":"GET""#).utf8)).routes[0].status == nil)
     for status in [200, 204, 299] {
