@@ -1,6 +1,7 @@
 """Reads the host's OpenAPI documents as their users do.
 
     openapi_check.py documents BASE ADMIN KEY [PATH …]   every document is valid, and names these paths
+    openapi_check.py gpt BASE KEY LIMIT LIMIT LIMIT      the GPT's documents have texts of these lengths, and none is longer
     openapi_check.py refusals BASE KEY STRANGER ROUTE    what the host refuses is in the route's document
     openapi_check.py answers BASE ADMIN ADMIN_KEY        what the admin listener answers is what its document says
     openapi_check.py calls BASE KEY                      schemathesis over the whole public document
@@ -150,6 +151,73 @@ def documents(base, admin, key, *paths):
         expect("default-src 'none'" in headers.get("Content-Security-Policy", ""), f"{page} has no policy")
 
 
+class Texts:
+    """The longest texts of a GPT's document, by kind."""
+
+    LIMITS = {"summary": 300, "description": 300, "parameter": 700}
+
+    def __init__(self, found):
+        self.longest = dict.fromkeys(self.LIMITS, 0)
+        self.found, self.seen = found, set()
+        for path, method, operation in operations(found):
+            at = f"{method} {path}"
+            self.measure("summary", operation.get("summary"), at)
+            self.measure("description", operation.get("description"), at)
+            for parameter in operation.get("parameters", []):
+                self.measure("parameter", parameter.get("description"), f"{at} {parameter['name']}")
+                self.schema(parameter["schema"], f"{at} {parameter['name']}")
+            # The members of a body are parameters, too.
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                self.schema(media["schema"], f"{at} body")
+
+    def measure(self, kind, text, at):
+        length = len(text or "")
+        self.longest[kind] = max(self.longest[kind], length)
+        expect(length <= self.LIMITS[kind], f"{at}: a {kind} of {length} characters")
+
+    def schema(self, schema, at):
+        """Every description inside; a property may be called so, too."""
+        if not isinstance(schema, dict):
+            return
+        reference = schema.get("$ref")
+        if reference and reference not in self.seen:
+            self.seen.add(reference)
+            self.schema(self.found["components"]["schemas"][reference.split("/")[-1]], reference)
+        self.measure("parameter", schema.get("description"), at)
+        for keyword, value in schema.items():
+            if keyword in ("properties", "patternProperties", "$defs"):
+                inside = list(value.items())
+            elif keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
+                inside = enumerate(value)
+            elif keyword in ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"):
+                inside = [("", value)]
+            else:
+                continue
+            for name, one in inside:
+                self.schema(one, f"{at}/{keyword}/{name}")
+
+
+def gpt(base, key, *limits):
+    """The GPT's documents, part by part, within the limits of GPT Actions (developers.openai.com, actions/production):
+    texts of 300 and 700 characters, 30 operations. A text of each kind is exactly as long as `limits` say."""
+    whole = {operation["operationId"] for _, _, operation in operations(document(f"{base}/openapi.json", key))}
+    for version in ("3.1", "3.0"):
+        names, longest, part, parts = [], dict.fromkeys(Texts.LIMITS, 0), 1, 1
+        while part <= parts:
+            found = document(f"{base}/openapi.json?profile=gpt&part={part}&version={version}", key)
+            parts = found.get("x-parts", 0)
+            here = [operation["operationId"] for _, _, operation in operations(found)]
+            expect(1 <= len(here) <= 30, f"part {part} has {len(here)} operations")
+            names += here
+            longest = {kind: max(length, longest[kind]) for kind, length in Texts(found).longest.items()}
+            part += 1
+        expect(parts >= 2, f"{len(names)} operations in {parts} part(s)")
+        # Of the host's own paths a GPT gets what it needs.
+        missing = {name for name in whole - set(names) if not name.startswith("council_")}
+        expect(not missing and len(set(names)) == len(names), f"missing: {missing}, in {names}")
+        expect(list(longest.values()) == [int(limit) for limit in limits], f"the longest texts: {longest}")
+
+
 def raw(base, request):
     """The status of an answer to bytes that no client library would send."""
     host, port = base.removeprefix("http://").split(":")
@@ -242,7 +310,7 @@ def calls(base, key):
 
 
 if __name__ == "__main__":
-    {"documents": documents, "refusals": refusals, "answers": answers, "calls": calls}[sys.argv[1]](*sys.argv[2:])
+    {"documents": documents, "gpt": gpt, "refusals": refusals, "answers": answers, "calls": calls}[sys.argv[1]](*sys.argv[2:])
     for fault in faults:
         print(fault)
     sys.exit(1 if faults else 0)

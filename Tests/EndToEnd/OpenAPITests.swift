@@ -31,6 +31,34 @@ import Testing
     #expect(host.stop() == 0)
   }
 
+  /// More routes than a GPT takes at once, with texts as long as it takes.
+  private static func wide(_ count: Int) -> String {
+    func text(_ count: Int) -> String { String(repeating: "é", count: count) }
+    let described = #"{"type":"string","description":"\#(text(700))"}"#
+    let routes = (0..<count).map { number in
+      #"{"method":"POST","path":"/r\#(number)/{id}","operation":"r\#(number)","summary":"\#(text(300))","#
+        + #""description":"\#(text(300))","#
+        + (number > 0
+          ? #""hints":{"read_only":true}}"#
+          : #""path_parameters":{"type":"object","properties":{"id":\#(described)},"required":["id"]},"#
+            + #""query":{"type":"object","properties":{"q":\#(described)}},"#
+            + #""body":{"type":"object","properties":{"in":{"type":"object","properties":{"a":\#(described)}}}}}"#)
+    }
+    return #"{"id":"wide","version":"1","routes":[\#(routes.joined(separator: ","))]}"#
+  }
+
+  @Test func theDocumentsForGPTsKeepTheirLimits() throws {
+    let host = try HostUnderTest(
+      load: [
+        HostUnderTest.accounts, HostUnderTest.hello, HostUnderTest.ticker,
+        HostUnderTest.products + "/libAccountsV2.so", Fixtures.plugin(manifest: OpenAPITests.wide(31)),
+      ], settings: "documents: {server_url: \"https://agents.example\"}\n")
+    let key = try host.issueKey(["*"])
+    try PythonClient.run(
+      "openapi_check.py", ["gpt", "http://127.0.0.1:\(host.port)", key, "300", "300", "700"])
+    #expect(host.stop() == 0)
+  }
+
   /// The assets are those that Scripts/fetch-page-assets fetches.
   @Test func pagesHaveEverythingFromTheirOwnListener() throws {
     let folder = System.environment("COUNCIL_PAGE_ASSETS") ?? Fixtures.root + "/.build/page-assets"
