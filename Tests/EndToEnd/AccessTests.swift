@@ -30,6 +30,27 @@ import Testing
     try host.call("GET", "/hello/x", key: key)
   }
 
+  /// An address is written down by whoever passes it on: browsers, proxies, logs.
+  @Test func aKeyInTheAddressIsNone() throws {
+    let key = try issue().text
+    #expect(try hello(key).status == 200)
+    for name in ["key", "api_key", "apikey", "access_token", "token", "authorization", "x-api-key"] {
+      for target in ["/hello/x", "/functions/call", "/mcp"] {
+        let message =
+          target == "/mcp"
+          ? #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello_greet","arguments":{"name":"x"}}}"#
+          : #"{"name":"hello_greet","arguments":{"name":"x"}}"#
+        let isCall = target != "/hello/x"
+        let answer = try host.call(
+          isCall ? "POST" : "GET", "\(target)?\(name)=\(key)",
+          headers: target == "/mcp" ? ["MCP-Protocol-Version: 2025-11-25"] : [], body: isCall ? message : nil)
+        #expect(answer.status == 401 && answer.body.contains("key_missing"), "\(target) \(name): \(answer)")
+        #expect(answer.headers["www-authenticate"]?.hasPrefix("Bearer") == true, "\(target) \(name)")
+        #expect(!answer.body.contains(key), "\(answer)")
+      }
+    }
+  }
+
   // MARK: The audit trail
 
   /// Every row there is, page by page.
