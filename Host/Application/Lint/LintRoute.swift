@@ -129,11 +129,6 @@ struct LintRoute {
 
   private func function(_ report: inout LintReport) {
     let tool = FunctionTool(operation, route)
-    if !StrictSchema.isName(tool.name) {
-      report.add(
-        .error, "name", at + "/operation",
-        "'\(tool.name)' is no name of a function: at most 64 letters, digits, '_' and '-'. Shorten it.")
-    }
     for name in operation.arguments.places.keys.sorted() where !LintRoute.isArgument(name) {
       report.add(
         .warning, "argument_name", manifestPointer("/properties" + SchemaReference.step(name)),
