@@ -98,7 +98,7 @@ import Testing
     let site = try Site()
     let files = site.files
     let old = try #require(site.runner["pid"]?.integer)
-    let next = Answering.plugin("one", 2, delay: .seconds(2))
+    let next = Answering.plugin("one", 2, delay: .seconds(20))
     // A process that follows and the end that makes it needless meet at another instant each time.
     for round in 1...10 {
       try site.start(#"{"header":"X-Council-Canary","seconds":600}"#, next)
