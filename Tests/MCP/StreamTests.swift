@@ -1,4 +1,5 @@
 import Application
+import Domain
 import Doubles
 import Kernel
 import Testing
@@ -21,14 +22,15 @@ import Testing
     }
   }
 
-  private func call(_ site: MCPSite, token: String? = nil) -> (answer: MCPSite.Answer, messages: [JSONValue])
-  {
+  private func call(
+    _ site: MCPSite, token: String? = nil, arguments: String = "{}", key: String? = nil
+  ) -> (answer: MCPSite.Answer, messages: [JSONValue]) {
     let meta =
       #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}"#
       + (token.map { ",\"progressToken\":\($0)" } ?? "")
     let answer = site.post(
-      #"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"things_watch_things","_meta":{\#(meta)}}}"#,
-      key: site.owner, headers: MCPSite.routing("tools/call", "things_watch_things"))
+      #"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"things_watch_things","arguments":\#(arguments),"_meta":{\#(meta)}}}"#,
+      key: key ?? site.owner, headers: MCPSite.routing("tools/call", "things_watch_things"))
     let messages = answer.body.split(separator: "\n").compactMap { line in
       line.hasPrefix("data: ") ? try? JSONValue.parse(Array(line.dropFirst(6).utf8).span) : nil
     }
@@ -71,7 +73,115 @@ import Testing
     let cut = call(MCPSite(settings, behaviour: StreamTests.streams(.bytes, [text, "y"]))).messages.last
     #expect(cut?["result"]?["content"]?.array?.first?["text"]?.string == text)
     #expect(
-      cut?["result"]?["content"]?.array?.last?["text"]?.string?.contains("cut after 1024 bytes") == true)
+      cut?["result"]?["content"]?.array?.last?["text"]
+        == "Cut off here: mcp.max_stream_bytes allows 1024 bytes.")
+  }
+
+  private static let events = (0..<200).map { "data: {\"n\": \($0), \"name\": \"\u{e9}\"}\n\n" }
+  private static let lines = (0..<200).map { "{\"n\": \($0), \"name\": \"\u{e9}\"}\n" }
+
+  /// What a result says, all of it; whether it says that it was cut; and that what it says is the beginning of `lines`, up
+  /// to the end of one.
+  private func said(
+    _ message: JSONValue?, by lines: [String] = StreamTests.lines
+  ) -> (characters: Int, note: String?, isPrefix: Bool) {
+    let texts = message?["result"]?["content"]?.array?.compactMap { $0["text"]?.string } ?? []
+    let text = texts.first ?? "none"
+    let count = text.split(separator: "\n").count
+    return (
+      texts.reduce(0) { $0 + $1.unicodeScalars.count }, texts.count == 2 ? texts[1] : nil,
+      text == lines.prefix(count).joined()
+    )
+  }
+
+  @Test(arguments: [AnswerStream.Kind.events, .bytes], [256, 600, 1000, 5000])
+  func aResultIsAsLongAsItsKeyMayHaveIt(kind: AnswerStream.Kind, limit: Int) throws {
+    let isEvents = kind == .events
+    let site = MCPSite(
+      behaviour: StreamTests.streams(kind, isEvents ? StreamTests.events : StreamTests.lines))
+    let key = try site.keys.issue(
+      .init(principal: "p", name: "n", scopes: ["things:*"], answerLimit: limit)
+    ).key.text
+    let (answer, messages) = call(site, key: key)
+    let (characters, note, isPrefix) = said(messages.last)
+    #expect(note == "Cut off here: answer_limit allows \(limit) characters.", "\(answer)")
+    #expect(messages.last?["id"] == 5 && messages.last?["result"]?["isError"] == nil)
+    // What stands around a result alone is longer than the smallest limit.
+    if limit == 256 { return #expect(characters == note?.utf8.count) }
+    let sent = answer.body.unicodeScalars.count
+    #expect(sent <= limit && sent > limit - 300, "\(answer)")
+    if isEvents { #expect(isPrefix, "\(answer)") }
+  }
+
+  @Test(arguments: ["max_chars", "max_bytes", "max_tokens"])
+  func aResultIsAsLongAsItIsAskedFor(name: String) {
+    for kind in [AnswerStream.Kind.events, .bytes] {
+      let isEvents = kind == .events
+      let site = MCPSite(
+        behaviour: StreamTests.streams(kind, isEvents ? StreamTests.events : StreamTests.lines))
+      for limit in [64, 500] {
+        let messages = call(site, arguments: "{\"\(name)\":\(limit)}").messages
+        let (characters, note, isPrefix) = said(messages.last)
+        #expect(note?.contains("\(name) allows \(limit) ") == true, "\(messages)")
+        #expect(characters <= (name == "max_tokens" ? 3 * limit : limit))
+        #expect(isPrefix || !isEvents)
+        if limit == 500 { #expect(characters > 350, "\(messages)") }
+      }
+    }
+  }
+
+  /// What fits to the last character is whole, and says nothing of a limit.
+  @Test func bothSidesOfALimit() {
+    let line = String(repeating: "\u{e9}", count: 99)
+    for (kind, piece) in [(AnswerStream.Kind.events, "data: \(line)\n\n"), (.bytes, line + "\n")] {
+      let site = MCPSite(behaviour: StreamTests.streams(kind, [piece, piece, "data: x"]))
+      let whole = call(
+        MCPSite(behaviour: StreamTests.streams(kind, [piece, piece])), arguments: #"{"max_chars":200}"#)
+      #expect(said(whole.messages.last, by: [line + "\n", line + "\n"]) == (200, nil, true))
+      let cut = said(call(site, arguments: #"{"max_chars":201}"#).messages.last, by: [line + "\n"])
+      #expect(cut.note == "Cut off here: max_chars allows 201 characters." && cut.characters <= 201)
+      // The note has 46 characters: an event makes room for it, a text as many characters as it takes.
+      #expect(cut.characters == (kind == .events ? 100 + 46 : 201))
+      #expect(cut.isPrefix == (kind == .events))
+    }
+  }
+
+  /// Quotes take two characters in a result, control characters six.
+  @Test func aResultIsHeldToTheHostsLimitAsItIsSent() {
+    var settings = HostConfiguration.MCP()
+    settings.maxStreamBytes = 1 << 20
+    let event = "data: " + String(repeating: "\"", count: 500) + "\n\n"
+    for (kind, piece) in [
+      (AnswerStream.Kind.events, event), (.bytes, String(repeating: "\u{1}", count: 500)),
+    ] {
+      let site = MCPSite(settings, behaviour: StreamTests.streams(kind, Array(repeating: piece, count: 110)))
+      let (answer, messages) = call(site)
+      #expect(answer.body.unicodeScalars.count <= 99_999 && answer.body.unicodeScalars.count > 98_000)
+      #expect(said(messages.last).note == "Cut off here: answers.max_characters allows 99999 characters.")
+    }
+  }
+
+  @Test func theFirstEventMayBeTooLongAlone() {
+    let event = "data: " + String(repeating: "x", count: 1000) + "\n\n"
+    let site = MCPSite(behaviour: StreamTests.streams(.events, [event, "data: y\n\n"]))
+    let (_, messages) = call(site, token: "1", arguments: #"{"max_chars":500}"#)
+    #expect(messages.count == 1, "what is left out is no progress: \(messages)")
+    #expect(
+      messages.last?["result"]?["content"] == [
+        ["type": "text", "text": ""],
+        ["type": "text", "text": "Cut off here: max_chars allows 500 characters."],
+      ])
+  }
+
+  /// A piece ends anywhere, also inside a character.
+  @Test func charactersComeInPieces() {
+    let bytes = Array("a\u{e9}\u{20ac}\u{1f600}".utf8) + [0xFF, UInt8(ascii: "z"), 0xE2, 0x82]
+    let stream = ToolStream(
+      opening: [], progressToken: nil, isEvents: false, isError: false, maxBytes: 100)
+    let out = Arena(capacity: 64)
+    for byte in bytes { stream.translate([byte].span, into: out) }
+    stream.end(byHost: false, into: out)
+    #expect(String(out.span(out.all)).contains("\"a\u{e9}\u{20ac}\u{1f600}\u{FFFD}z\u{FFFD}\""))
   }
 
   @Test func errorsStayErrors() {
@@ -100,8 +210,12 @@ import Testing
     let (answer, messages) = call(site)
     let result = messages.last?["result"]
     #expect(messages.last?["id"] == 5 && result?["isError"] == nil, "\(answer)")
-    #expect(result?["content"]?.array?.first?["text"]?.string?.utf8.count == 1024)
-    #expect(result?["content"]?.array?.last?["text"]?.string?.contains("cut after 1024 bytes") == true)
+    // Half of an event is none.
+    #expect(
+      result?["content"] == [
+        ["type": "text", "text": ""],
+        ["type": "text", "text": "Cut off here: mcp.max_stream_bytes allows 1024 bytes."],
+      ])
   }
 
   @Test func noEventGrowsBeyondTheLimit() {

@@ -10,6 +10,15 @@ package struct AnswerBudget: Sendable, Equatable {
     /// The key's own limit, and the host's.
     case key = "answer_limit"
     case host = "answers.max_characters"
+
+    /// What it counts.
+    package var unit: String {
+      switch self {
+      case .maxBytes: "bytes"
+      case .maxTokens: "tokens"
+      case .maxCharacters, .key, .host: "characters"
+      }
+    }
   }
 
   /// A token of the usual tokenizers holds four characters of English prose, fewer of JSON with its quotes and braces, and

@@ -51,7 +51,8 @@ extension Setting {
     .init("mcp.resource_page", .number(1...10_000, \.mcp.resourcePage), "Records of one page of a resource."),
     .init(
       "mcp.max_stream_bytes", .number(1024...(64 << 20), \.mcp.maxStreamBytes),
-      "Of the text that the stream of a route becomes as the result of a tool's call; the rest is cut."),
+      "Of the text that the stream of a route becomes as the result of a tool's call, whatever the limits of answers; the rest is cut."
+    ),
     .init(
       "mcp.max_listeners", .number(0...65_536, \.mcp.maxListeners),
       "Clients that listen for changes at a time, each with a stream of its own: more is 503; 0: none is told."

@@ -91,6 +91,8 @@ package final class RouteCall {
   package let state: AnyObject?
   /// Bytes that the whole answer may have at most. Set before a stream is wrapped; other answers are short enough by then.
   package var answerLimit = Int.max
+  /// The same by who set it, in the envelope of the call. Set as ``answerLimit`` is.
+  package var budget = AnswerBudget()
   /// What ``OwnPath/wrap(_:_:)`` will put around the answer.
   package let envelope: AnswerEnvelope
 

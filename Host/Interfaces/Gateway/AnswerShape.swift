@@ -81,7 +81,7 @@ extension Gateway {
   }
 
   /// What the request, its key and the host allow. [event]
-  private func budget(_ call: Call) -> AnswerBudget {
+  func budget(_ call: Call) -> AnswerBudget {
     var budget = call.wishes?.budget ?? AnswerBudget()
     if let routeCall = call.routeCall { budget.envelope = routeCall.envelope }
     budget.limit(

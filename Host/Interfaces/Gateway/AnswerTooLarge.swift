@@ -27,12 +27,7 @@ extension Gateway {
     case .key: hints.append("use a key with a larger answer_limit")
     case .host: break
     }
-    let unit =
-      switch source {
-      case .maxBytes: "bytes"
-      case .maxTokens: "tokens"
-      case .maxCharacters, .key, .host: "characters"
-      }
+    let unit = source.unit
     let allowed = budget.allowance(source)
     if mayRepeat, hints.isEmpty {
       hints.append(

@@ -10,8 +10,9 @@ extension Gateway {
   func concludeStream(_ exchange: Exchange, _ call: Call) {
     if let route = call.route { exchange.stream?.ownerSerial = route.generation.serial }
     if let own = call.own, let routeCall = call.routeCall {
-      let budget = call.wishes?.budget
-      routeCall.answerLimit = min(call.answerLimit, budget?.characters ?? .max, budget?.bytes ?? .max)
+      let budget = budget(call)
+      routeCall.answerLimit = min(call.answerLimit, budget.characters, budget.bytes)
+      routeCall.budget = budget
       own.path.wrap(exchange, routeCall)
     }
     decorate(exchange, call, threads.current.scratch)

@@ -115,7 +115,7 @@ extension MCPServer {
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {
     guard let tool = call.state as? ToolCall else { return }
     let thread = threads.current
-    if let stream = exchange.stream { return wrap(stream, exchange, tool, thread) }
+    if let stream = exchange.stream { return wrap(stream, exchange, call, tool, thread) }
     let asks = tool.elicits && Elicitation.write(exchange, call, tool, answers, thread.json, to: thread.out)
     if !asks {
       ToolResult.write(
@@ -129,13 +129,16 @@ extension MCPServer {
   }
 
   /// The answer is a stream: so is the call's.
-  private func wrap(_ stream: AnswerStream, _ exchange: Exchange, _ tool: ToolCall, _ thread: MCPThread) {
+  private func wrap(
+    _ stream: AnswerStream, _ exchange: Exchange, _ call: RouteCall, _ tool: ToolCall, _ thread: MCPThread
+  ) {
     let out = thread.out
     answers.begin(tool.id, tool.era, to: out)
     stream.translate(
       by: ToolStream(
         opening: Array(out.span(out.all)), progressToken: tool.progressToken,
-        isEvents: stream.kind == .events, isError: exchange.status >= 400, maxBytes: settings.maxStreamBytes))
+        isEvents: stream.kind == .events, isError: exchange.status >= 400, maxBytes: settings.maxStreamBytes,
+        budget: call.budget))
     // The stream is the answer already: what was said of it before goes, it stays.
     exchange.answerHeaders.removeAll(keepingCapacity: true)
     exchange.status = 200
