@@ -30,6 +30,49 @@ import Testing
     #expect(third.status == 404 && third.code == "openapi.no_such_part" && third.json?["parts"] == 2)
   }
 
+  /// What a GPT is answered with 202 it can ask for, by the same document.
+  @Test func whereACallMayBecomeAJobThereIsAnOperationToAskForIt() {
+    let job = OwnRoute(.get, "/jobs/{id}", manual: OwnManual("council_get_job", "Get it", answers: []))
+    let site = DocumentSite(.init(serverURL: "https://api.example.com", jobAfter: .seconds(1)), own: [job])
+    let (short, long) = (#","deadline_ms":1000"#, #","deadline_ms":1001"#)
+    func serve(_ id: String, _ routes: [String]) {
+      site.serve(#"{"id":"\#(id)","version":"1","routes":[\#(routes.joined(separator: ","))]}"#)
+    }
+    func parts(_ id: String? = nil) -> [[String]] {
+      var parts: [[String]] = []
+      while true {
+        let query = [("profile", "gpt"), ("part", String(parts.count + 1))]
+        let answer = site.get(0, query + (id.map { [("automation", $0)] } ?? []))
+        if answer.status == 404 { return parts }
+        let paths = answer.json?["paths"]?.object ?? [:]
+        let mayLast = paths.values.contains {
+          $0["get"]?["responses"]?["202"] != nil && $0["get"]?["operationId"] != "council_get_job"
+        }
+        #expect(paths.keys.contains("/jobs/{id}") == mayLast, "\(answer.body)")
+        #expect(answer.json?["x-part"] == .integer(Int64(parts.count + 1)))
+        parts.append(paths.keys.filter { $0 != "/jobs/{id}" })
+        #expect(paths.count <= 30 && !paths.isEmpty)
+      }
+    }
+    serve("short", (1...30).map { route($0, short) })
+    #expect(parts("short").map(\.count) == [30])
+    serve("one", [route(1, long)])
+    #expect(parts("one") == [["/one/r1"]])
+    serve("fits", (1...28).map { route($0, short) } + [route(29, long)])
+    #expect(parts("fits").map(\.count) == [29])
+    // The thirtieth is the job's.
+    serve("more", (1...29).map { route($0, short) } + [route(30, long)])
+    #expect(parts("more").map(\.count) == [29, 1])
+    serve("first", [route(1, long)] + (2...30).map { route($0, short) })
+    #expect(parts("first").map(\.count) == [29, 1])
+    serve("middle", (1...70).map { route($0, $0 == 35 ? long : short) })
+    let middle = parts("middle")
+    #expect(middle.map(\.count) == [30, 29, 11])
+    #expect(Set(middle.joined()).count == 70)
+    // Of all automations, too.
+    #expect(Set(parts().joined()).count == 190 && parts().count == 7)
+  }
+
   @Test func saysWhatIsAskedAboutFirst() {
     let site = site([
       route(1), #"{"method":"POST","path":"/","operation":"post"}"#,

@@ -26,10 +26,11 @@ enum GPTProfile {
     }
   }
 
-  /// One part of the operations, and how many parts there are. Throws `openapi.gpt_limits` (422) with every text that is
-  /// too long, in whichever part, and `openapi.no_such_part` (404).
+  /// One part of the operations, and how many parts there are. A part in which a call may become a job ends with `job`, which
+  /// fetches that. Throws `openapi.gpt_limits` (422) with every text that is too long, in whichever part, and
+  /// `openapi.no_such_part` (404).
   static func part(
-    _ number: Int, of operations: [Described]
+    _ number: Int, of operations: [Described], job: Described? = nil
   ) throws(Problem) -> (operations: [Described], parts: Int) {
     let faults = operations.flatMap(faults)
     if !faults.isEmpty {
@@ -38,14 +39,30 @@ enum GPTProfile {
         "\(faults.count) text(s) are longer than GPT Actions take. Shorten them in the manifests, and reload.",
         members: ["errors": .array(faults.prefix(100).map(\.json))])
     }
-    let parts = max(1, (operations.count + maxOperations - 1) / maxOperations)
-    guard number <= parts else {
+    let parts = split(operations, job)
+    guard number <= parts.count else {
       throw Problem(
-        404, "openapi.no_such_part", "There are \(parts) part(s).", members: ["parts": .integer(Int64(parts))]
-      )
+        404, "openapi.no_such_part", "There are \(parts.count) part(s).",
+        members: ["parts": .integer(Int64(parts.count))])
     }
-    let start = (number - 1) * maxOperations
-    return (Array(operations[start..<min(start + maxOperations, operations.count)]), parts)
+    return (parts[number - 1], parts.count)
+  }
+
+  private static func split(_ operations: [Described], _ job: Described?) -> [[Described]] {
+    var parts: [[Described]] = []
+    var part: [Described] = []
+    /// Set once an operation of the part needs it: it takes the place of one.
+    var closing: Described?
+    for operation in operations {
+      let own = operation.preferences.contains(.async) ? job : nil
+      if part.count + (closing ?? own == nil ? 1 : 2) > maxOperations {
+        parts.append(part + [closing].compactMap(\.self))
+        (part, closing) = ([], nil)
+      }
+      part.append(operation)
+      closing = closing ?? own
+    }
+    return parts + [part + [closing].compactMap(\.self)]
   }
 
   static func faults(of operation: Described) -> [Fault] {

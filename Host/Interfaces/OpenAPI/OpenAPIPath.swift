@@ -97,7 +97,8 @@ package final class OpenAPIPath: OwnPath {
     var operations = try view.routes(snapshot, of: request.automation).map {
       Described($0, jobAfter: facts.jobAfter)
     }
-    if request.automation == nil { operations += described(view, besides: operations, request) }
+    let own = own.filter(view.shows).compactMap { [operations] in Described($0, besides: operations) }
+    if request.automation == nil, !request.isGPT { operations += own }
     var writing = DocumentWriter.Facts()
     writing.version = request.version
     writing.release = facts.release
@@ -110,7 +111,9 @@ package final class OpenAPIPath: OwnPath {
     if request.isGPT {
       try GPTProfile.check(server: facts.serverURL)
       writing.profile = .gpt
-      let (part, parts) = try GPTProfile.part(request.part, of: operations)
+      // Of the host's own paths a GPT, which has 30 operations to spend, needs the one that fetches the answers of its calls.
+      let (part, parts) = try GPTProfile.part(
+        request.part, of: operations, job: own.first { $0.name == "council_get_job" })
       operations = part
       writing.more = [("x-part", .integer(Int64(request.part))), ("x-parts", .integer(Int64(parts)))]
       if parts > 1 { writing.description += "\n\nPart \(request.part) of \(parts)." }
@@ -120,16 +123,6 @@ package final class OpenAPIPath: OwnPath {
     let tags = request.isGPT ? [] : OpenAPIPath.tags(operations, snapshot)
     return Document(
       writer.finish(tags: tags), "application/json", headers: OpenAPIPath.headers, digests: digests)
-  }
-
-  /// The host's own; to a GPT, which has 30 operations to spend, only what fetches the answers of its calls.
-  private func described(
-    _ view: DocumentView, besides operations: [Described], _ request: DocumentRequest
-  ) -> [Described] {
-    let all = own.filter(view.shows).compactMap { Described($0, besides: operations) }
-    guard request.isGPT else { return all }
-    guard operations.contains(where: { $0.preferences.contains(.async) }) else { return [] }
-    return all.filter { $0.name == "council_get_job" }
   }
 
   private static let summary =
