@@ -43,7 +43,8 @@ class Model:
         self.schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
         self.numbers = itertools.count(1)
         self.ids = {}
-        self.token = None
+        self.versions = {}
+        self.token = self.key = None
 
     def call(self, name, generous):
         arguments = self.value(self.schemas[name], name, "", generous)
@@ -59,6 +60,7 @@ class Model:
         for record in [result] + (result.get("items", []) if isinstance(result, dict) else []):
             if isinstance(record, dict) and isinstance(record.get("id"), str):
                 self.ids.setdefault(automation, []).append(record["id"])
+                self.versions[record["id"]] = record.get("version")
         self.token = (answer.get("problem") or {}).get("confirm")
         if answer["ok"] and "delete" in name:
             self.ids[automation] = []
@@ -72,6 +74,14 @@ class Model:
         if "null" in types and (not generous or name == "after"):
             return None
         schema = next(choice for choice in choices if self.types(choice) != ["null"])
+        if name == "idempotency_key":
+            # One for each operation, as its description says: what is confirmed is the same one.
+            self.key = self.key if self.token else f"key-{next(self.numbers)}"
+            return self.key
+        if name == "if_match":
+            ids = self.ids.get(function.split("_")[0], [None])
+            version = self.versions.get(ids[-1])
+            return None if version is None else str(version)
         said = re.search(r"Example: (.+?)\.(?: |$)", schema.get("description", ""))
         if name == "id" and self.ids.get(function.split("_")[0]):
             return self.ids[function.split("_")[0]][-1]

@@ -22,6 +22,40 @@ import Testing
     #expect(none.list().status == 401 && none.list(key: none.writer).status == 200)
   }
 
+  private static let key: JSONValue = [
+    "type": "string", "description": "A new UUID for each operation; the same one to repeat the call.",
+  ]
+
+  /// Strict: what may be left out is there, and may be null.
+  @Test func whatMakesAWriteSafeIsAnArgument() throws {
+    let manifest = """
+      {"id":"a","version":"1","routes":[
+       {"method":"POST","path":"/","operation":"plain"},
+       {"method":"POST","path":"/needed","operation":"needed","idempotency":"required"},
+       {"method":"POST","path":"/none","operation":"none","idempotency":"none"},
+       {"method":"PATCH","path":"/","operation":"change","dry_run":true,"errors":[{"status":412,"code":"a.changed"}]},
+       {"method":"DELETE","path":"/","operation":"own","query":{"type":"object","properties":{"idempotency_key":{"type":"integer"}}}},
+       {"method":"GET","path":"/","operation":"read"}]}
+      """
+    let tools = try #require(FunctionSite(manifest: manifest).list().json?["tools"]?.array)
+    func arguments(_ name: String) -> [String: JSONValue] {
+      let function = tools.first { $0["function"]?["name"]?.string == "a_\(name)" }?["function"]
+      let parameters = function?["parameters"]
+      let properties = parameters?["properties"]?.object ?? ["none": true]
+      #expect(function?["strict"] == true && parameters?["additionalProperties"] == false)
+      #expect(parameters?["required"]?.array?.compactMap(\.string) == properties.keys.sorted())
+      return properties
+    }
+    #expect(arguments("plain").keys.sorted() == ["idempotency_key"])
+    #expect(arguments("plain")["idempotency_key"]?["type"] == ["string", "null"])
+    #expect(arguments("needed")["idempotency_key"] == FunctionListTests.key)
+    #expect(arguments("none").isEmpty && arguments("read").isEmpty)
+    let change = arguments("change")
+    #expect(change.keys.sorted() == ["dry_run", "idempotency_key", "if_match"])
+    #expect(change.values.allSatisfy { $0["type"]?.array?.contains("null") == true })
+    #expect(arguments("own")["idempotency_key"]?["type"] == ["integer", "null"])
+  }
+
   @Test func aToolIsWhatChatCompletionsTakes() throws {
     let tool = try #require(site.list().json?["tools"]?.array?[1])
     #expect(
@@ -33,6 +67,7 @@ import Testing
             "type": "object", "required": ["name"], "additionalProperties": false,
             "properties": [
               "name": ["type": "string"], "note": ["type": ["string", "null"]], "age": ["type": "integer"],
+              "idempotency_key": FunctionListTests.key,
             ],
           ],
         ],

@@ -126,8 +126,8 @@ import Testing
       let tool = answer.result?["tools"]?.array?.first { $0["name"] == "things_purge_thing" }
       return tool?["inputSchema"]?["properties"]?.object?.keys.sorted() ?? []
     }
-    #expect(names(ConfirmationTests.forms) == ["id"])
-    #expect(names("{}") == ["confirm", "id"])
+    #expect(names(ConfirmationTests.forms) == ["id", "idempotency_key"])
+    #expect(names("{}") == ["confirm", "id", "idempotency_key"])
   }
 
   @Test func aModelWithoutSuchAHostSendsTheToken() throws {

@@ -146,8 +146,11 @@ import Testing
     // A GPT sends no headers of its own.
     let gpt = [("automation", "safe"), ("profile", "gpt")]
     #expect(names(parameters("/safe", "post", gpt)) == ["idempotency_key", "confirm", "dry_run"])
-    let unguarded = operation("/safe/plain", "post", gpt)
-    #expect(unguarded != nil && unguarded?["parameters"] == nil)
+    #expect(names(parameters("/safe/plain", "post", gpt)) == ["idempotency_key"])
+    #expect(parameters("/safe", "post", gpt).first?["required"] == true)
+    #expect(parameters("/safe/plain", "post", gpt).first?["required"] == nil)
+    let none = operation("/safe/none", "post", gpt)
+    #expect(none != nil && none?["parameters"] == nil)
   }
 
   @Test func whatTheRouteCallsSoItselfIsNotTheHosts() {
@@ -170,6 +173,9 @@ import Testing
       """#)
     #expect(names(parameters("/own/{id}", "patch")).contains("If-Match"))
     #expect(!names(parameters("/own/{id}", "delete")).contains("If-Match"))
+    let gpt = [("automation", "own"), ("profile", "gpt")]
+    #expect(names(parameters("/own/{id}", "patch", gpt)) == ["id", "idempotency_key", "if_match"])
+    #expect(names(parameters("/own/{id}", "delete", gpt)) == ["id", "idempotency_key"])
   }
 
   @Test(arguments: ["3.1", "3.0"])

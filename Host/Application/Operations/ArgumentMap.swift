@@ -54,11 +54,11 @@ package struct ArgumentMap: Sendable {
     parts.addDefinitions(of: &query)
     hasMembers = parts.addBody(declaration.bodySchema)
     safety = SafetyWords(declaration).query
-    for word in SafetyWords.Word.allCases where safety.holds(word) && declaration.wants(word) {
+    for word in SafetyWords.Word.allCases where safety.holds(word) && declaration.offers(word) {
       let name = word.name.description
       guard parts.places[name] == nil else { continue }
       parts.add(name, word.schema, .query(name))
-      if word == .key { parts.required.append(name) }
+      if word == .key, declaration.idempotency == .required { parts.required.append(name) }
     }
     let outline = AnswerOutline(declaration)
     answers = outline.parameters

@@ -4,14 +4,11 @@ package import Kernel
 // What the words mean to a route.
 
 extension SafetyWords.Word {
-  /// Of the argument of a call by name.
+  /// Of the argument of a call by name, as few words as will do: a model reads them with every tool that writes.
   package var schema: JSONValue {
     switch self {
     case .key:
-      [
-        "type": "string", "minLength": 1, "maxLength": 255,
-        "description": "A new UUID for each operation; the same one when the call is repeated.",
-      ]
+      ["type": "string", "description": "A new UUID for each operation; the same one to repeat the call."]
     case .confirm:
       [
         "type": "string",
@@ -24,13 +21,14 @@ extension SafetyWords.Word {
 }
 
 extension RouteDeclaration {
-  /// Whether an agent has to know of a word to call this route well.
-  package func wants(_ word: SafetyWords.Word) -> Bool {
+  /// Whether an agent is told of a word beside the route's own arguments: it may have no headers to say it in. A version is
+  /// expected where the handler looks at it, which a 412 among its errors tells.
+  package func offers(_ word: SafetyWords.Word) -> Bool {
     switch word {
-    case .key: idempotency == .required
+    case .key: idempotency != .none
     case .confirm: confirm
     case .dryRun: dryRun
-    case .ifMatch: false
+    case .ifMatch: errors.contains { $0.status == 412 }
     }
   }
 

@@ -68,7 +68,7 @@ extension Described {
   private static func words(_ route: RouteDeclaration, inQuery query: SafetyWords.Set) -> [Word] {
     func parameter(_ word: SafetyWords.Word) -> String? { query.holds(word) ? word.name.description : nil }
     var words: [Word] = []
-    if route.idempotency != .none {
+    if route.offers(.key) {
       words.append(
         Word(
           header: "Idempotency-Key", parameter: parameter(.key),
@@ -78,30 +78,29 @@ extension Described {
           schema: [
             "type": "string", "minLength": 1, "maxLength": .integer(Int64(SafetyWords.maxBytes)),
             "pattern": "^[!-~]([ -~]*[!-~])?$",
-          ], isWanted: route.idempotency == .required))
+          ]))
     }
-    if route.confirm {
+    if route.offers(.confirm) {
       words.append(
         Word(
           header: "X-Confirm", parameter: parameter(.confirm),
           description: "Left out at first; then `confirm` of the answer 428, which says what would happen.",
-          schema: ["type": "string"], isWanted: true))
+          schema: ["type": "string"]))
     }
-    if route.errors.contains(where: { $0.status == 412 }) {
+    if route.offers(.ifMatch) {
       words.append(
         Word(
           header: "If-Match", parameter: parameter(.ifMatch),
           description:
             "The `ETag` or `version` that was read: the call takes effect only if that still is so.",
-          schema: ["type": "string"], isWanted: false))
+          schema: ["type": "string"]))
     }
-    if route.dryRun {
+    if route.offers(.dryRun) {
       words.append(
         Word(
           header: "Prefer", parameter: parameter(.dryRun),
           description: "`dry-run`: answers what would happen, and changes nothing.",
-          schema: ["type": "string"],
-          isWanted: true))
+          schema: ["type": "string"]))
     }
     return words
   }

@@ -24,8 +24,6 @@ struct Described {
     var description: String
     var isRequired = false
     var schema: JSONValue
-    /// A model has to know of it to call the route well.
-    var isWanted: Bool
   }
 
   /// By what they make of an answer.

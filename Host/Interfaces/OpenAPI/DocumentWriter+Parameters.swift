@@ -69,7 +69,7 @@ extension DocumentWriter {
   /// For the GPT, which sends no headers of its own, in the query.
   func wordParameters(_ operation: Described) -> [JSONValue] {
     operation.words.compactMap { word in
-      guard word.isWanted, let name = word.parameter else { return nil }
+      guard let name = word.parameter else { return nil }
       var word = word
       if word.header == "Prefer" {
         word.schema = ["type": "boolean"]

@@ -38,7 +38,8 @@ import Testing
     #expect(
       map.schema["required"] == ["id", "part", "deep", "name"] && map.schema["additionalProperties"] == false)
     #expect(
-      Set((map.schema["properties"]?.object ?? [:]).keys) == ["id", "part", "tag", "deep", "name", "size"])
+      Set((map.schema["properties"]?.object ?? [:]).keys)
+        == ["id", "part", "tag", "deep", "name", "size", "idempotency_key"])
     #expect(map.schema["properties"]?["part"]?["type"] == "integer")
     let made = try request(
       map, #"{"name":"a \"b\"","id":"x/ü ?","part":7,"tag":["1","a&b"],"deep":true,"size":-1.5}"#)
@@ -184,7 +185,8 @@ import Testing
     // Of one thing, only its fields; of a write nothing is offered, and all of it taken.
     let (one, _) = try map(#""method":"GET","path":"/{id}","response":{"type":"object"}"#)
     #expect(Set((one.schema["properties"]?.object ?? [:]).keys) == ["id", "fields"])
-    let (write, _) = try map(#""method":"DELETE","path":"/{id}","response":{"type":"object"}"#)
+    let (write, _) = try map(
+      #""method":"DELETE","path":"/{id}","idempotency":"none","response":{"type":"object"}"#)
     #expect(Set((write.schema["properties"]?.object ?? [:]).keys) == ["id"])
     #expect(try request(write, #"{"id":"1","fields":["a","b"]}"#).target == "/things/1?fields=a&fields=b")
     // A route's own argument of that name is the route's.
@@ -192,6 +194,33 @@ import Testing
       #""method":"PUT","path":"/{id}","body":{"type":"object","properties":{"fields":{}},"additionalProperties":false}"#
     )
     #expect(try request(own, #"{"id":"1","fields":7}"#) == ("/things/1", #"{"fields":7}"#))
+  }
+
+  @Test func whatMakesAWriteSafeIsAnArgumentToo() throws {
+    func offered(_ route: String) throws -> [String] {
+      let (map, _) = try self.map(route)
+      let required = map.schema["required"]?.array ?? []
+      return (map.schema["properties"]?.object ?? [:]).keys.sorted().map {
+        required.contains(.string($0)) ? $0 + "!" : $0
+      }
+    }
+    let changed = #""errors":[{"status":412,"code":"things.changed"}]"#
+    #expect(try offered(#""method":"POST","path":"/""#) == ["idempotency_key"])
+    #expect(try offered(#""method":"POST","path":"/","idempotency":"required""#) == ["idempotency_key!"])
+    #expect(try offered(#""method":"POST","path":"/","idempotency":"none""#) == [])
+    #expect(try offered(#""method":"GET","path":"/",\#(changed)"#) == [])
+    // A POST makes something that has no version yet.
+    #expect(try offered(#""method":"POST","path":"/",\#(changed)"#) == ["idempotency_key"])
+    #expect(
+      try offered(#""method":"DELETE","path":"/","confirm":true,"dry_run":true,\#(changed)"#)
+        == ["confirm", "dry_run", "idempotency_key", "if_match"])
+    // What is not offered is taken all the same.
+    let (map, _) = try map(#""method":"PUT","path":"/""#)
+    #expect(
+      try request(map, #"{"if_match":3,"dry_run":true,"idempotency_key":"k"}"#).target
+        == "/things/?if_match=3&dry_run=true&idempotency_key=k")
+    #expect(try request(map, #"{"idempotency_key":null}"#).target == "/things/")
+    #expect(code(map, #"{"confirm":"x"}"#) == "call.argument_unknown")
   }
 
   @Test func saysWhatIsWrongWithArguments() throws {
