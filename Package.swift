@@ -151,7 +151,7 @@ let package = Package(
     tests("Telemetry"),
     tests("Gateway", with: "Doubles", "Cryptography"),
     tests("MCP", with: "Gateway", "Doubles", "Cryptography", "JSONSchema"),
-    tests("OpenAPI", with: "Doubles", "Cryptography", "JSONSchema"),
+    tests("OpenAPI", with: "Discovery", "Doubles", "Cryptography", "JSONSchema"),
     tests("Functions", with: "Doubles", "Gateway", "Cryptography", "JSONSchema"),
     tests("AdminAPI", with: "CommandLineInterface", "Doubles"),
     tests("CommandLineInterface", path: "CommandLine", with: "Doubles", "JSONSchema"),

@@ -71,6 +71,13 @@ import Testing
       let (before, after) = (paths?["/accounts/{id}"]?["get"], paths?["/v2/accounts/{id}"]?["get"])
       #expect(before?["operationId"]?.string == old && before?["deprecated"] == nil, "\(query)")
       #expect(after?["operationId"]?.string == new && after?["deprecated"] == true, "\(query)")
+      #expect(after?["x-sunset"]?.string?.hasPrefix("2027-05-01") == true && before?["x-sunset"] == nil)
+      let said = after?["description"]?.string ?? ""
+      #expect(said.contains("Deprecated since 2026-11-01") && said.contains("until 2027-05-01"), "\(said)")
+      if query != "?profile=gpt" {
+        let headers = after?["responses"]?["200"]?["headers"]
+        #expect(headers?["Deprecation"] != nil && headers?["Sunset"] != nil, "\(query)")
+      }
     }
     let text = try host.call("GET", "/llms.txt", key: key).body
     for (id, root) in [("accounts", "/accounts"), ("accounts-v2", "/v2/accounts")] {
@@ -78,8 +85,14 @@ import Testing
         text.contains("(\(server)/openapi.json?automation=\(id)):") && text.contains("below `\(root)`."),
         "\(text)")
     }
-    // Of one the whole is no more deprecated than the other's.
-    #expect(!text.contains("Deprecated.") && text.contains("profile=gpt"))
+    // One operation of one of them goes.
+    let lines = text.split(separator: "\n").filter { $0.contains("Deprecated") }
+    #expect(lines.count == 1 && lines.first?.contains("below `/v2/accounts`.") == true, "\(text)")
+    #expect(
+      lines.first?.contains("Deprecated: `GET /v2/accounts/{id}` (answers until 2027-05-01T00:00:00.000Z).")
+        == true,
+      "\(text)")
+    #expect(text.contains("profile=gpt"))
     let links = try host.call("GET", "/.well-known/api-catalog", key: key).json?["linkset"]
     let anchors = named(links, "anchor")
     #expect(anchors["\(server)/accounts"] != nil && anchors["\(server)/v2/accounts"] != nil)

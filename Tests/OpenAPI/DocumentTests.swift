@@ -114,6 +114,37 @@ import Testing
     #expect(drop?["deprecated"] == true && drop?["x-sunset"] == "2027-01-01T00:00:00.000Z")
     #expect(drop?["x-deprecation-link"] == "https://example.com/new")
     #expect(drop?["description"]?.string?.contains("answers until 2027-01-01") == true)
+    // Its answers say so, too; those of others do not.
+    let document = site.get().json
+    let headers = document?["paths"]?["/shop/{id}"]?["delete"]?["responses"]?["2XX"]?["headers"]
+    #expect(headers?["Deprecation"] == ["$ref": "#/components/headers/Deprecation"])
+    #expect(headers?["Sunset"] == ["$ref": "#/components/headers/Sunset"])
+    for name in ["Deprecation", "Sunset"] {
+      #expect(document?["components"]?["headers"]?[name]?["description"]?.string?.isEmpty == false)
+    }
+    let others = document?["paths"]?["/shop/{id}"]?["get"]?["responses"]?["200"]?["headers"]
+    #expect(others?["ETag"] != nil && others?["Deprecation"] == nil && others?["Sunset"] == nil)
+    let plain = operation("/shop/{id}", "get")
+    #expect(plain?["deprecated"] == nil && plain?["x-sunset"] == nil)
+  }
+
+  /// A GPT reads it first, within the length of its texts.
+  @Test(arguments: [0, 1, 200, 300])
+  func whatGoesIsMarkedForAGPT(length: Int) {
+    let text = String(repeating: "é", count: length)
+    site.serve(
+      #"""
+      {"id":"old","version":"1","routes":[{"method":"GET","path":"/","operation":"x","summary":"S","description":"\#(text)",
+       "deprecated":{"since":"2026-01-01T00:00:00Z","sunset":"2027-01-01T00:00:00Z"}}]}
+      """#)
+    let gpt = operation("/old", "get", [("automation", "old"), ("profile", "gpt")])
+    #expect(gpt?["deprecated"] == true && gpt?["x-sunset"] == "2027-01-01T00:00:00.000Z")
+    let warning = "Deprecated since 2026-01-01T00:00:00.000Z; answers until 2027-01-01T00:00:00.000Z."
+    let whole = warning + (length == 0 ? "" : " " + text)
+    let said = gpt?["description"]?.string ?? ""
+    #expect(
+      said.unicodeScalars.count == min(300, whole.unicodeScalars.count) && said.hasPrefix(warning), "\(said)")
+    #expect(said == whole || said.hasSuffix("é…"))
   }
 
   @Test func olderVersionHasNothingOfTheNewer() {

@@ -22,8 +22,7 @@ enum LLMSText {
       text += "- [\(plain(manifest.title))](\(server)/openapi.json?automation=\(manifest.id)): "
       if !manifest.summary.isEmpty { text += plain(manifest.summary) + " " }
       text += "\(routes.count) operation\(routes.count == 1 ? "" : "s") below `\(manifest.root)`."
-      if routes.allSatisfy({ $0.declaration.deprecation != nil }) { text += " Deprecated." }
-      text += "\n"
+      text += deprecations(routes) + "\n"
     }
     text += """
 
@@ -46,6 +45,24 @@ enum LLMSText {
         "- [GPT Actions](\(server)/openapi.json?profile=gpt): the same within the limits of GPT Actions\n"
     }
     return text
+  }
+
+  /// Operations that are named one by one.
+  private static let mostNamed = 10
+
+  /// Which operations go, and until when they answer; empty where none does.
+  private static func deprecations(_ routes: [LiveRoute]) -> String {
+    let going = routes.compactMap { route in route.declaration.deprecation.map { (route, $0.sunset?.text) } }
+    guard let (_, sunset) = going.first else { return "" }
+    if going.count == routes.count, going.allSatisfy({ $0.1 == sunset }) {
+      return " Deprecated" + (sunset.map { "; answers until \($0)" } ?? "") + "."
+    }
+    let named = going.prefix(mostNamed).map { route, sunset in
+      "`\(route.declaration.method.rawValue) \(route.template)`"
+        + (sunset.map { " (answers until \($0))" } ?? "")
+    }
+    let rest = going.count - named.count
+    return " Deprecated: " + named.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "") + "."
   }
 
   /// A text of a manifest on one line, its Markdown taken for what it is.

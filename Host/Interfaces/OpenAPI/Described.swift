@@ -40,6 +40,12 @@ struct Described {
     var since: String?
     var sunset: String?
     var link: String?
+
+    /// In one sentence.
+    var text: String {
+      "Deprecated" + (since.map { " since \($0)" } ?? "") + (sunset.map { "; answers until \($0)" } ?? "")
+        + "."
+    }
   }
 
   /// The operationId: unique in the document.

@@ -77,9 +77,10 @@ struct DocumentWriter {
   private mutating func members(_ operation: Described, names: [String]) -> [String: JSONValue] {
     var all: [String: JSONValue] = ["operationId": .string(operation.name)]
     if !operation.summary.isEmpty { all["summary"] = .string(operation.summary) }
-    let text = isGPT ? operation.description : operation.wholeDescription
+    let text = isGPT ? operation.boundedDescription : operation.wholeDescription
     if !text.isEmpty { all["description"] = .string(text) }
     if operation.deprecation != nil { all["deprecated"] = true }
+    if let sunset = operation.deprecation?.sunset { all["x-sunset"] = .string(sunset) }
     let parameters =
       pathParameters(operation, names) + queryParameters(operation)
       + (isGPT ? wordParameters(operation) : sharedParameters(operation))
@@ -95,7 +96,6 @@ struct DocumentWriter {
     all["security"] = SharedParts.security(operation.keyNeed, operation.scopes, facts.version)
     if !operation.title.isEmpty { all["x-title"] = .string(operation.title) }
     if !operation.scopes.isEmpty { all["x-scopes"] = .array(operation.scopes.map(JSONValue.string)) }
-    if let sunset = operation.deprecation?.sunset { all["x-sunset"] = .string(sunset) }
     if let link = operation.deprecation?.link { all["x-deprecation-link"] = .string(link) }
     return all
   }
@@ -294,12 +294,17 @@ extension Described {
     case 1: parts.append("Needs the scope `\(scopes[0])`.")
     default: parts.append("Needs one of the scopes \(scopes.map { "`\($0)`" }.joined(separator: ", ")).")
     }
-    if let deprecation {
-      var text = "Deprecated"
-      if let since = deprecation.since { text += " since \(since)" }
-      if let sunset = deprecation.sunset { text += "; answers until \(sunset)" }
-      parts.append(text + ".")
-    }
+    if let deprecation { parts.append(deprecation.text) }
     return parts.joined(separator: "\n\n")
+  }
+
+  /// For the GPT: that the operation goes stands first, where no cut takes it away.
+  var boundedDescription: String {
+    guard let deprecation else { return description }
+    let text = deprecation.text + (description.isEmpty ? "" : " " + description)
+    guard text.unicodeScalars.count > GPTProfile.maxText else { return text }
+    var cut = String.UnicodeScalarView()
+    cut.append(contentsOf: text.unicodeScalars.prefix(GPTProfile.maxText - 1))
+    return String(cut) + "…"
   }
 }
