@@ -20,12 +20,44 @@ import Testing
     #expect(answer.status == 401 && answer.error == 401, "\(answer)")
     #expect(
       answer.header("WWW-Authenticate")
-        == "Bearer realm=\"council\", resource_metadata=\"http://api.test:8080/.well-known/oauth-protected-resource/mcp\""
+        == "Bearer realm=\"council\", scope=\"things:purge things:read things:watch things:write\", resource_metadata=\"http://api.test:8080/.well-known/oauth-protected-resource/mcp\""
     )
     let wrong = site.modern("tools/list", key: "ck_wrong", headers: [("host", "api.test")])
     #expect(
-      wrong.status == 401 && wrong.header("WWW-Authenticate")?.contains("error=\"invalid_token\"") == true)
+      wrong.status == 401
+        && wrong.header("WWW-Authenticate")?.contains(
+          "error=\"invalid_token\", scope=\"things:purge things:read things:watch things:write\", ") == true
+    )
     #expect(wrong.json?["error"]?["data"]?["code"] == "access.key_unknown")
+  }
+
+  @Test func theScopesToLogInForHaveALimit() throws {
+    func challenge(_ site: MCPSite) throws -> String {
+      let answer = site.modern("tools/list", key: nil)
+      #expect(answer.status == 401)
+      return try #require(answer.header("WWW-Authenticate"))
+    }
+    func manifest(_ scopes: [String]) -> String {
+      let routes = scopes.enumerated().map {
+        #"{"method":"GET","path":"/r\#($0.offset)","operation":"r\#($0.offset)","scope":"\#($0.element)"}"#
+      }
+      return #"{"id":"things","version":"1","routes":[\#(routes.joined(separator: ","))]}"#
+    }
+    // Each with its blank has 32 bytes: 32 of them have 1023.
+    let scopes = (100..<140).map { "things:" + String(repeating: "x", count: 21) + "\($0)" }
+    let many = try challenge(MCPSite(AccessTests.withServer, manifest: manifest(scopes)))
+    #expect(
+      many.contains("scope=\"\(scopes.prefix(32).joined(separator: " "))\", resource_metadata="), "\(many)")
+    // Whoever must not read them in the metadata does not read them here.
+    let hidden = try challenge(MCPSite(AccessTests.withServer, showsScopes: false))
+    #expect(!hidden.contains("scope=") && hidden.contains("resource_metadata="))
+    let none = try challenge(
+      MCPSite(
+        AccessTests.withServer,
+        manifest:
+          #"{"id":"things","version":"1","routes":[{"method":"GET","path":"/","operation":"x","public":true}]}"#
+      ))
+    #expect(!none.contains("scope="))
   }
 
   /// Metadata without an authorization server is malformed to a client of MCP.

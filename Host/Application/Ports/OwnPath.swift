@@ -17,13 +17,16 @@ package protocol OwnPath: AnyObject, Sendable {
   func wrap(_ exchange: Exchange, _ call: RouteCall)
 
   /// A request of `routes[number]` is refused before it became a call; the problem is in the exchange. May say it in the
-  /// protocol's words. [event]
-  func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem)
+  /// protocol's words. `snapshot` is read where they speak of routes. [event]
+  func refused(
+    _ exchange: Exchange, _ number: Int, _ problem: Problem, _ snapshot: @autoclosure () -> Snapshot)
 }
 
 extension OwnPath {
   package func wrap(_ exchange: Exchange, _ call: RouteCall) {}
-  package func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem) {}
+  package func refused(
+    _ exchange: Exchange, _ number: Int, _ problem: Problem, _ snapshot: @autoclosure () -> Snapshot
+  ) {}
 }
 
 /// One path of the host's own.

@@ -215,7 +215,9 @@ package final class Gateway: HTTPApplication {
       exchange.addHeader("Allow", allowed)
     }
     let call = call(of: exchange)
-    if let own = call.own, call.routeCall == nil { own.path.refused(exchange, own.number, problem) }
+    if let own = call.own, call.routeCall == nil {
+      own.path.refused(exchange, own.number, problem, ports.automations.snapshots.current)
+    }
   }
 
   package func finished(_ exchange: Exchange, sent: Bool) {

@@ -115,7 +115,9 @@ package final class MCPServer: OwnPath {
   }
 
   /// A caller that is not let in learns where tokens come from, in the form that the protocol's clients read.
-  package func refused(_ exchange: Exchange, _ number: Int, _ problem: Problem) {
+  package func refused(
+    _ exchange: Exchange, _ number: Int, _ problem: Problem, _ snapshot: @autoclosure () -> Snapshot
+  ) {
     guard places[number] == .endpoint || places[number] == .changes else { return }
     let thread = threads.current
     thread.id.removeAll()
@@ -125,7 +127,9 @@ package final class MCPServer: OwnPath {
       let isMissing = problem.code == "access.key_missing"
       exchange.addHeader(
         "WWW-Authenticate",
-        metadata.challenge(exchange, error: isMissing ? nil : "invalid_token", scope: nil))
+        metadata.challenge(
+          exchange, error: isMissing ? nil : "invalid_token",
+          scope: metadata.wantsScopes ? pages.indexes(snapshot()).scopeWords : nil))
     }
     origins.mark(exchange)
   }

@@ -33,6 +33,10 @@ struct ResourceMetadata: Sendable {
     return .object(document)
   }
 
+  /// Whether a client that is let in nowhere yet learns which scopes to log in for: where it can log in, and where everybody
+  /// may read them in the metadata, too.
+  var wantsScopes: Bool { showsScopes && !servers.isEmpty }
+
   /// Of a 401 or 403 at `/mcp` (RFC 6750, section 3; RFC 9728, section 5.1). It names the metadata where that names an
   /// authorization server.
   func challenge(_ exchange: Exchange, error: String?, scope: String?) -> String {
