@@ -184,6 +184,29 @@ import Testing
     #expect(site.post(ping(1025), key: site.reader, headers: version).status == 413)
   }
 
+  /// What a client may cut off is not what matters: how to show a key, and how much there is.
+  @Test(arguments: [1, 5, 12, 40])
+  func instructionsMakeRoomWhereThereIsMuch(count: Int) throws {
+    let site = MCPSite()
+    let names = (0..<count).map { "more-\(100 + $0)" }
+    for name in names {
+      site.serve(
+        #"{"id":"\#(name)","version":"1","title":"All of it","routes":[{"method":"GET","path":"/","operation":"x","scope":"things:read"}]}"#,
+        .answers)
+    }
+    let text = site.modern("server/discover", key: site.reader).result?["instructions"]?.string ?? ""
+    let opening = String(text.prefix(512))
+    #expect(opening.contains("'Authorization: Bearer <key>' decides which tools are there."), "\(opening)")
+    let listed = ["things (All things)"] + names.map { "\($0) (All of it)" }
+    let shown = listed.filter(opening.contains)
+    let rest = listed.count - shown.count
+    #expect(opening.contains(" and \(rest) more.") == (rest > 0), "\(opening)")
+    #expect((rest > 0) == (count >= 40), "\(rest) of \(count)")
+    // No more is left out than has to be: another name has 22 characters, how many there are 24.
+    let sentence = text.prefix { $0 != "\n" }
+    #expect(sentence.count <= 512 && (rest == 0 || sentence.count > 512 - 22 - 24), "\(opening)")
+  }
+
   @Test func instructionsBeginWithWhatMatters() {
     let site = MCPSite()
     let text = site.modern("server/discover", key: site.reader).result?["instructions"]?.string ?? ""
