@@ -98,14 +98,19 @@ import Testing
 
   @Test func pagesAreKeptWithinBounds() {
     let pages = ListPages(maxPages: 2, maxBytes: 10, jobAfter: nil)
-    func key(_ name: String) -> ListPages.Key {
-      .init(method: .listTools, scopes: nil, era: .modern, elicits: false, after: name)
-    }
+    // Pages of which each is the first.
+    let keys: [String: (Method, Era)] = [
+      "a": (.listTools, .modern), "b": (.listResources, .modern), "c": (.listTemplates, .modern),
+      "big": (.listTools, .previous),
+    ]
     var made = 0
     func look(_ name: String, _ version: Int = 1, _ bytes: Int = 1) {
-      _ = pages.page(key(name), version: version) {
+      let (method, era) = keys[name] ?? (.listTools, .modern)
+      let key = ListPages.Key(
+        method: method, scopes: nil, era: era, elicits: false, after: keys[name] == nil ? name : nil)
+      _ = pages.page(key, version: version) {
         made += 1
-        return .init(bytes: [UInt8](repeating: 0, count: bytes), isKept: name != "made up")
+        return .init(bytes: [UInt8](repeating: 0, count: bytes))
       }
     }
     look("a"); look("a"); look("b"); look("b")
@@ -126,20 +131,73 @@ import Testing
 
   /// Pages that a cursor of nobody's leads to are written and forgotten.
   @Test func onlyPagesThatFollowEachOtherAreKept() {
+    let pages = ListPages(maxPages: 2, maxBytes: 1000, jobAfter: nil)
+    var made = 0
+    func look(_ after: String?, next: String? = nil, elicits: Bool = false) -> Int {
+      let key = ListPages.Key(
+        method: .listTools, scopes: nil, era: .modern, elicits: elicits, after: after)
+      let before = made
+      _ = pages.page(key, version: 1) {
+        made += 1
+        return .init(bytes: [0], next: next)
+      }
+      return made - before
+    }
+    // Nobody has been told of "b".
+    #expect(look("b", next: "d") == 1 && look("b", next: "d") == 1)
+    #expect(look(nil, next: "b") == 1 && look(nil) == 0)
+    #expect(look("b", next: "d") == 1 && look("b") == 0)
+    #expect(
+      look("c") == 1 && look("c") == 1 && look("b", elicits: true) == 1 && look("b", elicits: true) == 1)
+    // A third takes the place of both, and leads on.
+    #expect(look("d", next: "f") == 1 && look("d") == 0 && look("f") == 1 && look("f") == 0)
+    #expect(look("b") == 1 && look("b") == 1, "the page that leads there is gone")
+  }
+
+  @Test func pagesBeginAfterAName() {
     let all = ListIndex(["d", "b", "a-b", "e", "c", "a_", "f"].map { ($0, $0) })
     func page(_ after: String?, _ limit: Int = 2) -> ListIndex<String>.Page {
       all.page(after: after, limit: limit) { $0 != "c" }
     }
     let first = page(nil)
-    #expect(first.items == ["a-b", "a_"] && first.next == "a_" && first.isRegular)
-    let second = page("a_")
-    #expect(second.items == ["b", "d"] && second.next == "d" && second.isRegular)
-    let last = page("d")
-    #expect(last.items == ["e", "f"] && last.next == nil && last.isRegular)
-    #expect(page("f").items.isEmpty && page("f").isRegular)
-    for name in ["", "b", "a", "bb", "e", "zz", "c"] { #expect(!page(name).isRegular, "\(name)") }
+    #expect(first.items == ["a-b", "a_"] && first.next == "a_")
+    #expect(page("a_").items == ["b", "d"] && page("a_").next == "d")
+    #expect(page("d").items == ["e", "f"] && page("d").next == nil)
+    #expect(page("f").items.isEmpty && page("f").next == nil)
     #expect(page("bb").items == ["d", "e"] && page("zz").items.isEmpty && page("").items == first.items)
     #expect(page(nil, 6).next == nil && page(nil, 5).next == "e")
+  }
+
+  @Test func aPageEndsWhereItsCharactersDo() {
+    let all = ListIndex(["a", "b", "c"].map { ($0, $0) }).page(after: nil, limit: 3) { _ in true }
+    func page(_ most: Int) -> (bytes: String, next: String?) {
+      let page = all.members("x", age: nil, most: most) { .string($0) }
+      return (String(decoding: page.bytes, as: UTF8.self), page.next)
+    }
+    // `"x":["a","b","c"` has sixteen bytes.
+    #expect(page(16).bytes == #""x":["a","b","c"]"# && page(16).next == nil)
+    #expect(page(15).bytes.hasPrefix(#""x":["a","b"],"nextCursor":""#) && page(15).next == "b")
+    for most in [0, 8] {
+      #expect(page(most).bytes.hasPrefix(#""x":["a"],"nextCursor":""#) && page(most).next == "a")
+    }
+  }
+
+  @Test func longToolsMakeShortPages() {
+    let words = String(repeating: "w", count: 4000)
+    let routes = (100..<160).map {
+      #"{"method":"GET","path":"/r\#($0)","operation":"r\#($0)","summary":"S","description":"\#(words)"}"#
+    }
+    let site = MCPSite(
+      manifest: #"{"id":"things","version":"1","routes":[\#(routes.joined(separator: ","))]}"#)
+    var (names, sizes, cursor): ([String], [Int], String?) = ([], [], nil)
+    repeat {
+      let answer = site.modern("tools/list", cursor.map { "\"cursor\":\"\($0)\"" } ?? "", key: site.reader)
+      names += (answer.result?["tools"]?.array ?? []).compactMap { $0["name"]?.string }
+      sizes.append(answer.body.unicodeScalars.count)
+      cursor = answer.result?["nextCursor"]?.string
+    } while cursor != nil && sizes.count < 10
+    #expect(names == (100..<160).map { "things_r\($0)" } && sizes.count == 3, "\(sizes)")
+    #expect(sizes.allSatisfy { $0 <= 100_000 } && sizes.dropLast().allSatisfy { $0 > 90_000 }, "\(sizes)")
   }
 
   // MARK: The call

@@ -37,7 +37,9 @@ extension Setting {
       "mcp.origins", .list(maxItems: 64, maxLength: 255, \.mcp.origins),
       "Origins of pages whose scripts may call, like https://app.example.com; \"*\" is all. Others get 403."),
     .init("mcp.max_body_bytes", .number(1024...(64 << 20), \.mcp.maxBodyBytes), "Of a message: more is 413."),
-    .init("mcp.page", .number(1...10_000, \.mcp.page), "Tools or resources of one page of a list."),
+    .init(
+      "mcp.page", .number(1...10_000, \.mcp.page),
+      "Tools or resources of one page of a list; fewer where they are long."),
     .init("mcp.max_cursor_bytes", .number(256...4096, \.mcp.maxCursorBytes), "Of a list's cursor."),
     .init(
       "mcp.list_ttl_ms", .number(0...86_400_000, \.mcp.listMilliseconds),

@@ -11,27 +11,22 @@ struct ListIndex<Item: Sendable>: Sendable {
   /// One page: the items after a name that the caller may see.
   struct Page {
     var items: [Item] = []
+    /// Of each.
+    var names: [String] = []
     /// The last one's name, where more follow.
     var next: String?
-    /// It begins where a page before it ends. A name that somebody made up leads to pages that are nobody else's.
-    var isRegular = true
   }
 
   func page(after name: String?, limit: Int, _ isVisible: (Item) -> Bool) -> Page {
     var page = Page()
     let start = name.map(place(after:)) ?? 0
-    if let name {
-      let before = items[..<start].count { isVisible($0.item) }
-      page.isRegular = start > 0 && items[start - 1].name == name && before % limit == 0
-    }
-    var last: String?
     for (name, item) in items[start...] where isVisible(item) {
       if page.items.count == limit {
-        page.next = last
+        page.next = page.names.last
         break
       }
       page.items.append(item)
-      last = name
+      page.names.append(name)
     }
     return page
   }
@@ -51,14 +46,23 @@ struct ListIndex<Item: Sendable>: Sendable {
 }
 
 extension ListIndex.Page {
-  /// The result's members, without braces. `age` is how long the page may be taken for fresh, in milliseconds; nil for
+  /// The result's members, without braces: as many items as `most` bytes hold, and one at least. `age` is how long the page may be taken for fresh, in milliseconds; nil for
   /// the era that does not say.
-  func members(_ member: String, age: Int?, _ json: (Item) -> JSONValue) -> ListPages.Page {
+  func members(
+    _ member: String, age: Int?, most: Int = ListPages.mostBytes, _ json: (Item) -> JSONValue
+  ) -> ListPages.Page {
+    var next = next
     let out = Arena(capacity: 16 * 1024)
     out.append("\"\(member)\":[")
     for (index, item) in items.enumerated() {
+      let end = out.count
       if index > 0 { out.append(UInt8(ascii: ",")) }
       out.append(json: json(item))
+      if index > 0, out.count > most {
+        out.truncate(to: end)
+        next = names[index - 1]
+        break
+      }
     }
     out.append("]")
     if let next {
@@ -68,6 +72,6 @@ extension ListIndex.Page {
     }
     // What is in it depends on the key.
     if let age { out.append(",\"ttlMs\":\(age),\"cacheScope\":\"private\"") }
-    return ListPages.Page(bytes: Array(out.span(out.all)), isKept: isRegular)
+    return ListPages.Page(bytes: Array(out.span(out.all)), next: next)
   }
 }

@@ -19,14 +19,20 @@ final class ListPages: Sendable {
   /// A page as it was written.
   struct Page {
     var bytes: [UInt8]
-    var isKept: Bool
+    /// Where the next one begins.
+    var next: String?
   }
+
+  /// Of a page's items: with what stands around them it has at most 100,000 characters, as any answer.
+  static let mostBytes = 99_000
 
   private struct State {
     var version = -1
     var indexes: ListIndexes?
     var pages: [Key: [UInt8]] = [:]
     var bytes = 0
+    /// What follows pages that are kept. A name that somebody made up leads to pages that are nobody else's.
+    var following: Set<Key> = []
   }
 
   private let state = Monitor(State())
@@ -62,12 +68,19 @@ final class ListPages: Sendable {
     if let known { return known }
     let page = make()
     let made = page.bytes
-    guard page.isKept else { return made }
     state.withLock { state in
-      guard state.version == version, made.count <= maxBytes, maxPages > 0 else { return }
+      guard state.version == version, made.count <= maxBytes, maxPages > 0,
+        key.after == nil || state.following.contains(key)
+      else { return }
       if state.pages.count >= maxPages || state.bytes + made.count > maxBytes {
         state.pages = [:]
         state.bytes = 0
+        state.following = []
+      }
+      if let next = page.next {
+        var following = key
+        following.after = next
+        state.following.insert(following)
       }
       state.bytes += made.count - (state.pages.updateValue(made, forKey: key)?.count ?? 0)
     }
