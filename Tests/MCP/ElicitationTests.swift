@@ -8,7 +8,7 @@ import Testing
 
 /// Calls that their user has to agree to. The handler here stands for the host's own step: it wants a token in X-Confirm.
 @Suite struct ElicitationTests {
-  private static let site = MCPSite(
+  private let site = MCPSite(
     behaviour: .runs { exchange in
       let head = exchange.head
       let isConfirmed = exchange.headers.contains {
@@ -19,7 +19,6 @@ import Testing
       exchange.answer(
         Problem(428, "confirmation.required", "Nothing was done yet.", members: ["confirm": "token-1"]))
     })
-  private var site: MCPSite { ElicitationTests.site }
   private static let forms = #"{"elicitation":{"form":{}}}"#
 
   private func delete(_ capabilities: String, _ more: String = "") -> MCPSite.Answer {
