@@ -169,6 +169,7 @@ private final class TextFiles: LocalFiles {
   func read(_ path: String, maxBytes: Int) throws(FileFailure) -> [UInt8] { Array(text(absolute(path)).utf8) }
   func kind(_ path: String) -> FileKind { .file }
   func mode(_ path: String) -> Int? { 0o600 }
+  func advance(_ path: String, past second: Int64?) -> Int64? { 0 }
   func names(in folder: String) throws(FileFailure) -> [String] { [] }
   func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/here/" + path }
   func makeFolder(_ path: String) throws(FileFailure) {}

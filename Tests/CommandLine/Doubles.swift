@@ -53,6 +53,17 @@ final class MemoryLocalFiles: LocalFiles {
     state.withLock { $0.files[path] != nil ? .file : $0.folders.contains(path) ? .folder : .missing }
   }
   func mode(_ path: String) -> Int? { state.withLock { $0.files[absolute(path)]?.mode } }
+  /// When each was written: all of them in the same second.
+  private let seconds = Monitor<[String: Int64]>([:])
+  func advance(_ path: String, past second: Int64?) -> Int64? {
+    guard kind(path) == .file else { return nil }
+    return seconds.withLock { seconds in
+      let written = max(seconds[path] ?? 1000, second.map { $0 + 1 } ?? 0)
+      seconds[path] = written
+      return written
+    }
+  }
+  func second(_ path: String) -> Int64? { seconds.withLock { $0[path] } }
   func names(in folder: String) throws(FileFailure) -> [String] {
     state.withLock { state in
       let all = Array(state.files.keys) + state.folders

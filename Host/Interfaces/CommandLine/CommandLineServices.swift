@@ -155,6 +155,9 @@ package protocol LocalFiles: AnyObject, Sendable {
   func kind(_ path: String) -> FileKind
   /// Permission bits; nil for what is not there.
   func mode(_ path: String) -> Int?
+  /// The second of the clock in which a file was last written; nil for what is not there. Where that is not after `second`,
+  /// the file gets the one after it first, if it may be changed.
+  func advance(_ path: String, past second: Int64?) -> Int64?
   /// Names in a folder, sorted, without `.` and `..`.
   func names(in folder: String) throws(FileFailure) -> [String]
   /// The path from the root, by the current folder.

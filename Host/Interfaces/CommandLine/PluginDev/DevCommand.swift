@@ -70,6 +70,9 @@ final class DevLoop {
   private var saved = Instant.now
   private var began = Instant.now
   private var isDirty = false
+  /// What was saved since the last build began, and when the builds before saw each source written.
+  private var changedSources: Set<String> = []
+  private var seconds: [String: Int64] = [:]
   private var restarts = 0
   private var routes = ""
   private var keyFile = ""
@@ -125,6 +128,7 @@ final class DevLoop {
 
   private func changed(_ path: String) throws {
     guard PluginProject.isSource(path) else { return }
+    changedSources.insert(path)
     if build != nil {
       isDirty = true
       return
@@ -139,7 +143,9 @@ final class DevLoop {
       guard left > 0 else { break }
       switch events.next(within: .nanoseconds(left)) {
       case .timedOut: break
-      case .changed: quietAt = .now + DevLoop.quiet
+      case .changed(let path):
+        if PluginProject.isSource(path) { changedSources.insert(path) }
+        quietAt = .now + DevLoop.quiet
       case .ended(let program, let code): ends.append(.ended(program: program, code))
       case let other: try handle(other)
       }
@@ -152,6 +158,10 @@ final class DevLoop {
   private func startBuild() throws {
     isDirty = false
     said = []
+    if project.comparesSeconds {
+      for path in changedSources { seconds[path] = project.advance(path, past: seconds[path]) }
+    }
+    changedSources = []
     began = .now
     build = try events.start(project.program, project.arguments, in: project.folder)
   }

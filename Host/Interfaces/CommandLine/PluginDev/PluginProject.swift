@@ -43,6 +43,12 @@ struct PluginProject {
     }
   }
 
+  /// swiftc compares whole seconds: a file that was written twice in one is the old one to its second build.
+  var comparesSeconds: Bool { program == "swift" }
+
+  /// The second in which a source was last written, past the one in which the build before saw it.
+  func advance(_ path: String, past second: Int64?) -> Int64? { files.advance(path, past: second) }
+
   var command: String { ([program] + arguments).joined(separator: " ") }
 
   static func isSource(_ path: String) -> Bool {
