@@ -23,6 +23,11 @@ import Testing
     return eventually { server.clock.load(ordering: .relaxed) == clock.now.nanoseconds / 1_000_000 }
   }
 
+  private func isIdle(_ server: HTTPServer) -> Bool {
+    let links = server.links.withLock { $0.all }
+    return links.count == 1 && Watch(word: links[0].watch.load(ordering: .acquiring)).phase == .idle
+  }
+
   @Test func aHeadThatDoesNotEndIsAnswered408() throws {
     let application = Scripted()
     try withServer(
@@ -77,7 +82,12 @@ import Testing
       let peer = try Peer(port: port)
       peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(try #require(peer.answer()).status == 200)
-      #expect(pass(.seconds(3), on: server))
+      #expect(eventually { isIdle(server) })
+      // What the keeper's first look at an idle connection finds belongs to the requests before. It comes in the round after
+      // the one that sees the clock, at the latest.
+      for time in [Duration.seconds(3), .milliseconds(1), .milliseconds(1)] {
+        #expect(pass(time, on: server))
+      }
       #expect(!peer.hears(within: .milliseconds(100)))
       peer.send("GET /")
       #expect(clock.advances { peer.hasAnswer })
